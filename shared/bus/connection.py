@@ -1,0 +1,246 @@
+"""One connection to NATS, with the client's traps defused.
+
+Publishing is synchronous and gathered per turn of the event loop; delivery calls the handler at once instead
+of waking a task per message. Both reach into nats-py, whose version is pinned; `tests/integration/test_bus.py`
+keeps a test for each.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import nats
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js import JetStreamContext
+
+from shared.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Msg], None]
+
+WRITE_BUFFER_LIMIT = 16 * 1024 * 1024
+"""Bytes that may wait for the broker's socket; past it, publishing fails instead of growing without bound."""
+
+PING_SECONDS = 2
+"""A frozen broker is noticed after two unanswered pings."""
+
+
+class BusUnavailable(Unavailable):
+    """The broker cannot be reached right now."""
+
+
+class Bus:
+    """A connection that lasts: it reconnects for ever and says when it does."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self._flush_scheduled = False
+        self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
+        self._background: set[asyncio.Task[None]] = set()
+        self.dropped = 0
+        """Messages dropped because a subscription's pending limit was reached."""
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        *,
+        name: str,
+        inbox: str,
+        user: str | None = None,
+        password: str | None = None,
+        credentials: Path | None = None,
+        tls: ssl.SSLContext | None = None,
+        on_closed: Callable[[], None] | None = None,
+        timeout: float = 10.0,
+    ) -> "Bus":
+        """Connect and return the bus; raise `BusUnavailable` when the broker is not there within `timeout`."""
+        client = Client()
+        bus = cls(client)
+
+        async def closed() -> None:
+            if on_closed is not None:
+                on_closed()
+
+        options: dict[str, object] = {}
+        if user is not None:
+            options |= {"user": user, "password": password or ""}
+        if credentials is not None:
+            options["user_credentials"] = str(credentials)
+        if tls is not None:
+            options["tls"] = tls
+        try:
+            async with asyncio.timeout(timeout):
+                await client.connect(
+                    servers=url.split(","),
+                    name=name,
+                    inbox_prefix=f"_INBOX.{inbox}".encode(),
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.25,  # type: ignore[arg-type]
+                    connect_timeout=2,
+                    ping_interval=PING_SECONDS,
+                    max_outstanding_pings=2,
+                    allow_reconnect=True,
+                    reconnected_cb=bus._reconnected,
+                    disconnected_cb=bus._disconnected,
+                    error_cb=bus._error,
+                    closed_cb=closed,
+                    **options,  # type: ignore[arg-type]
+                )
+        except (OSError, TimeoutError, nats.errors.Error) as error:
+            raise BusUnavailable(f"nats-server at {url} cannot be reached: {error}") from error
+        return bus
+
+    @property
+    def connected(self) -> bool:
+        """True while the broker's connection is up."""
+        return bool(self._client.is_connected)
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """The JetStream side of the connection."""
+        return self._client.jetstream()
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Have `callback` awaited after each reconnect, before anything relies on what was missed."""
+        self._on_reconnect.append(callback)
+
+    def publish(self, subject: str, payload: bytes) -> None:
+        """Hand a message to the connection; messages of one loop turn leave in one write.
+
+        Core NATS may lose it without a word: what must last goes through JetStream. Raises `BusUnavailable`
+        when the broker is away and the buffer for it is full.
+        """
+        client = self._client
+        if client.is_closed or client._pending_data_size > WRITE_BUFFER_LIMIT:
+            raise BusUnavailable("the message broker cannot be reached", retry_after=1)
+        client._pending.append(b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(payload), payload))
+        client._pending_data_size += len(payload)
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self.flush_now)
+
+    def flush_now(self) -> None:
+        """Write what is pending to the socket; in the order of calls, before anything written later."""
+        self._flush_scheduled = False
+        client = self._client
+        if not client._pending or not client.is_connected or client._transport is None:
+            return
+        transport = client._transport._io_writer.transport  # type: ignore[attr-defined]
+        if transport.is_closing() or transport.get_write_buffer_size() > WRITE_BUFFER_LIMIT:
+            return
+        pending, client._pending = client._pending, []
+        client._pending_data_size = 0
+        client._transport.writelines(pending)
+
+    async def request(self, subject: str, payload: bytes, timeout: float) -> bytes:
+        """Ask and return the answer; raise `BusUnavailable` when none comes within `timeout` seconds."""
+        try:
+            reply = await self._client.request(subject, payload, timeout=timeout)
+        except (nats.errors.Error, OSError) as error:
+            raise BusUnavailable("no answer over the message broker", retry_after=1) from error
+        return bytes(reply.data)
+
+    async def gather(self, subject: str, payload: bytes, *, expect: int, timeout: float) -> list[bytes]:
+        """Ask everybody and return what came until `expect` answers were in or `timeout` seconds were over."""
+        inbox = self._client.new_inbox()
+        answers: list[bytes] = []
+        complete = asyncio.Event()
+
+        def take(message: Msg) -> None:
+            answers.append(message.data)
+            if len(answers) >= expect:
+                complete.set()
+
+        subscription = await self.subscribe(inbox, take)
+        await self.barrier()
+        await self._client.publish(subject, payload, reply=inbox)
+        try:
+            async with asyncio.timeout(timeout):
+                await complete.wait()
+        except TimeoutError:
+            pass
+        finally:
+            await self.unsubscribe(subscription)
+        return answers
+
+    async def subscribe(self, subject: str, handler: Handler, queue: str = "") -> Subscription:
+        """Call `handler` for each message, in order, from the connection's reader; it must not block."""
+        subscription = await self._client.subscribe(subject, queue=queue)
+        subscription._pending_queue = _DirectDelivery(handler, subscription)  # type: ignore[assignment]
+        return subscription
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Take no more messages. What the broker has sent already is still delivered before this returns."""
+        try:
+            await subscription.drain()  # type: ignore[no-untyped-call]
+        except nats.errors.Error as error:
+            log.debug("bus.unsubscribe_failed", error=str(error))
+
+    async def barrier(self, timeout: float = 5.0) -> None:
+        """Return once everything said so far is in force at the broker.
+
+        One flush is none: its PING may overtake pending SUB and PUB commands. The second one cannot.
+        """
+        try:
+            self.flush_now()
+            await self._client.flush(timeout=int(timeout) or 1)
+            await self._client.flush(timeout=int(timeout) or 1)
+        except (nats.errors.Error, OSError) as error:
+            raise BusUnavailable("the message broker does not answer") from error
+
+    async def close(self) -> None:
+        """Flush and close; nothing is received any more."""
+        self.flush_now()
+        try:
+            async with asyncio.timeout(2):
+                await self._client.flush(timeout=1)
+        except (TimeoutError, nats.errors.Error, OSError):
+            log.debug("bus.closed_without_flush")
+        await self._client.close()
+
+    async def _reconnected(self) -> None:
+        log.info("bus.reconnected")
+        for callback in self._on_reconnect:
+            task = asyncio.ensure_future(callback())
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+    async def _disconnected(self) -> None:
+        log.warning("bus.disconnected")
+
+    async def _error(self, error: Exception) -> None:
+        if isinstance(error, nats.errors.SlowConsumerError):
+            self.dropped += 1
+        log.warning("bus.error", error=type(error).__name__, detail=str(error))
+
+
+class _DirectDelivery:
+    """Stands where a subscription's queue stood and hands each message on at once."""
+
+    def __init__(self, handler: Handler, subscription: Subscription) -> None:
+        self._handler = handler
+        self._subscription = subscription
+
+    def put_nowait(self, message: Msg) -> None:
+        self._subscription._pending_size -= len(message.data)
+        try:
+            self._handler(message)
+        except Exception:
+            log.exception("bus.handler_failed", subject=message.subject)
+
+    async def join(self) -> None:
+        return None
+
+    def qsize(self) -> int:
+        return 0
+
+    def task_done(self) -> None:
+        return None

@@ -1,0 +1,66 @@
+"""Flow control of a lane, as pure arithmetic: bytes sent against a running total of bytes granted."""
+
+from dataclasses import dataclass
+
+FRAME_BYTES = 128 * 1024
+"""A frame's data; larger pieces are split. Well under the broker's message limit of 1 MiB."""
+
+ANSWER_WINDOW = 64 * 1024
+"""Bytes that a reader holds at most for one answer; a slow client costs no more than this."""
+
+TRANSFER_WINDOW = 1024 * 1024
+"""The window of pass-through transfers, large enough for 200 MB/s at a few milliseconds a round trip."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """The producer's side: how much may still be sent.
+
+    Totals only grow, so a grant that is repeated, late or overtaken by a later one changes nothing.
+    """
+
+    granted: int
+    sent: int = 0
+
+    def grant(self, total: int) -> bool:
+        """Take a running total; tell whether it allows more than before."""
+        if total <= self.granted:
+            return False
+        self.granted = total
+        return True
+
+    def spend(self, size: int) -> None:
+        """Count bytes as sent."""
+        self.sent += size
+
+    @property
+    def exhausted(self) -> bool:
+        """True when nothing may be sent; a frame may overdraw what is left, by less than a frame."""
+        return self.sent >= self.granted
+
+
+@dataclass(slots=True)
+class Window:
+    """The reader's side: how far the producer may go."""
+
+    size: int
+    consumed: int = 0
+    granted: int = 0
+
+    def __post_init__(self) -> None:
+        self.granted = max(self.granted, self.size)
+
+    def consume(self, size: int) -> int | None:
+        """Count bytes that the client took; return a new total to grant, once half the window is free."""
+        self.consumed += size
+        if self.granted - self.consumed > self.size // 2:
+            return None
+        self.granted = self.consumed + self.size
+        return self.granted
+
+
+def split(data: bytes, size: int = FRAME_BYTES) -> list[bytes]:
+    """Cut data into pieces of at most `size` bytes; data that fits is one piece, also when it is empty."""
+    if len(data) <= size:
+        return [data]
+    return [data[start : start + size] for start in range(0, len(data), size)]

@@ -1,0 +1,208 @@
+"""The reader's end of reply lanes: one subscription for all of a process's lanes, in order or not at all."""
+
+import asyncio
+import time
+from collections import defaultdict, deque
+from enum import Enum
+
+import msgspec
+import structlog
+from nats.aio.msg import Msg
+
+from shared.bus import subjects
+from shared.bus.beats import BEAT, LOST_AFTER
+from shared.bus.credit import Window
+from shared.bus.envelope import BadEnvelope, Envelope
+from shared.bus.worker import Worker
+from shared.errors import BrokenStream, TollwayError, WorkerLost
+from shared.schemas.frames import FrameHeader, Grants, Holds
+
+log = structlog.get_logger(__name__)
+
+_frames = Envelope(FrameHeader)
+_holds = msgspec.json.Decoder(Holds).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Silence(Enum):
+    """What a lane's silence means."""
+
+    NONE = "none"
+    UNSENT = "unsent"
+    """Nobody is heard who holds the request, and no provider was called: it may be repeated."""
+    SENT = "sent"
+    """Whoever holds the request fell silent after a provider may have been called."""
+
+
+class HolderLost(WorkerLost):
+    """The worker that held a request fell silent."""
+
+    def __init__(self, silence: Silence) -> None:
+        super().__init__("the worker that handled this request stopped answering", retry_after=1)
+        self.repeatable = silence is Silence.UNSENT
+
+
+class Lane:
+    """One answer as it arrives. `next()` gives its frames, then raises if the lane broke."""
+
+    __slots__ = (
+        "_failure",
+        "_frames",
+        "_lanes",
+        "_waiter",
+        "began",
+        "expected",
+        "heard",
+        "sent",
+        "token",
+        "window",
+        "worker",
+    )
+
+    def __init__(self, lanes: "Lanes", token: str, window: int) -> None:
+        self._lanes = lanes
+        self.token = token
+        self.window = Window(window)
+        self._frames: deque[tuple[FrameHeader, bytes]] = deque()
+        self._failure: TollwayError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.expected = 0
+        self.worker = ""
+        self.began = self.heard = time.monotonic()
+        self.sent = False
+
+    async def next(self) -> tuple[FrameHeader, bytes]:
+        """Return the next frame; raise `BrokenStream` after a gap and `HolderLost` after silence."""
+        while not self._frames:
+            if self._failure is not None:
+                raise self._failure
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self._frames.popleft()
+
+    def take_ready(self) -> tuple[FrameHeader, bytes] | None:
+        """Return a frame that is here already, or None."""
+        return self._frames.popleft() if self._frames else None
+
+    def consumed(self, size: int) -> None:
+        """Say that so many bytes went on to the client; grants the producer more when it is time."""
+        total = self.window.consume(size)
+        if total is not None and self.worker:
+            self._lanes.grant(self.worker, {self.token: total})
+
+    def deliver(self, header: FrameHeader, data: bytes) -> None:
+        """Take a frame from the bus."""
+        self.heard = time.monotonic()
+        if header.worker:
+            self.worker = header.worker
+        if header.q < self.expected:
+            return
+        if header.q > self.expected:
+            self._lanes.gaps += 1
+            self.fail(BrokenStream("part of the answer was lost on its way; it is not complete"))
+            return
+        self.expected += 1
+        self._frames.append((header, data))
+        self._wake()
+
+    def hold(self, worker: str, *, sent: bool = False) -> None:
+        """Note that a worker has the request in hand."""
+        self.heard = time.monotonic()
+        self.sent = self.sent or sent
+        self.worker = worker
+
+    def silence(self, now: float) -> Silence:
+        """Tell what it means that nothing was heard for so long."""
+        if now - self.heard < LOST_AFTER:
+            return Silence.NONE
+        return Silence.SENT if self.sent or self.expected else Silence.UNSENT
+
+    def fail(self, error: TollwayError) -> None:
+        """Break the lane: frames that are here are still read, then `next()` raises."""
+        self._failure = self._failure or error
+        self._wake()
+
+    def close(self) -> None:
+        """Read no more."""
+        self._lanes.drop(self)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Lanes:
+    """All lanes that this process reads."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self.prefix = subjects.reader(worker.service, worker.id)
+        self._open: dict[str, Lane] = {}
+        self.gaps = 0
+        self.lost = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def start(self) -> None:
+        """Subscribe; frames can arrive after the next barrier."""
+        await self._worker.bus.subscribe(f"{self.prefix}.*", self._receive)
+        self._worker.on_beat.append(self._tick)
+
+    def subject(self, token: str) -> str:
+        """Return the subject of a lane, for the request's context."""
+        return f"{self.prefix}.{token}"
+
+    def open(self, token: str, window: int) -> Lane:
+        """Open a lane; `window` is the credit in bytes that the context tells the producer."""
+        lane = self._open[token] = Lane(self, token, window)
+        return lane
+
+    def drop(self, lane: Lane) -> None:
+        """Forget a lane."""
+        self._open.pop(lane.token, None)
+
+    def grant(self, worker: str, credit: dict[str, int]) -> None:
+        """Tell a worker its lanes' running totals."""
+        self._worker.bus.publish(subjects.worker_lane(worker), _encode(Grants(self.prefix, credit)))
+
+    def _receive(self, message: Msg) -> None:
+        token = message.subject.rpartition(".")[2]
+        if token == subjects.HOLDS:
+            self._receive_holds(message.data)
+            return
+        lane = self._open.get(token)
+        if lane is None:
+            return
+        try:
+            header, data = _frames.split(message.data)
+        except BadEnvelope as error:
+            log.error("lane.bad_frame", error=str(error))
+            lane.fail(BrokenStream("the answer was damaged on its way"))
+            return
+        lane.deliver(header, data)
+
+    def _receive_holds(self, data: bytes) -> None:
+        holds = _holds(data)
+        for token in holds.lanes:
+            if (lane := self._open.get(token)) is not None:
+                lane.hold(holds.worker)
+        for token in holds.sent:
+            if (lane := self._open.get(token)) is not None:
+                lane.hold(holds.worker, sent=True)
+
+    def _tick(self, now: float) -> None:
+        """Beat to everybody who answers here, with the credit so far; break the lanes that fell silent."""
+        credit: dict[str, dict[str, int]] = defaultdict(dict)
+        for lane in list(self._open.values()):
+            silence = lane.silence(now)
+            if silence is not Silence.NONE:
+                self.lost += 1
+                lane.fail(HolderLost(silence))
+            elif lane.worker and now - lane.began >= BEAT / 2:
+                credit[lane.worker][lane.token] = lane.window.granted
+        for worker, totals in credit.items():
+            self.grant(worker, totals)

@@ -1,0 +1,84 @@
+"""Who is alive: a table of workers by service, kept by their beats."""
+
+from dataclasses import dataclass, field
+
+from shared.bus import subjects
+from shared.bus.beats import BEAT, LOST_AFTER
+
+FORGET_AFTER = 60.0
+"""Seconds of silence after which a worker that did not say good-bye is no longer suspected, but forgotten."""
+
+FRESH = 2.5 * BEAT
+"""Seconds since the last beat within which a worker counts as alive."""
+
+
+@dataclass(slots=True)
+class _Member:
+    last: float
+    ready: bool
+    in_hand: int = 0
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Membership:
+    """Pure state: every call is told the time (monotonic seconds)."""
+
+    members: dict[str, dict[str, _Member]] = field(default_factory=dict)
+    _turn: int = 0
+    heard: float = 0.0
+    """When any beat was last heard; silence of everybody means that the broker is gone, not they."""
+
+    def beat(
+        self,
+        service: str,
+        worker: str,
+        now: float,
+        *,
+        ready: bool = True,
+        in_hand: int = 0,
+        missing: tuple[str, ...] = (),
+    ) -> None:
+        """Note a beat."""
+        self.heard = now
+        self.members.setdefault(service, {})[worker] = _Member(now, ready, in_hand, missing)
+
+    def leave(self, service: str, worker: str) -> None:
+        """Forget a worker that said good-bye."""
+        self.members.get(service, {}).pop(worker, None)
+
+    def forget(self, now: float) -> None:
+        """Drop who has been silent for too long to be expected back."""
+        for workers in self.members.values():
+            for worker in [name for name, member in workers.items() if now - member.last > FORGET_AFTER]:
+                del workers[worker]
+
+    def alive(self, service: str, now: float) -> list[str]:
+        """Return the ids of the workers of a service that are ready and were heard of lately."""
+        return [
+            worker
+            for worker, member in self.members.get(service, {}).items()
+            if member.ready and now - member.last < FRESH
+        ]
+
+    def suspicious(self, service: str, now: float) -> bool:
+        """Tell whether a worker fell silent without a good-bye; its queue group may go on feeding it."""
+        return any(now - member.last >= FRESH for member in self.members.get(service, {}).values())
+
+    def address(self, service: str, now: float, *, direct: bool = False) -> str | None:
+        """Return the subject for the next request to a service; None when nobody is there to take it.
+
+        The queue group, as long as all of its workers beat; a live worker by name while one of them is
+        silent, or when `direct` asks for it.
+        """
+        alive = self.alive(service, now)
+        if not alive:
+            return None
+        if direct or self.suspicious(service, now):
+            self._turn += 1
+            return subjects.worker_request(service, alive[self._turn % len(alive)])
+        return subjects.request(service)
+
+    def silent(self, now: float) -> bool:
+        """Tell whether nobody at all was heard: the broker is frozen or cut off."""
+        return now - self.heard > LOST_AFTER

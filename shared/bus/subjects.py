@@ -1,0 +1,68 @@
+"""The grammar of subjects.
+
+::
+
+    tollway.req.<service>                      requests for a stage, one queue group per service
+    tollway.worker.<service>.<worker>.req      the same, for one worker by name
+    tollway.worker.<service>.<worker>.lane     credit and beats from lane readers to that worker
+    tollway.<service>.<worker>.<lane>          reply lanes that <worker> reads (edge, relays)
+    tollway.<service>.<worker>._holds          beats from workers to that reader
+    tollway.body.<service>.<worker>            pieces of large bodies, on request
+    tollway.ctl.beat.<service>.<worker>        a worker is alive
+    tollway.ctl.hello                          a new worker asks everybody to beat now
+    tollway.ctl.cancel                         clients went away
+    tollway.ctl.change.<kind>                  an object changed
+    tollway.ctl.clock                          the number of the last change
+    tollway.ctl.scrape                         whoever hears this replies with its metrics
+    tollway.evt.completion.finished            completion events (JetStream)
+    tollway.dlq.completion                     events that could not be written by any retry (JetStream)
+
+Tokens are lower-case; ids are letters, digits, `-` and `_` only.
+"""
+
+HOLDS = "_holds"
+HELLO = "tollway.ctl.hello"
+CANCEL = "tollway.ctl.cancel"
+CLOCK = "tollway.ctl.clock"
+SCRAPE = "tollway.ctl.scrape"
+ALL_BEATS = "tollway.ctl.beat.*.*"
+ALL_CHANGES = "tollway.ctl.change.*"
+COMPLETION_FINISHED = "tollway.evt.completion.finished"
+DEAD_COMPLETION = "tollway.dlq.completion"
+EVENT_STREAM = "TOLLWAY_EVENTS"
+DEAD_LETTER_STREAM = "TOLLWAY_DLQ"
+
+
+def request(service: str) -> str:
+    """Return the queue group's subject of a stage."""
+    return f"tollway.req.{service}"
+
+
+def worker_request(service: str, worker: str) -> str:
+    """Return the subject on which one worker takes requests by name."""
+    return f"tollway.worker.{service}.{worker}.req"
+
+
+def worker_lane(address: str) -> str:
+    """Return where grants for a worker go; `address` is `service.worker`."""
+    return f"tollway.worker.{address}.lane"
+
+
+def reader(service: str, worker: str) -> str:
+    """Return the prefix of the lanes that a worker reads."""
+    return f"tollway.{service}.{worker}"
+
+
+def body(service: str, worker: str) -> str:
+    """Return where pieces of the bodies that a worker holds can be asked for."""
+    return f"tollway.body.{service}.{worker}"
+
+
+def beat(service: str, worker: str) -> str:
+    """Return the subject of a worker's heartbeat."""
+    return f"tollway.ctl.beat.{service}.{worker}"
+
+
+def change(kind: str) -> str:
+    """Return the subject on which changes to objects of a kind are announced."""
+    return f"tollway.ctl.change.{kind}"

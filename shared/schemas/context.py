@@ -1,0 +1,92 @@
+"""What travels beside a request's body from stage to stage on the request plane."""
+
+from typing import Literal
+
+import msgspec
+
+from shared.errors import Dialect
+
+Role = Literal["proxy_admin", "proxy_admin_viewer", "key_holder"]
+ServiceName = Literal["edge", "auth", "guardrails", "router", "billing", "admin", "passthrough"]
+
+
+class BodyRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a body that is too large for one message can be fetched, piece by piece."""
+
+    subject: str
+    """The request subject of the process that holds the body."""
+    token: str
+    """The body's name there."""
+    size: int = -1
+    """Bytes; -1 for an upload whose end is not known yet."""
+
+
+class Principal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who is asking, as auth established it. Nothing from the request's body or headers gets in here."""
+
+    role: Role
+    key: str = ""
+    """The stored hash of the virtual key (its id in the ledger); empty for the master key."""
+    key_name: str = ""
+    """The key with all but its last four characters hidden."""
+    key_alias: str = ""
+    user: str = ""
+    team: str = ""
+    organization: str = ""
+    models: tuple[str, ...] = ()
+    """Model groups that the key may use; empty means all."""
+
+    def may_use(self, model: str) -> bool:
+        """Tell whether the key's list of models allows this model group."""
+        return not self.models or model in self.models or "all-proxy-models" in self.models
+
+
+class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The small, typed part of a request. Times are Unix seconds.
+
+    Each stage passes on a copy with what it found out; the body stays as the client sent it.
+    """
+
+    id: str
+    """The request id that the edge made; a client's `x-request-id` is only a `label`."""
+    lane: str
+    """The subject on which the answer goes out; its last token names the lane."""
+    edge: str
+    """The subject prefix of the edge process that holds the client."""
+    route: str
+    """The matched route's name, for example `chat_completions`."""
+    dialect: Dialect
+    deadline: float
+    send_by: float
+    """Past this time no provider may be called without asking the edge: it may have repeated the request."""
+    received: float
+    credit: int
+    """Bytes of answer that may be sent before the reader's first grant."""
+    next: ServiceName = "guardrails"
+    """The stage that follows auth, as the route's policy says."""
+    epoch: int = 1
+    """Raised each time the edge repeats the request."""
+    direct: bool = False
+    """True on a repeat: stages address live workers by name, since a queue group may hold a frozen one."""
+    stream: bool = False
+    model: str = ""
+    label: str = ""
+    method: str = ""
+    path: str = ""
+    query: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers that the terminal stage needs; never one that carries a key."""
+    client: str = ""
+    """The client's address."""
+    credential: str = ""
+    """SHA-256 of the caller's key in hex, from the edge to auth only; auth blanks it."""
+    principal: Principal | None = None
+    body: BodyRef | None = None
+    """Set when the body does not travel in the message."""
+    trace: str = ""
+    """W3C `traceparent`."""
+
+    @property
+    def token(self) -> str:
+        """The lane's last token: the request id, and the epoch from the second one on."""
+        return self.lane.rpartition(".")[2]

@@ -1,0 +1,37 @@
+"""Broadcasts of the control plane."""
+
+from typing import Literal
+
+import msgspec
+
+ChangeKind = Literal["key", "model"]
+
+
+class Beat(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A worker is alive. Its service and id are in the subject."""
+
+    ready: bool = True
+    stopping: bool = False
+    in_hand: int = 0
+    missing: tuple[str, ...] = ()
+    """What the worker cannot serve without right now."""
+
+
+class Cancel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Clients went away: requests by id, each with the last epoch that is to stop."""
+
+    requests: dict[str, int]
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An object changed; whoever caches it forgets it. Numbers follow each other without a gap."""
+
+    number: int
+    kind: ChangeKind
+    id: str
+
+
+class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The number of the last change, repeated so that a lost broadcast is noticed."""
+
+    number: int

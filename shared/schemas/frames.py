@@ -1,0 +1,73 @@
+"""The frames of a reply lane, and the small messages that keep a lane alive."""
+
+import msgspec
+
+from shared.errors import ErrorBody
+
+
+class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Status and headers of the answer; sent with the first bytes, not before them."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The proper end of an answer, with what the edge counts and tells about it."""
+
+    model: str = ""
+    provider: str = ""
+    deployment: str = ""
+    attempts: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: int = 0
+    """Nano-dollars."""
+    unpriced: bool = False
+    provider_seconds: float = 0.0
+    """Time spent waiting for the provider; the rest of the request's duration is Tollway's overhead."""
+
+
+class FrameHeader(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What stands before the bytes of one frame. A short answer is one frame with opening, bytes and end."""
+
+    q: int
+    """The frame's number on its lane, from 0; a gap ends the answer with an error."""
+    worker: str = ""
+    """`service.worker id` of the sender, in the first frame."""
+    open: Opening | None = None
+    end: Ending | None = None
+    error: ErrorBody | None = None
+
+
+class Holds(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A worker's beat to one lane reader: the lanes whose requests it has in hand."""
+
+    worker: str
+    lanes: list[str] = []
+    sent: list[str] = []
+    """Lanes whose request is about to go to a provider: from here on it is never repeated."""
+
+
+class Grants(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A lane reader's beat to one worker: credit as a running total of bytes, by lane."""
+
+    reader: str
+    """The reader's lane prefix."""
+    credit: dict[str, int] = {}
+
+
+class BodyRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The next piece of a body, please."""
+
+    token: str
+    offset: int = 0
+
+
+class BodyPiece(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The head of a reply with a piece of a body; its bytes follow the line."""
+
+    end: bool = False
+    wait: bool = False
+    """Nothing has come from the client yet; ask again."""
+    error: ErrorBody | None = None
