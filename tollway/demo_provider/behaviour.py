@@ -72,7 +72,10 @@ def _duration(text: str) -> float:
 
 
 def _rate(text: str) -> float:
-    return float(text.removesuffix("/s"))
+    rate = float(text.removesuffix("/s"))
+    if not 0 < rate < float("inf"):
+        raise ValueError(text)
+    return rate
 
 
 def _status(text: str) -> int:

@@ -42,8 +42,9 @@ class Chat:
         body = await request.read()
         ask = self._dialect.ask_in(body, header)
         behaviour = self._behaviour(ask.model, header)
-        call = self._counters.begin(self._dialect.name, ask.model, stream=ask.stream, nonce=ask.nonce)
-        reply = self._reply(ask, behaviour, _shown(behaviour, request, body), call.id)
+        call_id = self._counters.new_id()
+        reply = self._reply(ask, behaviour, _shown(behaviour, request, body), call_id)
+        call = self._counters.begin(call_id, self._dialect.name, ask.model, stream=ask.stream, nonce=ask.nonce)
         return await Delivery(request, self._dialect, behaviour, call, self._counters).send(reply)
 
     def _behaviour(self, model: str, header: str) -> Behaviour:
@@ -60,7 +61,7 @@ class Chat:
         return Reply(usage, body=self._dialect.whole(ask, behaviour, answer, usage, call_id))
 
     async def _hang_unread(self, request: web.BaseRequest, header: str) -> web.StreamResponse:
-        call = self._counters.begin(self._dialect.name, "(unread)")
+        call = self._counters.begin(self._counters.new_id(), self._dialect.name, "(unread)")
         delivery = Delivery(request, self._dialect, behaviour_of("", header), call, self._counters)
         return await delivery.send(Reply(Usage()))
 
@@ -74,5 +75,5 @@ def _shown(behaviour: Behaviour, request: web.BaseRequest, body: bytes) -> str:
     if behaviour.show == "body":
         return body.decode()
     if behaviour.show == "headers":
-        return msgspec.json.encode(list(request.headers.items())).decode()
+        return msgspec.json.encode([(str(name), value) for name, value in request.headers.items()]).decode()
     return ""

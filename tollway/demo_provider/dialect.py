@@ -39,7 +39,9 @@ def _check_bearer(headers: Headers, expected: str | None) -> None:
 
 
 def _check_x_api_key(headers: Headers, expected: str | None) -> None:
-    key = headers.get("x-api-key", "")
+    # Anthropic's own SDK sends its key as a bearer token since 2.x, curl users as x-api-key.
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    key = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
     if not key:
         raise RefusedError(401, "x-api-key header is required")
     if expected is not None and key != expected:

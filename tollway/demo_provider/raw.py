@@ -40,7 +40,7 @@ class Raw:
             return self._error(400, str(error))
         except RefusedError as error:
             return self._error(error.status, error.message)
-        call = self._counters.begin("raw", name)
+        call = self._counters.begin(self._counters.new_id(), "raw", name)
         try:
             return await self._behave(request, behaviour, call, action)
         except asyncio.CancelledError:
