@@ -7,7 +7,7 @@ import msgspec
 
 from tollway.demo_provider.ask import Ask
 from tollway.demo_provider.behaviour import Behaviour
-from tollway.demo_provider.plan import StreamPlan
+from tollway.demo_provider.plan import Chunks, StreamPlan
 from tollway.demo_provider.text import Answer, ToolCall
 from tollway.demo_provider.usage import Usage
 
@@ -97,11 +97,15 @@ def _event(kind: str, fields: dict[str, Any]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), encode({"type": kind, **fields}))
 
 
+_Delta = tuple[bytes, bytes, bytes]
+"""The frames before a delta, its beginning, and the piece of text in it as JSON."""
+
+
 class _Blocks:
     """The content blocks of one stream, each numbered, opened and closed."""
 
     def __init__(self) -> None:
-        self.chunks: list[bytes] = []
+        self.items: list[_Delta] = []
         self._before = b""
         self._index = 0
 
@@ -113,8 +117,10 @@ class _Blocks:
             b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
             b'"delta":{"type":"%b","%b":' % (self._index, kind.encode(), field.encode())
         )
-        for piece in pieces:
-            self.chunks.append(b"%b%b%b}}\n\n" % (self._before, head, encode(piece)))
+        distinct = {piece: (b"", head, encode(piece)) for piece in set(pieces)}
+        if pieces:
+            self.items.append((self._before, head, encode(pieces[0])))
+            self.items.extend(distinct[piece] for piece in pieces[1:])
             self._before = b""
         self._before += end + _event("content_block_stop", {"index": self._index})
         self._index += 1
@@ -142,7 +148,9 @@ def stream(ask: Ask, behaviour: Behaviour, answer: Answer, usage: Usage, call_id
         start = _tool_start(call, _call_id(call_id, index))
         blocks.add(start, ("input_json_delta", "partial_json"), call.arguments)
     closing = blocks.rest() + _message_delta(answer, behaviour, usage) + _STOP
-    return StreamPlan(_event("message_start", {"message": started}), blocks.chunks, closing)
+    return StreamPlan(
+        _event("message_start", {"message": started}), Chunks(blocks.items, b"%b%b%b}}\n\n".__mod__), closing
+    )
 
 
 def _tool_start(call: ToolCall, call_id: str) -> dict[str, Any]:

@@ -71,7 +71,14 @@ def dispatcher(counters: Counters, api_key: str | None) -> Handler:
         body = OPENAI.error(status, f"Unknown request URL: {request.method} {path}.", None, "unknown_url")
         return web.Response(status=status, body=body, content_type="application/json")
 
-    return dispatch
+    async def quiet(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await dispatch(request)
+        except ConnectionError:
+            # The server takes a cancelled handler for a client that left, and anything else for a fault.
+            raise asyncio.CancelledError from None
+
+    return quiet
 
 
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:

@@ -38,7 +38,8 @@ def _typed(schema: dict[str, Any], depth: int) -> Any:
         kind = kind[0] if kind else None
     if kind == "object" or "properties" in schema:
         properties = schema.get("properties")
-        return {name: _value(part, depth + 1) for name, part in properties.items()} if properties else {}
+        known = properties if isinstance(properties, dict) else {}
+        return {name: _value(part, depth + 1) for name, part in known.items()}
     if kind == "array":
         return [_value(schema.get("items", {"type": "string"}), depth + 1)]
     return _SIMPLE.get(str(kind), "Zürich")

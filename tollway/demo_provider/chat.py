@@ -73,7 +73,7 @@ class Chat:
 
 def _shown(behaviour: Behaviour, request: web.BaseRequest, body: bytes) -> str:
     if behaviour.show == "body":
-        return body.decode()
+        return body.decode(errors="replace")
     if behaviour.show == "headers":
         return msgspec.json.encode([(str(name), value) for name, value in request.headers.items()]).decode()
     return ""

@@ -1,15 +1,15 @@
 """Sending an answer as slowly, partly or wrongly as was asked for."""
 
 import asyncio
-from collections.abc import Sequence
 from itertools import cycle
+from typing import Any
 
 from aiohttp import web
 
 from tollway.demo_provider.behaviour import Behaviour
 from tollway.demo_provider.counters import Call, Counters
 from tollway.demo_provider.dialect import Dialect
-from tollway.demo_provider.plan import Reply, StreamPlan
+from tollway.demo_provider.plan import Chunks, Reply, StreamPlan
 
 GARBAGE = b'data: {"id":\xff\xfe\x00\xc3(\n\n'
 """Neither UTF-8 nor JSON."""
@@ -42,12 +42,14 @@ class Delivery:
         self._counters = counters
 
     async def send(self, reply: Reply) -> web.StreamResponse:
-        """Send the answer and count what of it was sold; raises CancelledError when the client leaves."""
+        """Send the answer and count what of it was sold.
+
+        Raises CancelledError or ConnectionError when the client leaves.
+        """
         try:
             return await self._send(reply)
-        except asyncio.CancelledError:
+        finally:
             self._counters.end(self._call, "cancelled")
-            raise
 
     async def _send(self, reply: Reply) -> web.StreamResponse:
         behaviour = self._behaviour
@@ -63,10 +65,7 @@ class Delivery:
             return await self._whole(reply)
         response = self._response("text/event-stream; charset=utf-8")
         response.headers["Cache-Control"] = "no-cache"
-        try:
-            await self._stream(response, reply, reply.stream)
-        except ConnectionError:
-            self._counters.end(self._call, "cancelled")
+        await self._stream(response, reply, reply.stream)
         return response
 
     def _error(self, status: int) -> web.Response:
@@ -136,7 +135,7 @@ class Delivery:
     async def _stream(self, response: web.StreamResponse, reply: Reply, plan: StreamPlan) -> None:
         behaviour = self._behaviour
         if behaviour.length is not None:
-            whole = len(plan.opening) + sum(map(len, plan.chunks)) + len(plan.closing)
+            whole = len(plan.opening) + sum(len(chunk) for chunk in plan.chunks) + len(plan.closing)
             response.content_length = self._declared(whole)
         await response.prepare(self._request)
         if behaviour.hang == "first_token":
@@ -148,9 +147,9 @@ class Delivery:
         if stop is None:
             await self._chunks(response, plan.opening, plan.chunks, plan.closing)
         else:
-            await self._chunks(response, plan.opening, plan.chunks[:stop], b"")
+            await self._chunks(response, plan.opening, plan.chunks.part(0, stop), b"")
             await self._misbehave(response)
-            await self._chunks(response, b"", plan.chunks[stop:], plan.closing)
+            await self._chunks(response, b"", plan.chunks.part(stop), plan.closing)
         if behaviour.length is not None:
             await self._disconnect()
         await response.write_eof()
@@ -177,11 +176,11 @@ class Delivery:
             await self._disconnect()
 
     async def _chunks(
-        self, response: web.StreamResponse, opening: bytes, chunks: Sequence[bytes], closing: bytes
+        self, response: web.StreamResponse, opening: bytes, chunks: Chunks[Any], closing: bytes
     ) -> None:
         behaviour = self._behaviour
         if behaviour.echo or behaviour.nonce:
-            await self._awkwardly(response, opening + b"".join(chunks) + closing)
+            await self._awkwardly(response, opening + chunks.joined() + closing)
             self._counters.sell(self._call, 0, len(chunks))
         elif behaviour.rate:
             await self._paced(response, opening, chunks, closing)
@@ -189,19 +188,19 @@ class Delivery:
             await self._at_once(response, opening, chunks, closing)
 
     async def _at_once(
-        self, response: web.StreamResponse, opening: bytes, chunks: Sequence[bytes], closing: bytes
+        self, response: web.StreamResponse, opening: bytes, chunks: Chunks[Any], closing: bytes
     ) -> None:
         last = max(0, len(chunks) - 1) // BATCH * BATCH
         for start in range(0, last, BATCH):
-            await response.write(opening + b"".join(chunks[start : start + BATCH]))
+            await response.write(opening + chunks.part(start, start + BATCH).joined())
             self._counters.sell(self._call, 0, BATCH)
             opening = b""
-        if rest := opening + b"".join(chunks[last:]) + closing:
+        if rest := opening + chunks.part(last).joined() + closing:
             await response.write(rest)
             self._counters.sell(self._call, 0, len(chunks) - last)
 
     async def _paced(
-        self, response: web.StreamResponse, opening: bytes, chunks: Sequence[bytes], closing: bytes
+        self, response: web.StreamResponse, opening: bytes, chunks: Chunks[Any], closing: bytes
     ) -> None:
         loop = asyncio.get_running_loop()
         interval = 1.0 / self._behaviour.rate

@@ -7,7 +7,7 @@ import msgspec
 
 from tollway.demo_provider.ask import Ask
 from tollway.demo_provider.behaviour import Behaviour
-from tollway.demo_provider.plan import StreamPlan
+from tollway.demo_provider.plan import Chunks, StreamPlan
 from tollway.demo_provider.text import Answer, ToolCall
 from tollway.demo_provider.usage import Usage
 
@@ -88,6 +88,10 @@ def completion(ask: Ask, behaviour: Behaviour, answer: Answer, usage: Usage, cal
     return encode(body)
 
 
+_Delta = tuple[int, bytes, bytes]
+"""A choice's index, the delta that carries a token, and a delta to be sent before it or nothing."""
+
+
 class _Frames:
     """Frames of one stream; what they share is encoded once."""
 
@@ -108,6 +112,11 @@ class _Frames:
             self._head, choice, delta, finish, self._tail,
         )  # fmt: skip
 
+    def chunk(self, item: _Delta) -> bytes:
+        choice, delta, before = item
+        start = self.delta(choice, before) if before else b""
+        return start + self.delta(choice, delta)
+
     def usage(self, usage: Usage) -> bytes:
         return self._head + b'],"usage":' + encode(usage_json(usage)) + b"}\n\n"
 
@@ -122,24 +131,26 @@ def stream(ask: Ask, behaviour: Behaviour, answer: Answer, usage: Usage, call_id
     closing = b"".join(frames.delta(n, b"{}", finish) for n in choices)
     if with_usage:
         closing += frames.usage(usage)
-    chunks: list[bytes] = []
-    for field, pieces in ((b"reasoning_content", answer.reasoning), (b"content", answer.pieces)):
-        for piece in pieces:
-            delta = b'{"%b":%b}' % (field, encode(piece))
-            chunks.extend(frames.delta(n, delta) for n in choices)
+    items = _deltas(b"reasoning_content", answer.reasoning, choices) + _deltas(b"content", answer.pieces, choices)
     for index, call in enumerate(answer.tool_calls):
-        chunks.extend(_tool_chunks(frames, call, index, call_id, choices))
-    return StreamPlan(b"".join(frames.delta(n, role) for n in choices), chunks, closing + _DONE)
+        items.extend(_tool_deltas(call, index, call_id, choices))
+    opening = b"".join(frames.delta(n, role) for n in choices)
+    return StreamPlan(opening, Chunks(items, frames.chunk), closing + _DONE)
 
 
-def _tool_chunks(frames: _Frames, call: ToolCall, index: int, call_id: str, choices: range) -> list[bytes]:
-    chunks = []
+def _deltas(field: bytes, pieces: tuple[str, ...], choices: range) -> list[_Delta]:
+    distinct = {piece: [(n, b'{"%b":%b}' % (field, encode(piece)), b"") for n in choices] for piece in set(pieces)}
+    return [delta for piece in pieces for delta in distinct[piece]]
+
+
+def _tool_deltas(call: ToolCall, index: int, call_id: str, choices: range) -> list[_Delta]:
+    deltas: list[_Delta] = []
     for position, piece in enumerate(call.arguments):
+        delta = b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (index, encode(piece))
         for n in choices:
-            start = b"" if position else frames.delta(n, _tool_start(call, index, _call_id(call_id, n, index)))
-            delta = b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (index, encode(piece))
-            chunks.append(start + frames.delta(n, delta))
-    return chunks
+            start = b"" if position else _tool_start(call, index, _call_id(call_id, n, index))
+            deltas.append((n, delta, start))
+    return deltas
 
 
 def _tool_start(call: ToolCall, index: int, call_id: str) -> bytes:

@@ -43,9 +43,8 @@ class Raw:
         call = self._counters.begin(self._counters.new_id(), "raw", name)
         try:
             return await self._behave(request, behaviour, call, action)
-        except asyncio.CancelledError:
+        finally:
             self._counters.end(call, "cancelled")
-            raise
 
     async def _behave(
         self, request: web.BaseRequest, behaviour: Behaviour, call: Call, action: _Action
@@ -64,12 +63,9 @@ class Raw:
     async def _echo(self, request: web.BaseRequest, behaviour: Behaviour, call: Call) -> web.StreamResponse:
         response = web.StreamResponse(headers=_echo_headers(request))
         response.content_length = request.content_length
-        try:
-            await response.prepare(request)
-            await self._copy(request, response, behaviour, call)
-            await response.write_eof()
-        except ConnectionError:
-            self._counters.end(call, "cancelled")
+        await response.prepare(request)
+        await self._copy(request, response, behaviour, call)
+        await response.write_eof()
         self._counters.end(call, "finished")
         return response
 
