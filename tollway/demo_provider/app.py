@@ -54,31 +54,35 @@ def dispatcher(counters: Counters, api_key: str | None) -> Handler:
     table = routes(counters, api_key)
     echo, model = table["*", "/v1/echo"], table["GET", "/v1/models"]
 
+    def found(method: str, path: str) -> Handler | None:
+        if path == "/v1/echo" or path.startswith("/v1/echo/"):
+            return echo
+        if path.startswith("/v1/models/") and method == "GET":
+            return model
+        return table.get((method, path))
+
     async def dispatch(request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]
         if not path.startswith("/_demo/"):
             counters.requests += 1
-        if "Expect" in request.headers:
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        handler = table.get((request.method, path))
-        if handler is not None:
-            return await handler(request)
-        if path == "/v1/echo" or path.startswith("/v1/echo/"):
-            return await echo(request)
-        if path.startswith("/v1/models/") and request.method == "GET":
-            return await model(request)
-        status = 405 if any(path == other for _, other in table) else 404
-        body = OPENAI.error(status, f"Unknown request URL: {request.method} {path}.", None, "unknown_url")
-        return web.Response(status=status, body=body, content_type="application/json")
-
-    async def quiet(request: web.BaseRequest) -> web.StreamResponse:
         try:
-            return await dispatch(request)
+            if "Expect" in request.headers:
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            handler = found(request.method, path)
+            if handler is not None:
+                return await handler(request)
         except ConnectionError:
             # The server takes a cancelled handler for a client that left, and anything else for a fault.
             raise asyncio.CancelledError from None
+        return _not_found(request.method, path, known=any(path == other for _, other in table))
 
-    return quiet
+    return dispatch
+
+
+def _not_found(method: str, path: str, *, known: bool) -> web.Response:
+    status = 405 if known else 404
+    body = OPENAI.error(status, f"Unknown request URL: {method} {path}.", None, "unknown_url")
+    return web.Response(status=status, body=body, content_type="application/json")
 
 
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:

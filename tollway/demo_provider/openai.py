@@ -106,6 +106,8 @@ class _Frames:
         }
         self._head = b"data: " + encode(shared)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if with_usage else b"]}\n\n"
+        self._starts = [b'%b{"index":%d,"delta":' % (self._head, choice) for choice in range(ask.n)]
+        self._end = b',"logprobs":null,"finish_reason":null}' + self._tail
 
     def delta(self, choice: int, delta: bytes, finish: bytes = b"null") -> bytes:
         return b'%b{"index":%d,"delta":%b,"logprobs":null,"finish_reason":%b}%b' % (
@@ -114,8 +116,8 @@ class _Frames:
 
     def chunk(self, item: _Delta) -> bytes:
         choice, delta, before = item
-        start = self.delta(choice, before) if before else b""
-        return start + self.delta(choice, delta)
+        frame = self._starts[choice] + delta + self._end
+        return self.delta(choice, before) + frame if before else frame
 
     def usage(self, usage: Usage) -> bytes:
         return self._head + b'],"usage":' + encode(usage_json(usage)) + b"}\n\n"

@@ -67,3 +67,18 @@ def test_arguments_fit_the_schema() -> None:
     }
     made = msgspec.json.decode("".join(arguments_for(schema)))
     assert made == {"unit": "celsius", "days": 3, "places": [{"name": "Zürich"}]}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["type", "properties", "items", "enum", "anyOf"]),
+        st.none()
+        | st.text(max_size=5)
+        | st.lists(st.integers(), max_size=2)
+        | st.dictionaries(st.text(), st.none()),
+    )
+)
+@settings(max_examples=100)
+def test_any_schema_gives_json(schema: dict[str, object]) -> None:
+    """A schema that makes no sense still gives arguments that are JSON."""
+    msgspec.json.decode("".join(arguments_for(schema)))
