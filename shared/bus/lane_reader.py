@@ -71,17 +71,27 @@ class Lane:
         self.began = self.heard = time.monotonic()
         self.sent = False
 
-    async def next(self) -> tuple[FrameHeader, bytes]:
-        """Return the next frame; raise `BrokenStream` after a gap and `HolderLost` after silence."""
-        while not self._frames:
+    async def next(self, timeout: float) -> tuple[FrameHeader, bytes] | None:
+        """Return the next frame, or None when none came within `timeout` seconds.
+
+        Raises `BrokenStream` after a gap and `HolderLost` after silence.
+        """
+        if not self._frames:
             if self._failure is not None:
                 raise self._failure
-            self._waiter = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(timeout, self._wake)
             try:
                 await self._waiter
             finally:
+                timer.cancel()
                 self._waiter = None
-        return self._frames.popleft()
+        if self._frames:
+            return self._frames.popleft()
+        if self._failure is not None:
+            raise self._failure
+        return None
 
     def take_ready(self) -> tuple[FrameHeader, bytes] | None:
         """Return a frame that is here already, or None."""

@@ -1,0 +1,41 @@
+"""The headers that Tollway adds to answers."""
+
+from shared.pricing.money import to_dollars
+
+from shared.errors import ErrorBody
+from shared.schemas.frames import Ending
+
+
+def id_headers(request_id: str, label: str) -> dict[str, str]:
+    """Return the headers that name a request: `x-request-id` is the client's own label where it gave one."""
+    return {
+        "x-request-id": label or request_id,
+        "x-tollway-request-id": request_id,
+        "x-litellm-call-id": request_id,
+    }
+
+
+def ending_headers(ending: Ending, seconds: float) -> dict[str, str]:
+    """Return what is known at the end of an answer; `seconds` is the whole request's duration."""
+    if not ending.attempts:
+        return {}
+    overhead = max(0.0, seconds - ending.provider_seconds) * 1000
+    headers = {
+        "x-tollway-model-id": ending.deployment,
+        "x-litellm-model-id": ending.deployment,
+        "x-tollway-attempts": str(ending.attempts),
+        "x-tollway-overhead-ms": f"{overhead:.2f}",
+    }
+    if ending.unpriced:
+        headers["x-tollway-unpriced"] = "true"
+    else:
+        cost = repr(to_dollars(ending.cost))
+        headers |= {"x-tollway-cost": cost, "x-litellm-response-cost": cost}
+    return headers
+
+
+def error_headers(error: ErrorBody) -> dict[str, str]:
+    """Return `Retry-After` in whole seconds, rounded up, where waiting helps."""
+    if error.retry_after is None:
+        return {}
+    return {"retry-after": str(max(1, int(-(-error.retry_after // 1))))}
