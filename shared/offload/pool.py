@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Offload:
-    """Runs functions in the loop for small bodies and in one helper process, started when needed, for large ones."""
+    """Runs functions in the loop for small bodies, in a helper process, started when needed, for large ones."""
 
     def __init__(self, workers: int = 1) -> None:
         self._workers = workers

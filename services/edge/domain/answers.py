@@ -1,8 +1,7 @@
 """The headers that Tollway adds to answers."""
 
-from shared.pricing.money import to_dollars
-
 from shared.errors import ErrorBody
+from shared.pricing.money import to_dollars
 from shared.schemas.frames import Ending
 
 

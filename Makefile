@@ -1,0 +1,30 @@
+# Tollway: `make help` lists the targets.
+PYTHON ?= $(shell for v in 3.11 3.12 3.13; do p=$$(command -v python$$v) && $$p -c 'pass' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help venv test lint types check
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements/dev.lock
+	@test -n "$(PYTHON)" || { echo "Tollway needs Python 3.11, 3.12 or 3.13; none was found. Install one, or say make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+venv: $(VENV)/.installed ## Make the virtual environment with everything that is pinned
+
+test: venv ## Run the whole suite
+	$(BIN)/python -m pytest
+
+lint: venv ## Lint, and hold the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: venv ## Check the types, strictly
+	$(BIN)/mypy
+
+check: lint types ## Everything that is checked without running
