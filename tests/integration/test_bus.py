@@ -1,0 +1,372 @@
+"""The bus on a real nats-server: each trap that it works around has a test."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from shared.bus import subjects
+from shared.bus.bodies import BodyShelf
+from shared.bus.connection import BusUnavailable
+from shared.bus.credit import ANSWER_WINDOW
+from shared.bus.group_commit import EventWriter
+from shared.bus.lane_reader import Lane, Lanes
+from shared.bus.setup import ensure_streams
+from shared.bus.stage import Call, Stage
+from shared.bus.worker import Worker
+from shared.errors import ProviderError
+from shared.schemas.context import BodyRef, RequestContext
+from shared.schemas.frames import Ending, Opening
+
+
+def context(lanes: Lanes, token: str = "r1", **changes: Any) -> RequestContext:
+    """Return a request's context with a deadline of ten seconds."""
+    now = time.time()
+    facts: dict[str, Any] = {
+        "id": token,
+        "lane": lanes.subject(token),
+        "edge": lanes.prefix,
+        "route": "chat_completions",
+        "dialect": "openai",
+        "deadline": now + 10,
+        "send_by": now + 3,
+        "received": now,
+        "credit": ANSWER_WINDOW,
+    }
+    return RequestContext(**(facts | changes))
+
+
+async def edge_of(worker: Worker) -> tuple[Stage, Lanes]:
+    """Return what an edge needs: a stage to send with and lanes to read."""
+    lanes = Lanes(worker)
+    await lanes.start()
+    await worker.bus.barrier()
+    return Stage(worker, lambda call: None, max_in_hand=1), lanes
+
+
+async def serve(worker: Worker, handler: Any, max_in_hand: int = 100) -> Stage:
+    """Start a stage and say that it is ready."""
+    stage = Stage(worker, handler, max_in_hand=max_in_hand)
+    await stage.start()
+    await worker.bus.barrier()
+    worker.ready()
+    return stage
+
+
+async def read_all(lane: Lane) -> tuple[bytes, Any]:
+    """Read a lane to its end; return the bytes and the last header."""
+    received = bytearray()
+    while True:
+        frame = await lane.next(10)
+        assert frame is not None, "the lane fell silent"
+        header, data = frame
+        received += data
+        lane.consumed(len(data))
+        if header.end is not None or header.error is not None:
+            return bytes(received), header
+
+
+async def test_a_short_answer_is_one_frame(worker_on: Any, eventually: Any) -> None:
+    """Status, body and end of a short answer travel in one message."""
+
+    async def answer(call: Call) -> None:
+        call.lane.open(Opening(201))
+        await call.lane.end(Ending(cost=7), b"hello " + await call.read_body())
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        await serve(router, answer)
+        sender, lanes = await edge_of(edge)
+        await eventually(lambda: edge.address_of("router") is not None)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        sender.forward("router", context(lanes), b"world")
+        frame = await lane.next(5)
+        assert frame is not None
+        header, data = frame
+        assert (header.open, header.end, data) == (Opening(201), Ending(cost=7), b"hello world")
+
+
+async def test_a_large_answer_waits_for_credit_and_arrives_whole(worker_on: Any, eventually: Any) -> None:
+    """8 MiB pass a window of 64 KiB, and the producer never runs ahead of it by more than a frame."""
+    size = 8 * 1024 * 1024
+    blob = bytes(range(256)) * (size // 256)
+
+    async def answer(call: Call) -> None:
+        await call.lane.send(blob)
+        await call.lane.end(Ending())
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        await serve(router, answer)
+        sender, lanes = await edge_of(edge)
+        await eventually(lambda: edge.address_of("router") is not None)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        sender.forward("router", context(lanes), b"")
+        received, header = await read_all(lane)
+        assert header.end is not None
+        assert received == blob
+
+
+async def test_a_body_of_32_mib_travels_by_reference(worker_on: Any, eventually: Any) -> None:
+    """The stage fetches a large body in pieces from the process that holds it."""
+    body = bytes(range(256)) * (32 * 1024 * 4)
+
+    async def answer(call: Call) -> None:
+        fetched = await call.read_body()
+        await call.lane.end(Ending(), b"same" if fetched == body else b"different")
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        await serve(router, answer)
+        sender, lanes = await edge_of(edge)
+        shelf = BodyShelf(edge)
+        await shelf.start()
+        await edge.bus.barrier()
+        await eventually(lambda: edge.address_of("router") is not None)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        sender.forward("router", context(lanes, body=shelf.keep("r1", body)), b"")
+        assert (await read_all(lane))[0] == b"same"
+
+
+async def test_a_body_whose_holder_does_not_know_it_is_an_error(worker_on: Any, eventually: Any) -> None:
+    """A lost body ends the request with 503 instead of a time-out."""
+
+    async def answer(call: Call) -> None:
+        await call.read_body()
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        await serve(router, answer)
+        sender, lanes = await edge_of(edge)
+        await BodyShelf(edge).start()
+        await eventually(lambda: edge.address_of("router") is not None)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        ref = BodyRef(subjects.body("edge", edge.id), "unknown", 5)
+        sender.forward("router", context(lanes, body=ref), b"")
+        _, header = await read_all(lane)
+        assert header.error is not None
+        assert header.error.status == 503
+
+
+async def test_past_its_bound_a_stage_sheds_at_once(worker_on: Any, eventually: Any) -> None:
+    """The request over the bound gets 503 with a time to wait, those within it are answered."""
+    release = asyncio.Event()
+
+    async def answer(call: Call) -> None:
+        await release.wait()
+        await call.lane.end(Ending())
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        stage = await serve(router, answer, max_in_hand=2)
+        sender, lanes = await edge_of(edge)
+        await eventually(lambda: edge.address_of("router") is not None)
+        opened = [lanes.open(f"r{number}", ANSWER_WINDOW) for number in range(3)]
+        for number in range(3):
+            sender.forward("router", context(lanes, f"r{number}"), b"")
+        _, header = await read_all(opened[2])
+        assert header.error is not None
+        assert (header.error.status, header.error.retry_after, stage.shed) == (503, 1, 1)
+        release.set()
+        assert all([(await read_all(lane))[1].end for lane in opened[:2]])
+
+
+async def test_what_a_handler_raises_becomes_a_typed_error(worker_on: Any, eventually: Any) -> None:
+    """A Tollway error keeps its status; any other fault is 500 without a detail."""
+
+    async def answer(call: Call) -> None:
+        if call.ctx.id == "known":
+            raise ProviderError("the provider said no", status=418)
+        raise RuntimeError("secret detail")
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        await serve(router, answer)
+        sender, lanes = await edge_of(edge)
+        await eventually(lambda: edge.address_of("router") is not None)
+        seen = {}
+        for token in ("known", "unknown"):
+            lane = lanes.open(token, ANSWER_WINDOW)
+            sender.forward("router", context(lanes, token), b"")
+            _, header = await read_all(lane)
+            seen[token] = (header.error.status, "secret" in header.error.message)
+        assert seen == {"known": (418, False), "unknown": (500, False)}
+
+
+@pytest.mark.parametrize("overtakes", [False, True])
+async def test_a_cancellation_stops_the_work(worker_on: Any, eventually: Any, overtakes: bool) -> None:
+    """A cancelled request stops within moments, also when the cancellation arrives before it."""
+    events: list[str] = []
+
+    async def answer(call: Call) -> None:
+        events.append("started")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            events.append("stopped")
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        stage = await serve(router, answer)
+        sender, lanes = await edge_of(edge)
+        await eventually(lambda: edge.address_of("router") is not None)
+        if overtakes:
+            edge.cancel("r1", 1)
+        sender.forward("router", context(lanes), b"")
+        if overtakes:
+            await eventually(lambda: stage.expired == 1)
+            assert events == []
+        else:
+            await eventually(lambda: events == ["started"])
+            edge.cancel("r1", 1)
+            await eventually(lambda: events == ["started", "stopped"])
+
+
+async def test_a_request_past_its_deadline_is_dropped(worker_on: Any, eventually: Any) -> None:
+    """A worker does not begin what nobody waits for any more."""
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        stage = await serve(router, lambda call: None)
+        _, lanes = await edge_of(edge)
+        from shared.bus.envelope import join
+
+        edge.bus.publish(subjects.request("router"), join(context(lanes, deadline=time.time() - 1)))
+        await eventually(lambda: stage.expired == 1)
+        assert stage.handled == 0
+
+
+async def test_a_gap_in_the_frames_breaks_the_answer(worker_on: Any, eventually: Any) -> None:
+    """A lost frame ends the stream with an error, never with silently wrong text."""
+    from shared.bus.envelope import join
+    from shared.errors import BrokenStream
+    from shared.schemas.frames import FrameHeader
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        _, lanes = await edge_of(edge)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        router.bus.publish(lanes.subject("r1"), join(FrameHeader(0), b"a"))
+        router.bus.publish(lanes.subject("r1"), join(FrameHeader(2), b"c"))
+        await eventually(lambda: lanes.gaps == 1)
+        assert (await lane.next(1)) is not None
+        with pytest.raises(BrokenStream):
+            await lane.next(1)
+
+
+async def test_the_loss_of_a_worker_is_noticed_by_its_silence(worker_on: Any, eventually: Any) -> None:
+    """What was not sent to a provider may be repeated when its worker falls silent; what was sent may not."""
+    from shared.bus.lane_reader import HolderLost
+
+    taken: list[Call] = []
+
+    async def answer(call: Call) -> None:
+        taken.append(call)
+        if call.ctx.id == "sent":
+            await router.announce_sent(call.ctx.edge, call.lane.token)
+        await asyncio.Event().wait()
+
+    async with worker_on("edge") as edge:
+        sender, lanes = await edge_of(edge)
+        async with worker_on("router") as router:
+            await serve(router, answer)
+            await eventually(lambda: edge.address_of("router") is not None)
+            opened = {token: lanes.open(token, ANSWER_WINDOW) for token in ("sent", "unsent")}
+            for token in opened:
+                sender.forward("router", context(lanes, token), b"")
+            await eventually(lambda: len(taken) == 2 and opened["sent"].sent)
+        repeatable = {}
+        for token, lane in opened.items():
+            with pytest.raises(HolderLost) as lost:
+                await lane.next(10)
+            repeatable[token] = lost.value.repeatable
+        assert repeatable == {"sent": False, "unsent": True}
+
+
+async def test_a_stage_that_drains_loses_nothing(worker_on: Any, eventually: Any) -> None:
+    """While one of two workers drains, every request is answered."""
+
+    async def answer(call: Call) -> None:
+        await asyncio.sleep(0.02)
+        await call.lane.end(Ending(), b"ok")
+
+    async with worker_on("edge") as edge, worker_on("router") as first, worker_on("router") as second:
+        leaving = await serve(first, answer)
+        await serve(second, answer)
+        sender, lanes = await edge_of(edge)
+        await eventually(lambda: len(edge.members.alive("router", time.monotonic())) == 2)
+
+        async def ask(number: int) -> bytes:
+            lane = lanes.open(f"r{number}", ANSWER_WINDOW)
+            sender.forward("router", context(lanes, f"r{number}"), b"")
+            return (await read_all(lane))[0]
+
+        drained = None
+        asked = []
+        for number in range(300):
+            asked.append(asyncio.ensure_future(ask(number)))
+            if number == 100:
+                drained = asyncio.ensure_future(leaving.drain(10))
+            await asyncio.sleep(0.001)
+        assert await asyncio.gather(*asked) == [b"ok"] * 300
+        assert drained is not None
+        await drained
+
+
+async def test_the_bus_comes_back_after_the_broker_was_killed(
+    nats_server: Any, worker_on: Any, eventually: Any
+) -> None:
+    """A killed broker that starts again serves as before; meanwhile the worker knows that it is cut off."""
+
+    async def answer(call: Call) -> None:
+        await call.lane.end(Ending(), b"ok")
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        await serve(router, answer)
+        sender, lanes = await edge_of(edge)
+        nats_server.stop()
+        await eventually(lambda: not edge.responsive)
+        nats_server.start()
+        await eventually(lambda: edge.responsive and edge.address_of("router") is not None, 20)
+        await eventually(lambda: router.bus.connected)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        sender.forward("router", context(lanes), b"")
+        assert (await read_all(lane))[0] == b"ok"
+
+
+async def test_a_frozen_broker_is_noticed(nats_server: Any, worker_on: Any, eventually: Any) -> None:
+    """SIGSTOP leaves connections open; the silence of every beat shows it, and it passes."""
+    async with worker_on("edge") as edge:
+        edge.ready()
+        await eventually(lambda: edge.responsive)
+        nats_server.signal(signal.SIGSTOP)
+        try:
+            await eventually(lambda: not edge.responsive, 15)
+        finally:
+            nats_server.signal(signal.SIGCONT)
+        await eventually(lambda: edge.responsive, 15)
+
+
+async def test_events_at_hand_together_are_one_message(worker_on: Any, eventually: Any) -> None:
+    """A hundred events need a handful of messages, and each is on disk before its future is done."""
+    async with worker_on("router") as router:
+        await ensure_streams(router.bus)
+        writer = EventWriter(router.bus)
+        await writer.start()
+        await asyncio.gather(*[writer.store(b'{"n":%d}' % number) for number in range(100)])
+        info = await router.bus.jetstream.stream_info(subjects.EVENT_STREAM)
+        assert writer.events == 100
+        assert info.state.messages == writer.batches <= 5
+        await writer.close()
+
+
+async def test_events_wait_for_jetstream_and_then_fail(nats_server: Any, worker_on: Any) -> None:
+    """While JetStream is away an answer is not called complete; after the bound the event fails with 503."""
+    async with worker_on("router") as router:
+        await ensure_streams(router.bus)
+        writer = EventWriter(router.bus, stall_seconds=0.5)
+        await writer.start()
+        nats_server.signal(signal.SIGSTOP)
+        try:
+            from shared.bus.group_commit import EventsNotStored
+
+            with pytest.raises(EventsNotStored):
+                async with asyncio.timeout(20):
+                    await writer.store(b'{"n":1}')
+        finally:
+            nats_server.signal(signal.SIGCONT)
+        with contextlib.suppress(BusUnavailable):
+            await writer.close(1)
