@@ -48,9 +48,7 @@ class Offload:
             return await loop.run_in_executor(self._pool, _call, function, body, args, kwargs)
         except BrokenProcessPool as error:
             self._pool = None
-            raise Unavailable(
-                "the gateway could not read a body of this size; try again", retry_after=1
-            ) from error
+            raise Unavailable("the gateway could not read a body of this size; try again", retry_after=1) from error
 
     def close(self) -> None:
         """End the helper process."""

@@ -1,0 +1,15 @@
+"""The configuration file and what a process is told by its environment."""
+
+from shared.settings.file import Configuration, Deployment, GuardrailSettings, ModelGroup
+from shared.settings.load import ConfigurationError, load
+from shared.settings.runtime import Runtime
+
+__all__ = [
+    "Configuration",
+    "ConfigurationError",
+    "Deployment",
+    "GuardrailSettings",
+    "ModelGroup",
+    "Runtime",
+    "load",
+]

@@ -63,9 +63,7 @@ class Counters:
         self._serial += 1
         return f"{self._boot}{self._serial:08x}"
 
-    def begin(
-        self, call_id: str, dialect: str, model: str, *, stream: bool = False, nonce: str | None = None
-    ) -> Call:
+    def begin(self, call_id: str, dialect: str, model: str, *, stream: bool = False, nonce: str | None = None) -> Call:
         """Count a call as started."""
         call = Call(call_id, dialect, model, stream, nonce, time.time())
         self._started += 1

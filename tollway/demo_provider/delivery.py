@@ -175,9 +175,7 @@ class Delivery:
             self._counters.end(self._call, "error")
             await self._disconnect()
 
-    async def _chunks(
-        self, response: web.StreamResponse, opening: bytes, chunks: Chunks[Any], closing: bytes
-    ) -> None:
+    async def _chunks(self, response: web.StreamResponse, opening: bytes, chunks: Chunks[Any], closing: bytes) -> None:
         behaviour = self._behaviour
         if behaviour.echo or behaviour.nonce:
             await self._awkwardly(response, opening + chunks.joined() + closing)
@@ -187,9 +185,7 @@ class Delivery:
         else:
             await self._at_once(response, opening, chunks, closing)
 
-    async def _at_once(
-        self, response: web.StreamResponse, opening: bytes, chunks: Chunks[Any], closing: bytes
-    ) -> None:
+    async def _at_once(self, response: web.StreamResponse, opening: bytes, chunks: Chunks[Any], closing: bytes) -> None:
         last = max(0, len(chunks) - 1) // BATCH * BATCH
         for start in range(0, last, BATCH):
             await response.write(opening + chunks.part(start, start + BATCH).joined())
@@ -199,9 +195,7 @@ class Delivery:
             await response.write(rest)
             self._counters.sell(self._call, 0, len(chunks) - last)
 
-    async def _paced(
-        self, response: web.StreamResponse, opening: bytes, chunks: Chunks[Any], closing: bytes
-    ) -> None:
+    async def _paced(self, response: web.StreamResponse, opening: bytes, chunks: Chunks[Any], closing: bytes) -> None:
         loop = asyncio.get_running_loop()
         interval = 1.0 / self._behaviour.rate
         due = loop.time()

@@ -31,9 +31,7 @@ class Dialect:
 def _check_bearer(headers: Headers, expected: str | None) -> None:
     scheme, _, key = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        raise RefusedError(
-            401, "You didn't provide an API key in an Authorization header (Authorization: Bearer KEY)."
-        )
+        raise RefusedError(401, "You didn't provide an API key in an Authorization header (Authorization: Bearer KEY).")
     if expected is not None and key.strip() != expected:
         raise RefusedError(401, "Incorrect API key provided.", code="invalid_api_key")
 

@@ -52,9 +52,7 @@ def _decoded(body: bytes, header: str) -> wire.ChatRequest:
             message = f"Missing required parameter: '{field}'."
             raise _invalid(message, param=field, code="missing_required_parameter") from None
         path = path_of(error)
-        raise _invalid(
-            f"Invalid value for '{path}': {reason_of(error)}", param=path, code="invalid_value"
-        ) from None
+        raise _invalid(f"Invalid value for '{path}': {reason_of(error)}", param=path, code="invalid_value") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _invalid("We could not parse the JSON body of your request.") from None
 
@@ -98,8 +96,7 @@ def _refuse_missing(missing: set[str], index: int) -> None:
     if missing:
         raise _invalid(
             "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
-            "'tool_call_id'. The following tool_call_ids did not have response messages: "
-            + ", ".join(sorted(missing)),
+            "'tool_call_id'. The following tool_call_ids did not have response messages: " + ", ".join(sorted(missing)),
             param=f"messages.[{index}].role",
         )
 

@@ -28,9 +28,7 @@ def find_key(headers: Mapping[str, str], custom_header: str | None = None) -> st
         return _checked(value.strip())
     if authorization:
         raise Unauthenticated("The Authorization header must be 'Bearer' followed by a key.")
-    raise Unauthenticated(
-        "No API key was sent. Send one as 'Authorization: Bearer sk-…' or in the header 'x-api-key'."
-    )
+    raise Unauthenticated("No API key was sent. Send one as 'Authorization: Bearer sk-…' or in the header 'x-api-key'.")
 
 
 def digest(key: str) -> str:

@@ -50,9 +50,7 @@ async def test_cut_answer_is_shorter_than_declared(post: Any) -> None:
         await response.read()
 
 
-@pytest.mark.parametrize(
-    ("path", "marker"), [("/v1/chat/completions", b'"content":"'), ("/v1/messages", b"_delta\n")]
-)
+@pytest.mark.parametrize(("path", "marker"), [("/v1/chat/completions", b'"content":"'), ("/v1/messages", b"_delta\n")])
 async def test_silence_keeps_the_connection(post: Any, path: str, marker: bytes) -> None:
     """After so many chunks nothing more comes, and the connection stays."""
     response = await post("demo;silence=2", path, stream=True)

@@ -80,9 +80,7 @@ async def test_parallel_tool_calls(client: openai.AsyncOpenAI, streamed: bool) -
 
 async def test_tool_loop(client: openai.AsyncOpenAI) -> None:
     """A forced call and its result make a conversation that ends in words."""
-    first = await client.chat.completions.create(
-        model="demo", messages=HELLO, tools=[WEATHER], tool_choice="required"
-    )
+    first = await client.chat.completions.create(model="demo", messages=HELLO, tools=[WEATHER], tool_choice="required")
     call = first.choices[0].message
     result = {"role": "tool", "tool_call_id": call.tool_calls[0].id, "content": "21 °C"}
     messages = [*HELLO, call.model_dump(include={"role", "content", "tool_calls"}), result]
@@ -113,9 +111,7 @@ async def test_errors_are_the_sdks_own(client: openai.AsyncOpenAI) -> None:
         await client.chat.completions.create(model="demo;error=429;retry_after=2", messages=HELLO)
     assert (raised.value.code, raised.value.response.headers["retry-after"]) == ("rate_limit_exceeded", "2")
     with pytest.raises(openai.APIError, match="asked to fail"):
-        async for _ in await client.chat.completions.create(
-            model="demo;error_after=2", messages=HELLO, stream=True
-        ):
+        async for _ in await client.chat.completions.create(model="demo;error_after=2", messages=HELLO, stream=True):
             pass
 
 

@@ -66,9 +66,7 @@ async def test_echo_misbehaves_too(http: aiohttp.ClientSession) -> None:
             await response.read()
 
 
-async def test_upload_that_is_given_up_counts_as_cancelled(
-    http: aiohttp.ClientSession, provider: DemoProvider
-) -> None:
+async def test_upload_that_is_given_up_counts_as_cancelled(http: aiohttp.ClientSession, provider: DemoProvider) -> None:
     """A client that leaves within its upload is noticed."""
 
     async def body() -> AsyncIterator[bytes]:

@@ -72,10 +72,7 @@ def test_arguments_fit_the_schema() -> None:
 @given(
     st.dictionaries(
         st.sampled_from(["type", "properties", "items", "enum", "anyOf"]),
-        st.none()
-        | st.text(max_size=5)
-        | st.lists(st.integers(), max_size=2)
-        | st.dictionaries(st.text(), st.none()),
+        st.none() | st.text(max_size=5) | st.lists(st.integers(), max_size=2) | st.dictionaries(st.text(), st.none()),
     )
 )
 @settings(max_examples=100)

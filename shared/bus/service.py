@@ -1,0 +1,62 @@
+"""Runs one service process: connect, build, announce, serve until told to stop, drain."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+import uvloop
+
+from shared.bus.connection import Bus
+from shared.bus.worker import Worker, new_worker_id
+from shared.errors import TollwayError
+from shared.settings import Runtime
+from shared.telemetry.logs import configure_logs
+
+log = structlog.get_logger(__name__)
+
+Build = Callable[[Worker, Runtime], AbstractAsyncContextManager[None]]
+"""A service's composition root: entered when the worker beats, ready once entered, drained when left."""
+
+
+def run_service(runtime: Runtime, build: Build) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    return uvloop.run(_serve(runtime, build))
+
+
+async def _serve(runtime: Runtime, build: Build) -> int:
+    worker_id = new_worker_id()
+    logging = runtime.configuration.logging
+    configure_logs(runtime.service, worker_id, level=logging.level, format=logging.format)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        bus = await Bus.connect(
+            runtime.nats_url,
+            name=f"{runtime.service}.{worker_id}",
+            inbox=runtime.service,
+            user=runtime.nats_user,
+            password=runtime.nats_password,
+            on_closed=stop.set,
+        )
+        worker = Worker(bus, runtime.service, worker_id)
+        await worker.start()
+        async with build(worker, runtime):
+            await bus.barrier()
+            worker.ready()
+            runtime.announce_ready()
+            log.info("service.ready")
+            await stop.wait()
+            log.info("service.stopping")
+            worker.stopping()
+        await worker.close()
+        await bus.close()
+    except TollwayError as error:
+        log.error("service.cannot_start", reason=error.message)
+        print(f"{runtime.service}: {error.message}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
