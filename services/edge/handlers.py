@@ -1,0 +1,192 @@
+"""From an HTTP request to a stage message, and from the reply lane to the HTTP answer."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from services.edge.domain.answers import error_headers, id_headers
+from services.edge.domain.bodies import read_chat_body
+from services.edge.domain.credentials import digest, find_key
+from services.edge.domain.encodings import decoded
+from services.edge.domain.labels import accepted_label, new_request_id
+from services.edge.relay import Relay
+from shared.bus.beats import SEND_WITHIN
+from shared.bus.bodies import BodyShelf
+from shared.bus.credit import ANSWER_WINDOW
+from shared.bus.lane_reader import Lanes
+from shared.bus.stage import Stage, fits_inline
+from shared.bus.worker import Worker
+from shared.errors import (
+    BodyTooLarge,
+    Dialect,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    TollwayError,
+    Unavailable,
+    UnsupportedMediaType,
+    error_json,
+)
+from shared.offload import Offload
+from shared.routes import Route
+from shared.schemas.context import RequestContext
+from shared.settings.file import ServerSettings
+
+log = structlog.get_logger(__name__)
+
+HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+FORWARDED_HEADERS = ("anthropic-beta", "anthropic-version", "openai-beta")
+
+
+class Gateway:
+    """The handlers of all routes that lead to a stage."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        sender: Stage,
+        lanes: Lanes,
+        shelf: BodyShelf,
+        offload: Offload,
+        settings: ServerSettings,
+    ) -> None:
+        self._worker = worker
+        self._sender = sender
+        self._lanes = lanes
+        self._shelf = shelf
+        self._offload = offload
+        self._settings = settings
+        self.in_flight = 0
+
+    def chat(self, route: Route) -> HttpHandler:
+        """Return the handler of a route whose body is a chat request."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            _check_content_type(request)
+            body = decoded(await self._read(request), request.headers.get("content-encoding", ""), self._settings)
+            facts = await self._offload.run(read_chat_body, body, route.dialect)
+            ctx = self._context(request, route, model=facts.model, stream=facts.stream)
+            return await self._relay(request, ctx, body)
+
+        return self._guarded(route.dialect, handle)
+
+    def plain(self, route: Route) -> HttpHandler:
+        """Return the handler of a route whose body, if any, its last stage reads."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            body = await self._read(request)
+            ctx = self._context(request, route, model=request.match_info.get("model", ""))
+            return await self._relay(request, ctx, body)
+
+        return self._guarded(route.dialect, handle)
+
+    async def unknown(self, request: web.Request) -> web.StreamResponse:
+        """Answer paths that do not exist."""
+        dialect: Dialect = "anthropic" if request.path.endswith("/messages") else "openai"
+
+        async def handle(_: web.Request) -> web.StreamResponse:
+            allowed = sorted(_allowed_methods(request))
+            if allowed:
+                raise MethodNotAllowed(f"This path takes {', '.join(allowed)} only.")
+            raise NotFound("There is no such path.")
+
+        return await self._guarded(dialect, handle)(request)
+
+    def _guarded(self, dialect: Dialect, handle: HttpHandler) -> HttpHandler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            request["received"] = time.time()
+            request["id"] = new_request_id()
+            request["label"] = accepted_label(request.headers.get("x-request-id"))
+            if self.in_flight >= self._settings.max_in_flight:
+                busy = Overloaded("the gateway is at its limit of requests; try again shortly", retry_after=1)
+                return self._refused(request, dialect, busy)
+            self.in_flight += 1
+            try:
+                return await handle(request)
+            except TollwayError as error:
+                return self._refused(request, dialect, error)
+            finally:
+                self.in_flight -= 1
+
+        return guarded
+
+    def _refused(self, request: web.Request, dialect: Dialect, error: TollwayError) -> web.Response:
+        body = error.to_body()
+        return web.Response(
+            status=body.status,
+            body=error_json(body, dialect, request["id"]),
+            content_type="application/json",
+            headers=id_headers(request["id"], request["label"]) | error_headers(body),
+        )
+
+    async def _read(self, request: web.Request) -> bytes:
+        length = request.content_length
+        limit = self._settings.max_body_bytes
+        if length is not None and length > limit:
+            raise BodyTooLarge(f"The request body is larger than {limit} bytes.")
+        try:
+            return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise BodyTooLarge(f"The request body is larger than {limit} bytes.") from None
+
+    def _context(self, request: web.Request, route: Route, *, model: str = "", stream: bool = False) -> RequestContext:
+        key = find_key(request.headers, self._settings.key_header)
+        if not self._worker.responsive:
+            raise Unavailable("the gateway is cut off from its workers; try again shortly", retry_after=2)
+        request_id = request["id"]
+        received = request["received"]
+        return RequestContext(
+            id=request_id,
+            lane=self._lanes.subject(request_id),
+            edge=self._lanes.prefix,
+            route=route.name,
+            dialect=route.dialect,
+            deadline=received + self._settings.request_timeout,
+            send_by=received + SEND_WITHIN,
+            received=received,
+            credit=ANSWER_WINDOW,
+            next=route.policy.next,
+            stream=stream,
+            model=model,
+            label=request["label"],
+            method=request.method,
+            path=request.path,
+            query=request.query_string,
+            headers=tuple((name, request.headers[name]) for name in FORWARDED_HEADERS if name in request.headers),
+            client=request.remote or "",
+            credential=digest(key),
+        )
+
+    async def _relay(self, request: web.Request, ctx: RequestContext, body: bytes) -> web.StreamResponse:
+        relay = Relay(self._worker, self._sender, self._lanes, self._settings.sse_ping_seconds)
+        if fits_inline(body):
+            return await relay.answer(request, ctx, body)
+        from shared.bus.stage import with_body
+
+        try:
+            return await relay.answer(request, with_body(ctx, self._shelf.keep(ctx.id, body)), b"")
+        finally:
+            self._shelf.drop(ctx.id)
+
+
+def _check_content_type(request: web.Request) -> None:
+    if request.content_type not in ("application/json", "application/octet-stream"):
+        raise UnsupportedMediaType("The content type must be 'application/json'.")
+    charset = request.charset
+    if charset is not None and charset.lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("The body's charset must be UTF-8.")
+    if "content-range" in request.headers:
+        raise InvalidRequest("Partial bodies are not accepted.")
+
+
+def _allowed_methods(request: web.Request) -> set[str]:
+    return {
+        route.method
+        for resource in request.app.router.resources()
+        for route in resource
+        if route.method != "*" and resource.canonical == request.path
+    }

@@ -1,0 +1,138 @@
+"""One request's life at the edge: send it off, hand its answer to the client, repeat or cancel it."""
+
+import time
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from services.edge.domain.answers import ending_headers, error_headers, id_headers
+from shared.bus.beats import SEND_WITHIN
+from shared.bus.lane_reader import HolderLost, Lane, Lanes
+from shared.bus.stage import Stage
+from shared.bus.worker import Worker
+from shared.errors import DeadlinePassed, Dialect, ErrorBody, TollwayError, error_event, error_json
+from shared.schemas.context import RequestContext
+from shared.schemas.frames import FrameHeader, Opening
+
+log = structlog.get_logger(__name__)
+
+_PINGS = {"openai": b": ping\n\n", "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n'}
+
+
+class Relay:
+    """Carries one request; a repeat is a second lane under the next epoch."""
+
+    def __init__(self, worker: Worker, sender: Stage, lanes: Lanes, ping_seconds: float) -> None:
+        self._worker = worker
+        self._sender = sender
+        self._lanes = lanes
+        self._ping_seconds = ping_seconds
+        self._finished = False
+
+    async def answer(self, request: web.Request, ctx: RequestContext, body: bytes) -> web.StreamResponse:
+        """Return the answer, written; raises a `TollwayError` as long as nothing of it went out."""
+        try:
+            try:
+                return await self._attempt(request, ctx, body)
+            except HolderLost as lost:
+                if not lost.repeatable:
+                    raise
+                log.info("edge.request_repeated", request_id=ctx.id)
+                self._worker.cancel(ctx.id, ctx.epoch)
+                ctx = self._again(ctx)
+                return await self._attempt(request, ctx, body)
+        finally:
+            if not self._finished:
+                self._worker.cancel(ctx.id, ctx.epoch)
+
+    def _again(self, ctx: RequestContext) -> RequestContext:
+        epoch = ctx.epoch + 1
+        lane = self._lanes.subject(f"{ctx.id}-{epoch}")
+        send_by = time.time() + SEND_WITHIN
+        return msgspec.structs.replace(ctx, epoch=epoch, lane=lane, send_by=send_by, direct=True)
+
+    async def _attempt(self, request: web.Request, ctx: RequestContext, body: bytes) -> web.StreamResponse:
+        lane = self._lanes.open(ctx.token, ctx.credit)
+        try:
+            self._sender.forward("auth", ctx, body)
+            header, data = await self._first(lane, ctx)
+            if header.error is not None:
+                self._finished = True
+                return _error_response(header.error, ctx)
+            if header.end is not None:
+                self._finished = True
+                return _whole(header, data, ctx)
+            return await self._stream(request, ctx, lane, header.open or Opening(), data)
+        finally:
+            lane.close()
+
+    async def _first(self, lane: Lane, ctx: RequestContext) -> tuple[FrameHeader, bytes]:
+        frame = await lane.next(max(0.0, ctx.deadline - time.time()))
+        if frame is None:
+            raise DeadlinePassed("the request took longer than its deadline allows")
+        return frame
+
+    async def _stream(
+        self, request: web.Request, ctx: RequestContext, lane: Lane, opening: Opening, data: bytes
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(status=opening.status, headers=id_headers(ctx.id, ctx.label))
+        for name, value in opening.headers:
+            response.headers[name] = value
+        events = response.headers.get("content-type", "").startswith("text/event-stream")
+        await response.prepare(request)
+        await response.write(data)
+        lane.consumed(len(data))
+        try:
+            error = await self._body(response, ctx, lane, events=events)
+        except TollwayError as broken:
+            error = broken.to_body()
+        if error is None:
+            self._finished = True
+            await response.write_eof()
+        elif events:
+            await response.write(error_event(error, ctx.dialect, ctx.id))
+            await response.write_eof()
+        elif request.transport is not None:
+            # The status is out already: a connection cut short is the only way left to say "not complete".
+            request.transport.abort()
+        return response
+
+    async def _body(
+        self, response: web.StreamResponse, ctx: RequestContext, lane: Lane, *, events: bool
+    ) -> ErrorBody | None:
+        while True:
+            remaining = ctx.deadline - time.time()
+            frame = await lane.next(max(0.0, min(self._ping_seconds, remaining) if events else remaining))
+            if frame is None:
+                if remaining <= self._ping_seconds or not events:
+                    return DeadlinePassed("the request took longer than its deadline allows").to_body()
+                await response.write(_PINGS[ctx.dialect])
+                continue
+            header, data = frame
+            if data:
+                await response.write(data)
+                lane.consumed(len(data))
+            if header.error is not None:
+                self._finished = True
+                return header.error
+            if header.end is not None:
+                return None
+
+
+def _whole(header: FrameHeader, data: bytes, ctx: RequestContext) -> web.Response:
+    opening = header.open or Opening()
+    headers = id_headers(ctx.id, ctx.label)
+    if header.end is not None:
+        headers |= ending_headers(header.end, time.time() - ctx.received)
+    return web.Response(status=opening.status, body=data, headers=headers | dict(opening.headers))
+
+
+def _error_response(error: ErrorBody, ctx: RequestContext) -> web.Response:
+    dialect: Dialect = ctx.dialect
+    return web.Response(
+        status=error.status,
+        body=error_json(error, dialect, ctx.id),
+        content_type="application/json",
+        headers=id_headers(ctx.id, ctx.label) | error_headers(error),
+    )

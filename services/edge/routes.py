@@ -1,0 +1,27 @@
+"""The table from HTTP paths to handlers. A route is here only if it has a policy (`shared.routes`)."""
+
+from aiohttp import web
+
+from services.edge.handlers import Gateway
+from services.edge.health import Health
+from shared.routes import LLM_ROUTES, MANAGEMENT_ROUTES, Route
+
+PREFIX_RESERVED = ("/health", "/metrics", "/docs")
+
+
+def add_routes(app: web.Application, gateway: Gateway, health: Health) -> None:
+    """Add every route to the server."""
+    for route in LLM_ROUTES:
+        handle = gateway.chat(route) if route.policy.model else gateway.plain(route)
+        _add(app, route, handle)
+    for route in MANAGEMENT_ROUTES:
+        _add(app, route, gateway.plain(route))
+    app.router.add_get("/health/liveliness", health.liveliness)
+    app.router.add_get("/health/liveness", health.liveliness)
+    app.router.add_get("/health/readiness", health.readiness)
+    app.router.add_route("*", "/{tail:.*}", gateway.unknown)
+
+
+def _add(app: web.Application, route: Route, handle: object) -> None:
+    for path in route.paths:
+        app.router.add_route(route.method, path, handle)  # type: ignore[arg-type]
