@@ -3,6 +3,7 @@
 import msgspec
 
 from shared.errors import ErrorBody
+from shared.schemas.context import Principal
 
 
 class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,13 +41,35 @@ class FrameHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     error: ErrorBody | None = None
 
 
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request is about to go to a provider: from here on the edge never repeats it.
+
+    It carries what the edge writes into the ledger, marked as estimated, should this worker die before it
+    tells what the attempt cost. `model_group` and the rest of the request the edge knows itself.
+    """
+
+    token: str
+    """The lane's last token."""
+    attempt: str
+    """The attempt's id."""
+    deployment: str
+    provider: str
+    model: str
+    principal: Principal
+    input: int = 0
+    """Estimated input tokens."""
+    cost: int = 0
+    """Nano-dollars for that input."""
+    unpriced: bool = False
+    price_version: str = ""
+
+
 class Holds(msgspec.Struct, frozen=True, omit_defaults=True):
     """A worker's beat to one lane reader: the lanes whose requests it has in hand."""
 
     worker: str
     lanes: list[str] = []
-    sent: list[str] = []
-    """Lanes whose request is about to go to a provider: from here on it is never repeated."""
+    sent: list[Sent] = []
 
 
 class Grants(msgspec.Struct, frozen=True, omit_defaults=True):
