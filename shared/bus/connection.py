@@ -127,18 +127,24 @@ class Bus:
             self._flush_scheduled = True
             self._loop.call_soon(self.flush_now)
 
-    def flush_now(self) -> None:
-        """Write what is pending to the socket; in the order of calls, before anything written later."""
+    def flush_now(self) -> bool:
+        """Write what is pending to the socket; in the order of calls, before anything written later.
+
+        Tells whether all of it stands in the socket's buffer now.
+        """
         self._flush_scheduled = False
         client = self._client
-        if not client._pending or not client.is_connected or client._transport is None:
-            return
+        if not client.is_connected or client._transport is None:
+            return False
+        if not client._pending:
+            return True
         transport = client._transport._io_writer.transport  # type: ignore[attr-defined]
         if transport.is_closing() or transport.get_write_buffer_size() > WRITE_BUFFER_LIMIT:
-            return
+            return False
         pending, client._pending = client._pending, []
         client._pending_data_size = 0
         client._transport.writelines(pending)
+        return True
 
     async def request(self, subject: str, payload: bytes, timeout: float) -> bytes:
         """Ask and return the answer; raise `BusUnavailable` when none comes within `timeout` seconds."""

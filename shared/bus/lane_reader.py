@@ -15,7 +15,7 @@ from shared.bus.credit import Window
 from shared.bus.envelope import BadEnvelope, Envelope
 from shared.bus.worker import Worker
 from shared.errors import BrokenStream, TollwayError, WorkerLost
-from shared.schemas.frames import FrameHeader, Grants, Holds
+from shared.schemas.frames import FrameHeader, Grants, Holds, Sent
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +37,11 @@ class Silence(Enum):
 class HolderLost(WorkerLost):
     """The worker that held a request fell silent."""
 
-    def __init__(self, silence: Silence) -> None:
+    def __init__(self, silence: Silence, sent: Sent | None = None) -> None:
         super().__init__("the worker that handled this request stopped answering", retry_after=1)
         self.repeatable = silence is Silence.UNSENT
+        self.sent = sent
+        """What is known of the provider call that its worker began, if one was begun."""
 
 
 class Lane:
@@ -51,6 +53,7 @@ class Lane:
         "_lanes",
         "_waiter",
         "began",
+        "doubtful",
         "expected",
         "heard",
         "sent",
@@ -69,7 +72,9 @@ class Lane:
         self.expected = 0
         self.worker = ""
         self.began = self.heard = time.monotonic()
-        self.sent = False
+        self.sent: Sent | None = None
+        self.doubtful = False
+        """True when notices may have been missed, so that silence no longer proves that nothing was sent."""
 
     async def next(self, timeout: float) -> tuple[FrameHeader, bytes] | None:
         """Return the next frame, or None when none came within `timeout` seconds.
@@ -118,17 +123,17 @@ class Lane:
         self._frames.append((header, data))
         self._wake()
 
-    def hold(self, worker: str, *, sent: bool = False) -> None:
-        """Note that a worker has the request in hand."""
+    def hold(self, worker: str, sent: Sent | None = None) -> None:
+        """Note that a worker has the request in hand, and whether it is about to call a provider."""
         self.heard = time.monotonic()
-        self.sent = self.sent or sent
+        self.sent = sent or self.sent
         self.worker = worker
 
     def silence(self, now: float) -> Silence:
         """Tell what it means that nothing was heard for so long."""
         if now - self.heard < LOST_AFTER:
             return Silence.NONE
-        return Silence.SENT if self.sent or self.expected else Silence.UNSENT
+        return Silence.SENT if self.sent or self.expected or self.doubtful else Silence.UNSENT
 
     def fail(self, error: TollwayError) -> None:
         """Break the lane: frames that are here are still read, then `next()` raises."""
@@ -151,6 +156,7 @@ class Lanes:
         self._worker = worker
         self.prefix = subjects.reader(worker.service, worker.id)
         self._open: dict[str, Lane] = {}
+        self._ticked = time.monotonic()
         self.gaps = 0
         self.lost = 0
 
@@ -161,6 +167,7 @@ class Lanes:
         """Subscribe; frames can arrive after the next barrier."""
         await self._worker.bus.subscribe(f"{self.prefix}.*", self._receive)
         self._worker.on_beat.append(self._tick)
+        self._worker.bus.on_reconnect(self._doubt)
 
     def subject(self, token: str) -> str:
         """Return the subject of a lane, for the request's context."""
@@ -200,18 +207,31 @@ class Lanes:
         for token in holds.lanes:
             if (lane := self._open.get(token)) is not None:
                 lane.hold(holds.worker)
-        for token in holds.sent:
-            if (lane := self._open.get(token)) is not None:
-                lane.hold(holds.worker, sent=True)
+        for sent in holds.sent:
+            if (lane := self._open.get(sent.token)) is not None:
+                lane.hold(holds.worker, sent)
+
+    async def _doubt(self) -> None:
+        """After a reconnect, or a pause of this process itself: notices may be lost, so nothing is repeated."""
+        now = time.monotonic()
+        for lane in self._open.values():
+            lane.doubtful = True
+            lane.heard = now
 
     def _tick(self, now: float) -> None:
         """Beat to everybody who answers here, with the credit so far; break the lanes that fell silent."""
+        paused = now - self._ticked > BEAT * 2
+        self._ticked = now
+        if paused or not self._worker.responsive:
+            for lane in self._open.values():
+                lane.doubtful = True
+                lane.heard = now if paused else lane.heard
         credit: dict[str, dict[str, int]] = defaultdict(dict)
         for lane in list(self._open.values()):
             silence = lane.silence(now)
             if silence is not Silence.NONE:
                 self.lost += 1
-                lane.fail(HolderLost(silence))
+                lane.fail(HolderLost(silence, lane.sent))
             elif lane.worker and now - lane.began >= BEAT / 2:
                 credit[lane.worker][lane.token] = lane.window.granted
         for worker, totals in credit.items():

@@ -17,8 +17,9 @@ from shared.bus.cancellations import Cancellations
 from shared.bus.connection import Bus
 from shared.bus.lane_writer import ReplyLane
 from shared.bus.membership import Membership
+from shared.errors import Unavailable
 from shared.schemas.control import Beat, Cancel
-from shared.schemas.frames import Grants, Holds
+from shared.schemas.frames import Grants, Holds, Sent
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +53,7 @@ class Worker:
         self._ready = False
         self._stopping = False
         self._ticker: asyncio.Task[None] | None = None
-        self._sent: dict[str, list[str]] = defaultdict(list)
+        self._sent: dict[str, list[Sent]] = defaultdict(list)
         self._sent_written: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
@@ -97,13 +98,14 @@ class Worker:
         self.cancelled.add(request, epoch)
         self.bus.publish(subjects.CANCEL, _encode(Cancel({request: epoch})))
 
-    def announce_sent(self, edge: str, token: str) -> "asyncio.Future[None]":
+    def announce_sent(self, edge: str, sent: Sent) -> "asyncio.Future[None]":
         """Tell an edge that a request is about to go to a provider.
 
         The future is done once the notice stands in the socket's buffer, before whatever is written next;
         so an edge that was told nothing may repeat the request. Notices of one loop turn leave together.
+        It fails with `Unavailable` while the broker is away: nothing may be sent to a provider then.
         """
-        self._sent[edge].append(token)
+        self._sent[edge].append(sent)
         if self._sent_written is None:
             loop = asyncio.get_running_loop()
             self._sent_written = loop.create_future()
@@ -115,9 +117,10 @@ class Worker:
         written, self._sent_written = self._sent_written, None
         assert written is not None  # noqa: S101 - set by announce_sent
         try:
-            for edge, tokens in sent.items():
-                self._publish_holds(edge, Holds(self.address, sent=tokens))
-            self.bus.flush_now()
+            for edge, notices in sent.items():
+                self._publish_holds(edge, Holds(self.address, sent=notices))
+            if not self.bus.flush_now():
+                raise Unavailable("the message broker cannot be reached", retry_after=1)
         except Exception as error:  # noqa: BLE001 - handed to those who wait for it
             written.set_exception(error)
             written.exception()

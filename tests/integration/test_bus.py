@@ -18,8 +18,8 @@ from shared.bus.setup import ensure_streams
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
 from shared.errors import ProviderError
-from shared.schemas.context import BodyRef, RequestContext
-from shared.schemas.frames import Ending, Opening
+from shared.schemas.context import BodyRef, Principal, RequestContext
+from shared.schemas.frames import Ending, Opening, Sent
 
 
 def context(lanes: Lanes, token: str = "r1", **changes: Any) -> RequestContext:
@@ -256,7 +256,8 @@ async def test_the_loss_of_a_worker_is_noticed_by_its_silence(worker_on: Any, ev
     async def answer(call: Call) -> None:
         taken.append(call)
         if call.ctx.id == "sent":
-            await router.announce_sent(call.ctx.edge, call.lane.token)
+            notice = Sent(call.lane.token, "a1", "d", "demo", "demo", Principal("key_holder", key="k"))
+            await router.announce_sent(call.ctx.edge, notice)
         await asyncio.Event().wait()
 
     async with worker_on("edge") as edge:
@@ -267,7 +268,7 @@ async def test_the_loss_of_a_worker_is_noticed_by_its_silence(worker_on: Any, ev
             opened = {token: lanes.open(token, ANSWER_WINDOW) for token in ("sent", "unsent")}
             for token in opened:
                 sender.forward("router", context(lanes, token), b"")
-            await eventually(lambda: len(taken) == 2 and opened["sent"].sent)
+            await eventually(lambda: len(taken) == 2 and opened["sent"].sent is not None)
         repeatable = {}
         for token, lane in opened.items():
             with pytest.raises(HolderLost) as lost:
