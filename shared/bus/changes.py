@@ -71,6 +71,8 @@ class ChangeFollower:
         self.fresh_at = 0.0
         """When the caches were last known to be true (monotonic seconds)."""
         self.gaps = 0
+        self.store_away = False
+        """True while the store does not answer; what is cached goes on counting, up to its stated age."""
 
     @property
     def fresh(self) -> bool:
@@ -78,13 +80,15 @@ class ChangeFollower:
         return self._fresh.is_set()
 
     async def start(self) -> None:
-        """Listen, and read the store's number before anything is cached; raises `Unavailable`."""
+        """Listen, and read the store's number before anything is cached.
+
+        A store that is away is no reason not to start: nothing is `fresh` until it answers.
+        """
         await self._worker.bus.subscribe(subjects.ALL_CHANGES, self._hear_change)
         await self._worker.bus.subscribe(subjects.CLOCK, self._hear_clock)
         await self._worker.bus.barrier()
-        self._number = await self._source.latest()
-        self._note_fresh()
         self._worker.bus.on_reconnect(self._reconnected)
+        await self._try_to_catch_up()
         self._refresh = asyncio.create_task(self._refreshing())
 
     async def close(self) -> None:
@@ -125,8 +129,7 @@ class ChangeFollower:
         self._wanted.set()
 
     async def _reconnected(self) -> None:
-        self._fresh.clear()
-        self._wanted.set()
+        self._gap()
 
     def _note_fresh(self) -> None:
         self.fresh_at = time.monotonic()
@@ -139,21 +142,28 @@ class ChangeFollower:
                 async with asyncio.timeout(CLOCK_SECONDS):
                     await self._wanted.wait()
             except TimeoutError:
-                if time.monotonic() - self._heard < SILENCE_SECONDS:
+                if time.monotonic() - self._heard < SILENCE_SECONDS and self.fresh:
                     continue
             self._wanted.clear()
-            try:
-                await self._catch_up()
-            except Unavailable as error:
+            if not await self._try_to_catch_up():
+                await asyncio.sleep(CLOCK_SECONDS)
+
+    async def _try_to_catch_up(self) -> bool:
+        try:
+            await self._catch_up()
+        except Unavailable as error:
+            if not self.store_away:
                 log.warning("changes.store_unavailable", error=error.message)
-                if not self.fresh:
-                    self._wanted.set()
-                    await asyncio.sleep(CLOCK_SECONDS)
-            except TollwayError as error:
-                log.error("changes.refresh_failed", error=error.message)
+            self.store_away = True
+            return False
+        self.store_away = False
+        return True
 
     async def _catch_up(self) -> None:
+        heard = self.gaps
         try:
+            if self._number < 0:
+                raise ChangesTooOld(self._number)
             changes = await self._source.since(self._number)
         except ChangesTooOld:
             self._number = await self._source.latest()
@@ -164,7 +174,8 @@ class ChangeFollower:
             self.generation += 1
             self._on_change(change)
             self._number = max(self._number, change.number)
-        self._note_fresh()
+        if self.gaps == heard:
+            self._note_fresh()
 
 
 class ChangeAnnouncer:

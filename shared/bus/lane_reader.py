@@ -135,6 +135,11 @@ class Lane:
             return Silence.NONE
         return Silence.SENT if self.sent or self.expected or self.doubtful else Silence.UNSENT
 
+    @property
+    def alive(self) -> bool:
+        """False once the lane broke."""
+        return self._failure is None
+
     def fail(self, error: TollwayError) -> None:
         """Break the lane: frames that are here are still read, then `next()` raises."""
         self._failure = self._failure or error
@@ -191,6 +196,9 @@ class Lanes:
         if token == subjects.HOLDS:
             self._receive_holds(message.data)
             return
+        if token == subjects.MAY_SEND:
+            self._answer_may_send(message)
+            return
         lane = self._open.get(token)
         if lane is None:
             return
@@ -210,6 +218,13 @@ class Lanes:
         for sent in holds.sent:
             if (lane := self._open.get(sent.token)) is not None:
                 lane.hold(holds.worker, sent)
+
+    def _answer_may_send(self, message: Msg) -> None:
+        """A worker that is late asks before it calls a provider; a request that was repeated has another lane."""
+        lane = self._open.get(message.data.decode())
+        if lane is not None:
+            lane.doubtful = True
+        self._worker.bus.publish(message.reply, b"yes" if lane is not None and lane.alive else b"no")
 
     async def _doubt(self) -> None:
         """After a reconnect, or a pause of this process itself: notices may be lost, so nothing is repeated."""

@@ -1,0 +1,91 @@
+"""The keys that this worker has seen, true as of the last change that it heard of."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+
+import msgspec
+from cachetools import LRUCache
+
+from services.auth.domain.admission import principal_of
+from shared.bus.changes import ChangeFollower
+from shared.schemas.context import Principal
+from shared.schemas.control import Change
+from shared.store.keys import KeyRecord
+
+UNKNOWN_KEYS = 10_000
+"""Hashes that are remembered as belonging to no key, so that a flood of bad keys spares the database."""
+
+UNKNOWN_SECONDS = 30.0
+
+Find = Callable[[str], Coroutine[None, None, KeyRecord | None]]
+
+
+class CachedKey(msgspec.Struct, frozen=True):
+    """A key as the store had it, and who holds it; both None for a hash that belongs to no key."""
+
+    record: KeyRecord | None
+    principal: Principal | None
+    until: float = float("inf")
+    """Monotonic seconds."""
+
+
+class KeyCache:
+    """A bounded cache in front of the store's keys; one question at a time for each key."""
+
+    def __init__(self, find: Find, capacity: int) -> None:
+        self._find = find
+        self._known: LRUCache[str, CachedKey] = LRUCache(capacity)
+        self._unknown: LRUCache[str, CachedKey] = LRUCache(UNKNOWN_KEYS)
+        self._asked: dict[str, asyncio.Task[CachedKey]] = {}
+        self.follower: ChangeFollower | None = None
+        self.hits = 0
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, hash: str) -> CachedKey | None:
+        """Return what is cached for a stored hash."""
+        entry = self._known.get(hash)
+        if entry is None:
+            entry = self._unknown.get(hash)
+            if entry is not None and time.monotonic() > entry.until:
+                return None
+        if entry is not None:
+            self.hits += 1
+        return entry
+
+    async def fetch(self, hash: str) -> CachedKey:
+        """Ask the store, and cache the answer unless a change came meanwhile; raises `Unavailable`."""
+        task = self._asked.get(hash)
+        if task is None:
+            self.misses += 1
+            task = self._asked[hash] = asyncio.ensure_future(self._ask(hash))
+            task.add_done_callback(lambda _: self._asked.pop(hash, None))
+        return await asyncio.shield(task)
+
+    def forget(self, change: Change) -> None:
+        """Drop what changed."""
+        if change.kind == "key":
+            self._known.pop(change.id, None)
+            self._unknown.pop(change.id, None)
+            self._asked.pop(change.id, None)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._known.clear()
+        self._unknown.clear()
+        self._asked.clear()
+
+    async def _ask(self, hash: str) -> CachedKey:
+        assert self.follower is not None  # noqa: S101 - set by the composition root
+        generation = self.follower.generation
+        record = await self._find(hash)
+        if record is None:
+            entry = CachedKey(None, None, time.monotonic() + UNKNOWN_SECONDS)
+        else:
+            entry = CachedKey(record, principal_of(record))
+        if generation == self.follower.generation and self.follower.fresh:
+            (self._known if record is not None else self._unknown)[hash] = entry
+        return entry
