@@ -1,5 +1,6 @@
 """The shape of `tollway.yaml`. Unknown names are refused; secrets are written as `${NAME}`."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -45,9 +46,12 @@ class Deployment(_Section):
     weight: float = Field(1.0, ge=0)
     timeouts: Timeouts = Timeouts()
     input_cost_per_token: float | None = Field(None, ge=0)
-    """Dollars; overrides the price table together with `output_cost_per_token`."""
+    """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
+    output_cost_per_reasoning_token: float | None = Field(None, ge=0)
     cache_read_input_token_cost: float | None = Field(None, ge=0)
+    cache_creation_input_token_cost: float | None = Field(None, ge=0)
+    cache_creation_input_token_cost_above_1hr: float | None = Field(None, ge=0)
 
 
 class ModelGroup(_Section):
@@ -84,6 +88,13 @@ class BillingSettings(_Section):
     stall_seconds: float = Field(5.0, gt=0)
 
 
+class PricingSettings(_Section):
+    """Prices beside the built-in table."""
+
+    file: Path | None = None
+    """Prices of the operator's, JSON or YAML, that win over the table; `docs/pricing.md` has the shape."""
+
+
 class LoggingSettings(_Section):
     """One way of logging for all services."""
 
@@ -97,6 +108,7 @@ class Configuration(_Section):
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
     billing: BillingSettings = BillingSettings()
+    pricing: PricingSettings = PricingSettings()
     logging: LoggingSettings = LoggingSettings()
     models: tuple[ModelGroup, ...] = ()
     guardrails: tuple[GuardrailSettings, ...] = ()
