@@ -1,21 +1,28 @@
 """The edge's composition root: the HTTP server, its routes, and what they need."""
 
+import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from services.edge.cors import allow_origins
 from services.edge.handlers import Gateway
 from services.edge.health import Health
 from services.edge.routes import add_routes
 from shared.bus.bodies import BodyShelf
+from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lanes
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
-from shared.errors import TollwayError
+from shared.errors import TollwayError, Unavailable
 from shared.offload import Offload
 from shared.settings import Runtime
+
+CLOSE_SECONDS = 2.0
+"""How long connections may take to close once their requests have ended."""
 
 MAX_HEADER = 32 * 1024
 """Bytes of one header line; long JWTs are longer than aiohttp's default of 8,190."""
@@ -32,9 +39,14 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     offload = Offload()
     # The edge takes no stage messages; it uses the stage's way of sending them.
     sender = Stage(worker, lambda call: None, max_in_hand=1)
-    gateway = Gateway(worker, sender, lanes, shelf, offload, server)
+    billing = runtime.configuration.billing
+    writer = EventWriter(worker.bus, stall_seconds=billing.stall_seconds)
+    await writer.start()
+    gateway = Gateway(worker, sender, lanes, shelf, writer, offload, server)
     app = web.Application(client_max_size=server.max_body_bytes)
     add_routes(app, gateway, Health(worker))
+    if server.cors_origins:
+        allow_origins(app, server.cors_origins)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -42,20 +54,32 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         auto_decompress=False,
         max_line_size=MAX_HEADER,
         max_field_size=MAX_HEADER,
-        shutdown_timeout=server.drain_seconds,
+        shutdown_timeout=CLOSE_SECONDS,
         keepalive_timeout=75,
     )
     await runner.setup()
     await worker.bus.barrier()
-    await _listen(runner, runtime)
+    site = await _listen(runner, runtime)
     try:
         yield
     finally:
+        await site.stop()
+        await _drain(gateway, lanes, server.drain_seconds)
         await runner.cleanup()
+        await writer.close()
         offload.close()
 
 
-async def _listen(runner: web.AppRunner, runtime: Runtime) -> None:
+async def _drain(gateway: Gateway, lanes: Lanes, limit: float) -> None:
+    """Let requests in flight end within `limit` seconds, then end them with an error of their dialect."""
+    gateway.draining = True
+    end = time.monotonic() + limit
+    while gateway.in_flight and time.monotonic() < end:
+        await asyncio.sleep(0.02)
+    lanes.fail_all(Unavailable("this gateway is shutting down", retry_after=1))
+
+
+async def _listen(runner: web.AppRunner, runtime: Runtime) -> web.BaseSite:
     server = runtime.configuration.server
     site: web.BaseSite
     if runtime.listen_fd is not None:
@@ -66,3 +90,4 @@ async def _listen(runner: web.AppRunner, runtime: Runtime) -> None:
         await site.start()
     except OSError as error:
         raise TollwayError(f"cannot listen on {server.host}:{server.port}: {error.strerror}") from None
+    return site

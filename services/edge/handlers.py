@@ -10,17 +10,19 @@ from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
 from services.edge.domain.credentials import digest, find_key
 from services.edge.domain.encodings import decoded
-from services.edge.domain.labels import accepted_label, new_request_id
+from services.edge.domain.labels import MAX_LABEL, accepted_label, new_request_id, wanted_tags, wanted_timeout
 from services.edge.relay import Relay
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.bodies import BodyShelf
 from shared.bus.credit import ANSWER_WINDOW
+from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lanes
-from shared.bus.stage import Stage, fits_inline
+from shared.bus.stage import Stage, fits_inline, with_body
 from shared.bus.worker import Worker
 from shared.errors import (
     BodyTooLarge,
     Dialect,
+    InternalError,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -51,6 +53,7 @@ class Gateway:
         sender: Stage,
         lanes: Lanes,
         shelf: BodyShelf,
+        writer: EventWriter,
         offload: Offload,
         settings: ServerSettings,
     ) -> None:
@@ -58,9 +61,12 @@ class Gateway:
         self._sender = sender
         self._lanes = lanes
         self._shelf = shelf
+        self._writer = writer
         self._offload = offload
         self._settings = settings
         self.in_flight = 0
+        self.draining = False
+        """True while this process stops: requests on open connections are served, and the connections closed."""
 
     def chat(self, route: Route) -> HttpHandler:
         """Return the handler of a route whose body is a chat request."""
@@ -105,12 +111,22 @@ class Gateway:
                 busy = Overloaded("the gateway is at its limit of requests; try again shortly", retry_after=1)
                 return self._refused(request, dialect, busy)
             self.in_flight += 1
+            request["last"] = self.draining
             try:
-                return await handle(request)
+                response = await handle(request)
             except TollwayError as error:
-                return self._refused(request, dialect, error)
+                response = self._refused(request, dialect, error)
+            except ConnectionError:
+                raise
+            except Exception:
+                log.exception("edge.fault", request_id=request["id"])
+                fault = InternalError("The gateway failed to handle this request.")
+                response = self._refused(request, dialect, fault)
             finally:
                 self.in_flight -= 1
+            if self.draining and not response.prepared:
+                response.force_close()
+            return response
 
         return guarded
 
@@ -145,7 +161,7 @@ class Gateway:
             edge=self._lanes.prefix,
             route=route.name,
             dialect=route.dialect,
-            deadline=received + self._settings.request_timeout,
+            deadline=received + wanted_timeout(request.headers, self._settings.request_timeout),
             send_by=received + SEND_WITHIN,
             received=received,
             credit=ANSWER_WINDOW,
@@ -159,14 +175,14 @@ class Gateway:
             headers=tuple((name, request.headers[name]) for name in FORWARDED_HEADERS if name in request.headers),
             client=request.remote or "",
             credential=digest(key),
+            end_user=request.headers.get("x-litellm-end-user-id", "")[:MAX_LABEL],
+            tags=wanted_tags(request.headers),
         )
 
     async def _relay(self, request: web.Request, ctx: RequestContext, body: bytes) -> web.StreamResponse:
-        relay = Relay(self._worker, self._sender, self._lanes, self._settings.sse_ping_seconds)
+        relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
         if fits_inline(body):
             return await relay.answer(request, ctx, body)
-        from shared.bus.stage import with_body
-
         try:
             return await relay.answer(request, with_body(ctx, self._shelf.keep(ctx.id, body)), b"")
         finally:

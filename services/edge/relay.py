@@ -7,12 +7,15 @@ import structlog
 from aiohttp import web
 
 from services.edge.domain.answers import ending_headers, error_headers, id_headers
+from services.edge.domain.losses import lost_completion
 from shared.bus.beats import SEND_WITHIN
+from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import HolderLost, Lane, Lanes
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.errors import DeadlinePassed, Dialect, ErrorBody, TollwayError, error_event, error_json
 from shared.schemas.context import RequestContext
+from shared.schemas.events import encode_completion
 from shared.schemas.frames import FrameHeader, Opening
 
 log = structlog.get_logger(__name__)
@@ -23,10 +26,11 @@ _PINGS = {"openai": b": ping\n\n", "anthropic": b'event: ping\ndata: {"type": "p
 class Relay:
     """Carries one request; a repeat is a second lane under the next epoch."""
 
-    def __init__(self, worker: Worker, sender: Stage, lanes: Lanes, ping_seconds: float) -> None:
+    def __init__(self, worker: Worker, sender: Stage, lanes: Lanes, writer: EventWriter, ping_seconds: float) -> None:
         self._worker = worker
         self._sender = sender
         self._lanes = lanes
+        self._writer = writer
         self._ping_seconds = ping_seconds
         self._finished = False
 
@@ -36,6 +40,7 @@ class Relay:
             try:
                 return await self._attempt(request, ctx, body)
             except HolderLost as lost:
+                self._note_lost(ctx, lost)
                 if not lost.repeatable:
                     raise
                 log.info("edge.request_repeated", request_id=ctx.id)
@@ -45,6 +50,11 @@ class Relay:
         finally:
             if not self._finished:
                 self._worker.cancel(ctx.id, ctx.epoch)
+
+    def _note_lost(self, ctx: RequestContext, lost: HolderLost) -> None:
+        """Enter a call whose worker died into the ledger, as an estimate that its real event would replace."""
+        if lost.sent is not None:
+            self._writer.persist(encode_completion(lost_completion(ctx, lost.sent, time.time())))
 
     def _again(self, ctx: RequestContext) -> RequestContext:
         epoch = ctx.epoch + 1
@@ -79,6 +89,8 @@ class Relay:
         response = web.StreamResponse(status=opening.status, headers=id_headers(ctx.id, ctx.label))
         for name, value in opening.headers:
             response.headers[name] = value
+        if request["last"]:
+            response.force_close()
         events = response.headers.get("content-type", "").startswith("text/event-stream")
         await response.prepare(request)
         await response.write(data)
@@ -86,6 +98,8 @@ class Relay:
         try:
             error = await self._body(response, ctx, lane, events=events)
         except TollwayError as broken:
+            if isinstance(broken, HolderLost):
+                self._note_lost(ctx, broken)
             error = broken.to_body()
         if error is None:
             self._finished = True

@@ -26,6 +26,9 @@ BATCH_BYTES = 512 * 1024
 TRY_SECONDS = 2.0
 """How long one publish waits for its acknowledgement; a repeat has the same `Nats-Msg-Id`, so it counts once."""
 
+PERSISTING = 20_000
+"""Events that may wait for JetStream with nobody waiting for them (cancelled and failed requests)."""
+
 FULL_AT = 0.9
 """Share of the event stream's room at which requests are refused, so that no event finds it full."""
 
@@ -68,11 +71,14 @@ class EventWriter:
         self._queue: list[tuple[bytes, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._persisting: set[asyncio.Task[None]] = set()
         self.batches = 0
         self.events = 0
         self.full = False
         """True when the event stream is nearly full; admission stops then."""
         self.stalled = False
+        self.lost = 0
+        """Events given up because too many waited."""
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -83,9 +89,11 @@ class EventWriter:
 
     async def close(self, timeout: float = 10.0) -> None:
         """Write what is queued, for at most `timeout` seconds, and stop."""
-        pending = [future for _, future in self._queue]
+        pending: list[asyncio.Future[None]] = [future for _, future in self._queue]
+        pending += self._persisting
         if pending:
             await asyncio.wait(pending, timeout=timeout)
+        self._tasks += self._persisting
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -101,6 +109,28 @@ class EventWriter:
         self._queue.append((event, future))
         self._wake.set()
         return future
+
+    def persist(self, event: bytes) -> None:
+        """Store an event that nobody waits for: it is tried until JetStream takes it.
+
+        At most `PERSISTING` wait at a time; what comes on top is logged as lost, with a metric.
+        """
+        if len(self._persisting) >= PERSISTING:
+            self.lost += 1
+            log.error("events.lost", waiting=len(self._persisting))
+            return
+        task = asyncio.ensure_future(self._persist(event))
+        self._persisting.add(task)
+        task.add_done_callback(self._persisting.discard)
+
+    async def _persist(self, event: bytes) -> None:
+        while True:
+            try:
+                await self.store(event)
+            except EventsNotStored:
+                await asyncio.sleep(1)
+            else:
+                return
 
     async def _write(self) -> None:
         while True:

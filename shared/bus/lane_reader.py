@@ -191,6 +191,11 @@ class Lanes:
         """Tell a worker its lanes' running totals."""
         self._worker.bus.publish(subjects.worker_lane(worker), _encode(Grants(self.prefix, credit)))
 
+    def fail_all(self, error: TollwayError) -> None:
+        """Break every open lane, when this process stops before they ended."""
+        for lane in list(self._open.values()):
+            lane.fail(error)
+
     def _receive(self, message: Msg) -> None:
         token = message.subject.rpartition(".")[2]
         if token == subjects.HOLDS:

@@ -20,6 +20,7 @@
     ├── DeadlinePassed                deadline_exceeded        504     yes
     ├── ClientGone                    client_closed_request    499     no (nobody is left to read it)
     ├── ProviderError                 provider_error           the provider's own, 502 when it gave none
+    │   ├── ProviderUnreachable       provider_unreachable     502     yes
     │   ├── ProviderTimeout           provider_timeout         504     yes
     │   └── BrokenStream              stream_interrupted       502     yes
     ├── WorkerLost                    worker_lost              502     yes
@@ -209,6 +210,12 @@ class ProviderError(TollwayError):
 
     status = 502
     code = "provider_error"
+
+
+class ProviderUnreachable(ProviderError):
+    """No connection came about: the provider never saw the request."""
+
+    code = "provider_unreachable"
 
 
 class ProviderTimeout(ProviderError):

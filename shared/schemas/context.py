@@ -83,6 +83,10 @@ class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
     principal: Principal | None = None
     body: BodyRef | None = None
     """Set when the body does not travel in the message."""
+    end_user: str = ""
+    """From `x-litellm-end-user-id`; a label for the ledger, never whom to bill."""
+    tags: tuple[str, ...] = ()
+    """From `x-litellm-tags`; labels for the ledger."""
     guardrails: tuple[str, ...] = ()
     """Names of the guardrails that ran."""
     trace: str = ""

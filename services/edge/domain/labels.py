@@ -1,7 +1,11 @@
 """Ids of requests, and what a client may call its own."""
 
+import math
 import re
 import uuid
+from collections.abc import Mapping
+
+from shared.errors import InvalidRequest
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 
@@ -16,3 +20,29 @@ def accepted_label(value: str | None) -> str:
     if value and _LABEL.fullmatch(value):
         return value
     return ""
+
+
+MAX_LABEL = 256
+"""Characters of a tag or an end user's id from a header; the rest is cut."""
+
+MAX_TAGS = 32
+
+
+def wanted_tags(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the tags of `x-litellm-tags`, which separates them by commas."""
+    tags = (tag.strip()[:MAX_LABEL] for tag in headers.get("x-litellm-tags", "").split(","))
+    return tuple(tag for tag in tags if tag)[:MAX_TAGS]
+
+
+def wanted_timeout(headers: Mapping[str, str], limit: float) -> float:
+    """Return the seconds that the request may take: what `x-litellm-timeout` asks for, at most `limit`."""
+    value = headers.get("x-litellm-timeout")
+    if value is None:
+        return limit
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not seconds > 0:
+        raise InvalidRequest("The header 'x-litellm-timeout' must be a number of seconds above 0.")
+    return min(seconds, limit)

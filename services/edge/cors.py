@@ -1,0 +1,31 @@
+"""Cross-origin requests from browsers, for the origins that the operator names; none by default."""
+
+from aiohttp import web
+
+MAX_AGE = "600"
+"""Seconds for which a browser may remember the answer to its preflight request."""
+
+EXPOSED = "x-request-id, x-tollway-cost, x-tollway-model-id, x-tollway-attempts, retry-after"
+
+
+def allow_origins(app: web.Application, origins: tuple[str, ...]) -> None:
+    """Answer preflight requests of these origins (`*` is any) and mark answers to them as readable."""
+    allowed = frozenset(origins)
+
+    async def mark(request: web.Request, response: web.StreamResponse) -> None:
+        origin = request.headers.get("origin")
+        if origin is not None and (origin in allowed or "*" in allowed):
+            response.headers["access-control-allow-origin"] = origin
+            response.headers["access-control-expose-headers"] = EXPOSED
+            response.headers["vary"] = "origin"
+
+    async def preflight(request: web.Request) -> web.Response:
+        response = web.Response(status=204)
+        if request.headers.get("origin") in allowed or "*" in allowed:
+            response.headers["access-control-allow-methods"] = "GET, POST, OPTIONS"
+            response.headers["access-control-allow-headers"] = request.headers.get("access-control-request-headers", "")
+            response.headers["access-control-max-age"] = MAX_AGE
+        return response
+
+    app.on_response_prepare.append(mark)
+    app.router.add_route("OPTIONS", "/{path:.*}", preflight)

@@ -1,0 +1,140 @@
+"""What a request used, attempt by attempt, until it is one completion event."""
+
+import time
+import uuid
+
+import msgspec
+from shared.pricing.estimate import estimate_output, estimated
+
+from services.router.target import Target
+from services.router.translate import Ask, OwnFields
+from shared.pricing.prices import Cost
+from shared.pricing.usage import Usage
+from shared.schemas.context import Principal, RequestContext
+from shared.schemas.events import Attempt, Completion, Outcome
+from shared.schemas.frames import Ending, Sent
+
+BYTES_PER_TOKEN = 4
+"""Bytes of a request's body for one token of input, for the figure that stands until the real one comes."""
+
+
+NOTHING = Cost(0, unpriced=False, version="")
+"""The cost of an attempt that used nothing."""
+
+
+class OpenAttempt:
+    """One call to one deployment, while it runs."""
+
+    __slots__ = ("id", "started", "target")
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.id = uuid.uuid4().hex
+        self.started = time.time()
+
+
+class Account:
+    """The books of one request."""
+
+    def __init__(self, ctx: RequestContext) -> None:
+        self._ctx = ctx
+        self._attempts: list[Attempt] = []
+        self.provider_seconds = 0.0
+        self.first_token: float | None = None
+        """Seconds from the request's arrival to the first token."""
+        self.own = OwnFields()
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts are over."""
+        return len(self._attempts)
+
+    def notice(self, attempt: OpenAttempt, ask: Ask) -> Sent:
+        """Return what the edge is told before a provider is called."""
+        target = attempt.target
+        tokens = len(ask.body) // BYTES_PER_TOKEN
+        cost = target.cost(Usage(input=tokens, estimated=True), attempt.started)
+        return Sent(
+            self._ctx.token, attempt.id, target.id, target.provider.name, target.deployment.model,
+            self.principal, tokens, cost.nano, cost.unpriced, cost.version,
+        )  # fmt: skip
+
+    def close(self, attempt: OpenAttempt, outcome: Outcome, status: int, usage: Usage | None = None) -> Cost:
+        """Note the end of an attempt, and return its cost; `usage` is None when nothing was used."""
+        now = time.time()
+        self.provider_seconds += now - attempt.started
+        used = usage or Usage()
+        cost = attempt.target.cost(used, attempt.started) if usage is not None else NOTHING
+        self._attempts.append(
+            Attempt(
+                id=attempt.id,
+                deployment=attempt.target.id,
+                provider=attempt.target.provider.name,
+                model=attempt.target.deployment.model,
+                started=attempt.started,
+                ended=now,
+                outcome=outcome,
+                status=status,
+                usage=used,
+                cost=cost.nano,
+                unpriced=cost.unpriced,
+                price_version=cost.version,
+            )
+        )
+        return cost
+
+    def completion(self, outcome: Outcome, status: int, error_code: str = "") -> Completion:
+        """Return the request's completion event."""
+        ctx, who = self._ctx, self.principal
+        return Completion(
+            request_id=ctx.id,
+            route=ctx.route,
+            dialect=ctx.dialect,
+            model_group=ctx.model,
+            outcome=outcome,
+            status=status,
+            error_code=error_code,
+            stream=ctx.stream,
+            received=ctx.received,
+            ended=time.time(),
+            key=who.key,
+            key_alias=who.key_alias,
+            user=who.user,
+            team=who.team,
+            organization=who.organization,
+            end_user=ctx.end_user or self.own.end_user,
+            label=ctx.label,
+            client=ctx.client,
+            tags=tuple(dict.fromkeys((*ctx.tags, *self.own.tags))),
+            attempts=tuple(self._attempts),
+            guardrails=ctx.guardrails,
+        )
+
+    def ending(self) -> Ending:
+        """Return what the edge tells the client about a complete answer."""
+        last = self._attempts[-1]
+        return Ending(
+            model=last.model,
+            provider=last.provider,
+            deployment=last.deployment,
+            attempts=len(self._attempts),
+            prompt_tokens=last.usage.prompt_tokens,
+            completion_tokens=last.usage.completion_tokens,
+            cost=sum(attempt.cost for attempt in self._attempts),
+            unpriced=any(attempt.unpriced for attempt in self._attempts),
+            provider_seconds=self.provider_seconds,
+        )
+
+    @property
+    def principal(self) -> Principal:
+        """Who pays."""
+        return self._ctx.principal or Principal("key_holder")
+
+
+def partial_usage(reported: Usage | None, text: str, input_tokens: int, model: str) -> Usage:
+    """Return what a stream that ended early used: what was reported, and a count of what came beyond it."""
+    output = estimate_output(text, model)
+    if reported is None:
+        return estimated(input_tokens, output)
+    written = reported.output + reported.reasoning
+    return msgspec.structs.replace(reported, output=reported.output + max(0, output - written), estimated=True)

@@ -1,0 +1,84 @@
+"""The composition root of the router: the stage that picks a deployment, calls it and answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+
+from shared.store.models import Models, to_deployment
+
+from services.router.attempt import Attempts
+from services.router.catalog import Catalog
+from services.router.chat import Chat
+from services.router.fixed import fixed_deployments
+from services.router.listing import Listing
+from services.router.target import Target, target_of
+from services.router.upstream import Upstream
+from shared.bus.changes import ChangeFollower
+from shared.bus.group_commit import EventWriter
+from shared.bus.spool import FileSpool
+from shared.bus.stage import Call, Stage
+from shared.bus.worker import Worker
+from shared.offload import Offload
+from shared.pricing.table import PriceTable
+from shared.settings import Deployment, Runtime
+from shared.store.changes import Changes
+from shared.store.connection import Store
+
+
+@asynccontextmanager
+async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
+    """Serve the stage until left; then drain it, and store the events that are left."""
+    settings = runtime.configuration
+    store = Store.open(runtime.mongodb_url)
+    models, prices, upstream, offload = Models(store), PriceTable.of(settings), Upstream(), Offload()
+    spool = FileSpool(runtime.data_dir / "spool") if settings.billing.on_stall == "spool" else None
+    writer = EventWriter(
+        worker.bus, on_stall=settings.billing.on_stall, stall_seconds=settings.billing.stall_seconds, spool=spool
+    )
+
+    async def load() -> list[tuple[str, Deployment]]:
+        return [(record.model_name, to_deployment(record, runtime.encryption_key)) for record in await models.all()]
+
+    def prepare(deployment: Deployment) -> Target:
+        return target_of(deployment, prices.price_of(deployment))
+
+    closing: set[asyncio.Task[None]] = set()
+
+    def retire(targets: list[Target]) -> None:
+        for session in upstream.keep(targets):
+            task = asyncio.ensure_future(session.close())
+            closing.add(task)
+            task.add_done_callback(closing.discard)
+
+    catalog = Catalog(fixed_deployments(runtime, prices), load, prepare, retire)
+    follower = ChangeFollower(worker, Changes(store), on_change=catalog.changed, on_reset=catalog.reload)
+    chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer)
+    listing = Listing(catalog)
+    handlers = {
+        "chat_completions": chat.answer,
+        "messages": chat.answer,
+        "models": listing.answer,
+        "model": listing.answer,
+    }
+
+    def handle(call: Call) -> Coroutine[None, None, None]:
+        return handlers[call.ctx.route](call)
+
+    stage = Stage(worker, handle, max_in_hand=settings.max_in_hand)
+    worker.missing = lambda: (
+        () if catalog.loaded else ("stored models are not known yet: the database does not answer",)
+    )
+    await writer.start()
+    await follower.start()
+    catalog.reload()
+    await stage.start()
+    try:
+        yield
+    finally:
+        await stage.drain(settings.server.drain_seconds)
+        await follower.close()
+        await catalog.close()
+        await writer.close()
+        await upstream.close()
+        offload.close()
+        store.close()

@@ -1,0 +1,217 @@
+"""One attempt: ask one deployment, read its answer by the clocks, hand it on, and keep the books."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import aiohttp
+from shared.pricing.estimate import estimate_input, estimate_output, estimated
+
+from services.router.accounting import Account, OpenAttempt, partial_usage
+from services.router.clocks import Clocks
+from services.router.target import Target
+from services.router.translate import Ask, StreamReader, Translator, Whole, translator
+from services.router.upstream import Upstream, read_error, read_whole
+from shared.bus.group_commit import EventWriter
+from shared.bus.permission import may_send
+from shared.bus.stage import Call
+from shared.bus.worker import Worker
+from shared.errors import BrokenStream, ProviderError, TollwayError
+from shared.offload import INLINE_LIMIT, Offload
+from shared.pricing.usage import Usage
+from shared.schemas.events import encode_completion
+from shared.schemas.frames import Opening
+
+JSON = Opening(200, (("content-type", "application/json"),))
+EVENTS = Opening(200, (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache")))
+
+LINGER_SECONDS = 1.0
+"""How long the end of a finished stream's connection is waited for, so that the connection can be used again."""
+
+
+class Superseded(Exception):
+    """Nobody wants this answer from here any more: the client left, or the edge gave the request to another."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far an attempt has come; what it used follows from it, however it ends."""
+
+    ask: Ask
+    answered: bool = False
+    reader: StreamReader | None = None
+    usage: Usage | None = None
+
+
+class Attempts:
+    """Runs attempts."""
+
+    def __init__(self, worker: Worker, upstream: Upstream, writer: EventWriter, offload: Offload) -> None:
+        self._worker = worker
+        self._upstream = upstream
+        self._writer = writer
+        self._offload = offload
+        self._lingering: set[asyncio.Task[None]] = set()
+
+    async def run(self, call: Call, account: Account, target: Target, body: bytes) -> None:
+        """Answer the call by this deployment.
+
+        Raises `ProviderError` when it failed (`call.lane.started` tells whether something of it went out) and
+        `Superseded` when the request is no longer this worker's.
+        """
+        translate = translator(call.ctx.dialect, target.provider.dialect)
+        ask = await self._ask(translate, body, target, stream=call.ctx.stream)
+        account.own = ask.own
+        attempt = OpenAttempt(target)
+        if not account.attempts and not await may_send(self._worker, call.ctx, account.notice(attempt, ask)):
+            raise Superseded
+        progress = _Progress(ask)
+        try:
+            if ask.stream:
+                last = await self._stream(call, account, attempt, translate, progress)
+            else:
+                last = await self._whole(call, attempt, translate, progress)
+        except asyncio.CancelledError:
+            account.close(attempt, "cancelled", 499, _used(progress, call, target, body))
+            raise
+        except TollwayError as error:
+            outcome = "interrupted" if call.lane.started else "failure"
+            account.close(attempt, outcome, error.to_body().status, _used(progress, call, target, body))
+            raise
+        account.close(attempt, "success", 200, progress.usage or _used(progress, call, target, body))
+        await self._writer.store(encode_completion(account.completion("success", 200)))
+        await call.lane.end(account.ending(), last)
+
+    async def _ask(self, translate: Translator, body: bytes, target: Target, *, stream: bool) -> Ask:
+        if len(body) <= INLINE_LIMIT:
+            return translate.ask(body, target.deployment.model, stream=stream)
+        return await self._offload.run(translate.ask, body, target.deployment.model, stream=stream)
+
+    async def _whole(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
+        async with Clocks(attempt.target.deployment.timeouts, call.remaining) as clocks:
+            clocks.start("first_byte")
+            response = await self._post(call, attempt.target, translate, progress.ask)
+            try:
+                clocks.pause()
+                progress.answered = True
+                body = await read_whole(response)
+            finally:
+                response.release() if response.content.at_eof() else response.close()
+        whole = await self._translated(translate, progress.ask, body, call.ctx.model)
+        model = attempt.target.deployment.model
+        progress.usage = whole.usage
+        if whole.usage is None:
+            progress.usage = estimated(
+                estimate_input(progress.ask.body, attempt.target.provider.dialect, model),
+                estimate_output(whole.text, model),
+            )
+        call.lane.open(JSON)
+        return whole.body
+
+    async def _translated(self, translate: Translator, ask: Ask, body: bytes, group: str) -> Whole:
+        if len(body) <= INLINE_LIMIT:
+            return translate.whole(ask, body, group)
+        return await self._offload.run(_whole_of, body, translate, ask, group)
+
+    async def _stream(
+        self, call: Call, account: Account, attempt: OpenAttempt, translate: Translator, progress: _Progress
+    ) -> bytes:
+        reader = progress.reader = translate.reader(progress.ask, call.ctx.model)
+        async with Clocks(attempt.target.deployment.timeouts, call.remaining) as clocks:
+            clocks.start("first_byte")
+            response = await self._post(call, attempt.target, translate, progress.ask)
+            try:
+                clocks.start("first_token")
+                call.lane.open(EVENTS)
+                await self._relay(call, account, response, reader, clocks, progress)
+                last = reader.finish()
+            except BaseException:
+                response.close()
+                raise
+        self._let_go(response)
+        progress.usage = reader.usage
+        return last
+
+    async def _relay(
+        self,
+        call: Call,
+        account: Account,
+        response: aiohttp.ClientResponse,
+        reader: StreamReader,
+        clocks: Clocks,
+        progress: _Progress,
+    ) -> None:
+        """Hand on what comes; what comes before the first token waits for it, so that a retry is still possible."""
+        waiting = b""
+        content = response.content
+        try:
+            while data := await content.readany():
+                progress.answered = True
+                out = reader.feed(data)
+                if not call.lane.started:
+                    waiting += out
+                    if not (reader.began or reader.complete):
+                        continue
+                    out, waiting = waiting, b""
+                    account.first_token = time.time() - call.ctx.received
+                if out:
+                    clocks.pause()
+                    await call.lane.send(out)
+                if reader.complete:
+                    return
+                clocks.start("between_tokens")
+        except (aiohttp.ClientError, OSError, EOFError):
+            raise BrokenStream("the provider's stream broke off before its end") from None
+
+    def _let_go(self, response: aiohttp.ClientResponse) -> None:
+        """Give the connection of a finished stream back to its pool, once the end of its message was read."""
+        if response.content.at_eof():
+            response.release()
+            return
+        task = asyncio.ensure_future(_to_the_end(response))
+        self._lingering.add(task)
+        task.add_done_callback(self._lingering.discard)
+
+    async def _post(self, call: Call, target: Target, translate: Translator, ask: Ask) -> aiohttp.ClientResponse:
+        wanted = target.provider.forwarded
+        forwarded = {name: value for name, value in call.ctx.headers if name in wanted}
+        response = await self._upstream.post(target, ask, forwarded)
+        if response.status == 200:
+            return response
+        try:
+            if response.status < 400:
+                raise ProviderError(f"the provider answered with status {response.status}, which is no answer")
+            retry_after = response.headers.get("retry-after-ms") or response.headers.get("retry-after")
+            raise translate.error(response.status, await read_error(response), retry_after)
+        finally:
+            response.close()
+
+
+async def _to_the_end(response: aiohttp.ClientResponse) -> None:
+    """Read what follows the end mark, which is nothing but the connection's end of message."""
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            while await response.content.readany():
+                pass
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        response.close()
+    else:
+        response.release()
+
+
+def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str) -> Whole:
+    return translate.whole(ask, body, group)
+
+
+def _used(progress: _Progress, call: Call, target: Target, body: bytes) -> Usage | None:
+    """Return what an attempt that did not come to a proper end used, as far as can be known."""
+    if not progress.answered:
+        return None
+    model = target.deployment.model
+    reader = progress.reader
+    inputs = estimate_input(body, call.ctx.dialect, model)
+    if reader is None:
+        return estimated(inputs, 0)
+    if reader.usage is not None and reader.complete:
+        return reader.usage
+    return partial_usage(reader.usage, reader.text, inputs, model)

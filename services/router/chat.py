@@ -1,0 +1,96 @@
+"""Answers a chat request: deployments are tried in turn until one answers, within the request's one deadline."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import structlog
+
+from services.router.accounting import Account
+from services.router.attempt import Attempts, Superseded
+from services.router.catalog import Catalog
+from services.router.domain.choice import weighted_order
+from services.router.domain.retries import Next, after
+from services.router.target import Target
+from shared.bus.group_commit import EventWriter
+from shared.bus.stage import Call
+from shared.errors import ProviderError, TollwayError, Unavailable
+from shared.schemas.events import Outcome, encode_completion
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_RETRIES = 2
+MAX_RETRIES = 8
+"""However many a caller's `num_retries` asks for."""
+
+
+class Chat:
+    """The handler of the routes whose body is a chat request."""
+
+    def __init__(self, catalog: Catalog, attempts: Attempts, writer: EventWriter) -> None:
+        self._catalog = catalog
+        self._attempts = attempts
+        self._writer = writer
+        self.retries = 0
+
+    async def answer(self, call: Call) -> None:
+        """Answer the request on its lane; raises the `TollwayError` that it ends with."""
+        if self._writer.full:
+            raise Unavailable("the record of requests is full; the gateway takes no new ones", retry_after=5)
+        model = call.ctx.model
+        targets = self._catalog.known(model) or await self._catalog.group(model)
+        body = call.inline
+        if body is None:
+            body = await call.read_body()
+        account = Account(call.ctx)
+        try:
+            await self._try_in_turn(call, account, _order(targets), body)
+        except Superseded:
+            log.info("router.request_superseded", request_id=call.ctx.id)
+        except asyncio.CancelledError:
+            self._record(account, "cancelled", 499, "client_closed_request")
+            raise
+        except TollwayError as error:
+            told = error.to_body()
+            self._record(account, "interrupted" if call.lane.started else "failure", told.status, told.code)
+            raise
+
+    async def _try_in_turn(self, call: Call, account: Account, order: Sequence[Target], body: bytes) -> None:
+        left = list(order)
+        while True:
+            target = left.pop(0)
+            try:
+                await self._attempts.run(call, account, target, body)
+            except ProviderError as error:
+                following = after(error)
+                if call.lane.started or following is Next.GIVE_UP or account.attempts > _retries(account):
+                    raise
+                if not left:
+                    if following is not Next.ANYWHERE or account.attempts > len(order):
+                        raise
+                    left.append(target)
+                self.retries += 1
+                log.info(
+                    "router.attempt_failed",
+                    request_id=call.ctx.id,
+                    deployment=target.id,
+                    status=error.to_body().status,
+                    code=error.to_body().code,
+                )
+            else:
+                return
+
+    def _record(self, account: Account, outcome: Outcome, status: int, code: str) -> None:
+        if account.attempts:
+            self._writer.persist(encode_completion(account.completion(outcome, status, code)))
+
+
+def _order(targets: Sequence[Target]) -> Sequence[Target]:
+    if len(targets) == 1:
+        return targets
+    return weighted_order([(target, target.deployment.weight) for target in targets], random.random)
+
+
+def _retries(account: Account) -> int:
+    asked = account.own.num_retries
+    return DEFAULT_RETRIES if asked is None else max(0, min(asked, MAX_RETRIES))

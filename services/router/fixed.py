@@ -1,0 +1,36 @@
+"""The deployments that need no database: from the configuration file, and from provider keys in the environment."""
+
+from shared.pricing.table import PriceTable
+from shared.settings import Deployment, Runtime
+
+
+def fixed_deployments(runtime: Runtime, prices: PriceTable) -> list[tuple[str, Deployment]]:
+    """Return (model group, deployment) pairs, each deployment with an id that lasts.
+
+    A provider key in the environment switches on every model of that provider that the price table knows,
+    under the model's own name, unless the configuration has a group of that name.
+    """
+    found = [
+        (group.model_name, _with_id(deployment, f"{group.model_name}/{index}"))
+        for group in runtime.configuration.models
+        for index, deployment in enumerate(group.deployments)
+    ]
+    taken = {name for name, _ in found}
+    for provider, account in runtime.provider_keys.items():
+        for model in prices.models(provider):
+            if model not in taken:
+                deployment = Deployment.model_validate(
+                    {
+                        "id": f"env/{provider}/{model}",
+                        "provider": provider,
+                        "model": model,
+                        "api_base": account.api_base,
+                        "api_key": account.api_key,
+                    }
+                )
+                found.append((model, deployment))
+    return found
+
+
+def _with_id(deployment: Deployment, id: str) -> Deployment:
+    return deployment if deployment.id else deployment.model_copy(update={"id": id})
