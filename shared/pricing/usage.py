@@ -1,6 +1,11 @@
 """What one attempt used, as disjoint parts: no token is counted in two of them."""
 
+from typing import Annotated
+
 import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+"""Tokens, or requests; never negative, checked where an event is read."""
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -11,19 +16,19 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     `shared.wire` make them disjoint, so that the sum of price times part is the cost, once.
     """
 
-    input: int = 0
+    input: Count = 0
     """Text input tokens that were neither read from nor written to a cache."""
-    cache_read: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    input_audio: int = 0
-    input_image: int = 0
-    output: int = 0
+    cache_read: Count = 0
+    cache_write_5m: Count = 0
+    cache_write_1h: Count = 0
+    input_audio: Count = 0
+    input_image: Count = 0
+    output: Count = 0
     """Text output tokens that were not reasoning."""
-    reasoning: int = 0
-    output_audio: int = 0
-    output_image: int = 0
-    web_searches: int = 0
+    reasoning: Count = 0
+    output_audio: Count = 0
+    output_image: Count = 0
+    web_searches: Count = 0
     """Server-side tool calls billed per request (Anthropic's `server_tool_use.web_search_requests`)."""
     service_tier: str = ""
     """As the provider reported it (`priority`, `flex`, `batch`, …); empty for its standard tier."""

@@ -83,6 +83,8 @@ class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
     principal: Principal | None = None
     body: BodyRef | None = None
     """Set when the body does not travel in the message."""
+    guardrails: tuple[str, ...] = ()
+    """Names of the guardrails that ran."""
     trace: str = ""
     """W3C `traceparent`."""
 

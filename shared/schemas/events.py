@@ -1,36 +1,20 @@
-"""Facts on the event plane, validated where they are stored."""
+"""Facts on the event plane, validated where they are stored. Times are Unix seconds, money is nano-dollars."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
+from msgspec import Meta
+
+from shared.errors import Dialect
+from shared.pricing.usage import Usage
 
 Outcome = Literal["success", "failure", "cancelled", "interrupted", "lost"]
 
-
-class UsageParts(BaseModel):
-    """The disjoint parts of `shared.pricing.usage.Usage`, in tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    input: int = Field(0, ge=0)
-    cache_read: int = Field(0, ge=0)
-    cache_write_5m: int = Field(0, ge=0)
-    cache_write_1h: int = Field(0, ge=0)
-    input_audio: int = Field(0, ge=0)
-    input_image: int = Field(0, ge=0)
-    output: int = Field(0, ge=0)
-    reasoning: int = Field(0, ge=0)
-    output_audio: int = Field(0, ge=0)
-    output_image: int = Field(0, ge=0)
-    web_searches: int = Field(0, ge=0)
-    service_tier: str = ""
-    estimated: bool = False
+_NotNegative = Annotated[int, Meta(ge=0)]
 
 
-class Attempt(BaseModel):
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     """One call to one deployment. `id` differs between attempts, so a second paid one is no repeat."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str
     deployment: str
@@ -40,28 +24,25 @@ class Attempt(BaseModel):
     ended: float
     outcome: Outcome
     status: int = 0
-    usage: UsageParts = UsageParts()
-    cost: int = Field(0, ge=0)
-    """Nano-dollars."""
+    usage: Usage = Usage()
+    cost: _NotNegative = 0
     unpriced: bool = False
     price_version: str = ""
 
 
-class Completion(BaseModel):
-    """A request ended: what it used and cost over all of its attempts. Times are Unix seconds."""
+class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request ended: what it used and cost over all of its attempts."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    request_id: str = Field(min_length=1, max_length=64)
+    request_id: Annotated[str, Meta(min_length=1, max_length=64)]
     route: str
-    dialect: Literal["openai", "anthropic"]
+    dialect: Dialect
     model_group: str
     outcome: Outcome
     status: int
-    error_code: str = ""
-    stream: bool = False
     received: float
     ended: float
+    error_code: str = ""
+    stream: bool = False
     key: str = ""
     key_alias: str = ""
     user: str = ""
@@ -82,9 +63,15 @@ class Completion(BaseModel):
         return sum(attempt.cost for attempt in self.attempts)
 
 
-class CompletionsFinished(BaseModel):
+class CompletionsFinished(msgspec.Struct, frozen=True):
     """Completions that were at hand together, stored by one message (group commit)."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    completions: Annotated[tuple[Completion, ...], Meta(min_length=1)]
 
-    completions: tuple[Completion, ...] = Field(min_length=1)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_completion(completion: Completion) -> bytes:
+    """Return the event as `shared.bus.group_commit.EventWriter` takes it."""
+    return _encode(completion)

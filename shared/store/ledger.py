@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import OperationFailure
 
@@ -85,7 +86,8 @@ class Ledger:
 
 
 def _document(completion: Completion) -> Document:
-    document = completion.model_dump(mode="json", exclude={"request_id"})
+    document = msgspec.to_builtins(completion)
+    del document["request_id"]
     totals = {
         name: sum(getattr(attempt.usage, name) for attempt in completion.attempts)
         for name in ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning")
@@ -93,6 +95,8 @@ def _document(completion: Completion) -> Document:
     prompt = totals["input"] + totals["cache_read"] + totals["cache_write_5m"] + totals["cache_write_1h"]
     return {
         "_id": completion.request_id,
+        "key": "",
+        "estimated": False,
         **document,
         "cost": completion.cost,
         "prompt_tokens": prompt,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.schemas.events import Attempt, Completion, UsageParts
+from shared.pricing.usage import Usage
+from shared.schemas.events import Attempt, Completion
 from shared.store.changes import Changes
 from shared.store.connection import Store, StoreUnavailable
 from shared.store.keys import KeyRecord, Keys
@@ -37,7 +38,7 @@ def completion(request_id: str, cost: int, *, key: str = "k", estimated: bool = 
     """Return a completion of one attempt."""
     attempt = Attempt(
         id=f"{request_id}-1", deployment="d", provider="demo", model="demo", started=0, ended=1,
-        outcome="success", usage=UsageParts(input=3, output=2), cost=cost,
+        outcome="success", usage=Usage(input=3, output=2), cost=cost,
     )  # fmt: skip
     return Completion(
         request_id=request_id, route="chat_completions", dialect="openai", model_group="demo", outcome="success",
