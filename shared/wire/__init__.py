@@ -1,0 +1,1 @@
+"""The vendors' wire formats, as far as we read them."""
