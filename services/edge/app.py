@@ -8,6 +8,7 @@ from aiohttp import web
 
 from services.edge.handlers import Gateway
 from services.edge.health import Health
+from services.edge.metrics import MetricsPage
 from services.edge.routes import add_routes
 from shared.bus.bodies import BodyShelf
 from shared.bus.lane_reader import Lanes
@@ -16,6 +17,7 @@ from shared.bus.worker import Worker
 from shared.errors import TollwayError
 from shared.offload import Offload
 from shared.settings import Runtime
+from shared.telemetry import families
 
 MAX_HEADER = 32 * 1024
 """Bytes of one header line; long JWTs are longer than aiohttp's default of 8,190."""
@@ -34,7 +36,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     sender = Stage(worker, lambda call: None, max_in_hand=1)
     gateway = Gateway(worker, sender, lanes, shelf, offload, server)
     app = web.Application(client_max_size=server.max_body_bytes)
-    add_routes(app, gateway, Health(worker))
+    worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)
+    add_routes(app, gateway, Health(worker), MetricsPage(worker, server))
     runner = web.AppRunner(
         app,
         access_log=None,

@@ -1,5 +1,6 @@
 """From an HTTP request to a stage message, and from the reply lane to the HTTP answer."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -20,7 +21,9 @@ from shared.bus.stage import Stage, fits_inline
 from shared.bus.worker import Worker
 from shared.errors import (
     BodyTooLarge,
+    ClientGone,
     Dialect,
+    InternalError,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -72,7 +75,7 @@ class Gateway:
             ctx = self._context(request, route, model=facts.model, stream=facts.stream)
             return await self._relay(request, ctx, body)
 
-        return self._guarded(route.dialect, handle)
+        return self._guarded(route.name, route.dialect, handle)
 
     def plain(self, route: Route) -> HttpHandler:
         """Return the handler of a route whose body, if any, its last stage reads."""
@@ -82,7 +85,7 @@ class Gateway:
             ctx = self._context(request, route, model=request.match_info.get("model", ""))
             return await self._relay(request, ctx, body)
 
-        return self._guarded(route.dialect, handle)
+        return self._guarded(route.name, route.dialect, handle)
 
     async def unknown(self, request: web.Request) -> web.StreamResponse:
         """Answer paths that do not exist."""
@@ -94,23 +97,34 @@ class Gateway:
                 raise MethodNotAllowed(f"This path takes {', '.join(allowed)} only.")
             raise NotFound("There is no such path.")
 
-        return await self._guarded(dialect, handle)(request)
+        return await self._guarded("unknown", dialect, handle)(request)
 
-    def _guarded(self, dialect: Dialect, handle: HttpHandler) -> HttpHandler:
+    def _guarded(self, route: str, dialect: Dialect, handle: HttpHandler) -> HttpHandler:
+        metrics = self._worker.metrics
+
         async def guarded(request: web.Request) -> web.StreamResponse:
             request["received"] = time.time()
             request["id"] = new_request_id()
             request["label"] = accepted_label(request.headers.get("x-request-id"))
             if self.in_flight >= self._settings.max_in_flight:
                 busy = Overloaded("the gateway is at its limit of requests; try again shortly", retry_after=1)
+                metrics.shed()
                 return self._refused(request, dialect, busy)
             self.in_flight += 1
+            status = InternalError.status
             try:
-                return await handle(request)
+                response = await handle(request)
+                status = response.status
             except TollwayError as error:
-                return self._refused(request, dialect, error)
+                response = self._refused(request, dialect, error)
+                status = response.status
+            except asyncio.CancelledError:
+                status = ClientGone.status
+                raise
             finally:
                 self.in_flight -= 1
+                metrics.request_ended(route, status, time.time() - request["received"])
+            return response
 
         return guarded
 
