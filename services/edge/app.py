@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +10,7 @@ from aiohttp import web
 from services.edge.cors import allow_origins
 from services.edge.handlers import Gateway
 from services.edge.health import Health
+from services.edge.metrics import MetricsPage
 from services.edge.routes import add_routes
 from shared.bus.bodies import BodyShelf
 from shared.bus.group_commit import EventWriter
@@ -20,6 +20,7 @@ from shared.bus.worker import Worker
 from shared.errors import TollwayError, Unavailable
 from shared.offload import Offload
 from shared.settings import Runtime
+from shared.telemetry import families
 
 CLOSE_SECONDS = 2.0
 """How long connections may take to close once their requests have ended."""
@@ -44,7 +45,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     await writer.start()
     gateway = Gateway(worker, sender, lanes, shelf, writer, offload, server)
     app = web.Application(client_max_size=server.max_body_bytes)
-    add_routes(app, gateway, Health(worker))
+    worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)
+    add_routes(app, gateway, Health(worker), MetricsPage(worker, server))
     if server.cors_origins:
         allow_origins(app, server.cors_origins)
     runner = web.AppRunner(
@@ -73,10 +75,11 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
 async def _drain(gateway: Gateway, lanes: Lanes, limit: float) -> None:
     """Let requests in flight end within `limit` seconds, then end them with an error of their dialect."""
     gateway.draining = True
-    end = time.monotonic() + limit
-    while gateway.in_flight and time.monotonic() < end:
-        await asyncio.sleep(0.02)
-    lanes.fail_all(Unavailable("this gateway is shutting down", retry_after=1))
+    try:
+        async with asyncio.timeout(limit):
+            await gateway.idle.wait()
+    except TimeoutError:
+        lanes.fail_all(Unavailable("this gateway is shutting down", retry_after=1))
 
 
 async def _listen(runner: web.AppRunner, runtime: Runtime) -> web.BaseSite:

@@ -1,5 +1,6 @@
 """From an HTTP request to a stage message, and from the reply lane to the HTTP answer."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -21,6 +22,7 @@ from shared.bus.stage import Stage, fits_inline, with_body
 from shared.bus.worker import Worker
 from shared.errors import (
     BodyTooLarge,
+    ClientGone,
     Dialect,
     InternalError,
     InvalidRequest,
@@ -65,6 +67,9 @@ class Gateway:
         self._offload = offload
         self._settings = settings
         self.in_flight = 0
+        self.idle = asyncio.Event()
+        """Set while no request is in flight."""
+        self.idle.set()
         self.draining = False
         """True while this process stops: requests on open connections are served, and the connections closed."""
 
@@ -78,7 +83,7 @@ class Gateway:
             ctx = self._context(request, route, model=facts.model, stream=facts.stream)
             return await self._relay(request, ctx, body)
 
-        return self._guarded(route.dialect, handle)
+        return self._guarded(route.name, route.dialect, handle)
 
     def plain(self, route: Route) -> HttpHandler:
         """Return the handler of a route whose body, if any, its last stage reads."""
@@ -88,7 +93,7 @@ class Gateway:
             ctx = self._context(request, route, model=request.match_info.get("model", ""))
             return await self._relay(request, ctx, body)
 
-        return self._guarded(route.dialect, handle)
+        return self._guarded(route.name, route.dialect, handle)
 
     async def unknown(self, request: web.Request) -> web.StreamResponse:
         """Answer paths that do not exist."""
@@ -100,35 +105,47 @@ class Gateway:
                 raise MethodNotAllowed(f"This path takes {', '.join(allowed)} only.")
             raise NotFound("There is no such path.")
 
-        return await self._guarded(dialect, handle)(request)
+        return await self._guarded("unknown", dialect, handle)(request)
 
-    def _guarded(self, dialect: Dialect, handle: HttpHandler) -> HttpHandler:
+    def _guarded(self, route: str, dialect: Dialect, handle: HttpHandler) -> HttpHandler:
+        metrics = self._worker.metrics
+
         async def guarded(request: web.Request) -> web.StreamResponse:
             request["received"] = time.time()
             request["id"] = new_request_id()
             request["label"] = accepted_label(request.headers.get("x-request-id"))
             if self.in_flight >= self._settings.max_in_flight:
                 busy = Overloaded("the gateway is at its limit of requests; try again shortly", retry_after=1)
+                metrics.shed()
                 return self._refused(request, dialect, busy)
             self.in_flight += 1
+            self.idle.clear()
             request["last"] = self.draining
+            status = ClientGone.status
             try:
-                response = await handle(request)
-            except TollwayError as error:
-                response = self._refused(request, dialect, error)
-            except ConnectionError:
-                raise
-            except Exception:
-                log.exception("edge.fault", request_id=request["id"])
-                fault = InternalError("The gateway failed to handle this request.")
-                response = self._refused(request, dialect, fault)
+                response = await self._answered(request, dialect, handle)
+                status = response.status
             finally:
                 self.in_flight -= 1
+                if not self.in_flight:
+                    self.idle.set()
+                metrics.request_ended(route, status, time.time() - request["received"])
             if self.draining and not response.prepared:
                 response.force_close()
             return response
 
         return guarded
+
+    async def _answered(self, request: web.Request, dialect: Dialect, handle: HttpHandler) -> web.StreamResponse:
+        try:
+            return await handle(request)
+        except TollwayError as error:
+            return self._refused(request, dialect, error)
+        except ConnectionError:
+            raise
+        except Exception:
+            log.exception("edge.fault", request_id=request["id"])
+            return self._refused(request, dialect, InternalError("The gateway failed to handle this request."))
 
     def _refused(self, request: web.Request, dialect: Dialect, error: TollwayError) -> web.Response:
         body = error.to_body()

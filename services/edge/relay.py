@@ -94,6 +94,8 @@ class Relay:
         events = response.headers.get("content-type", "").startswith("text/event-stream")
         await response.prepare(request)
         await response.write(data)
+        if ctx.stream:
+            self._worker.metrics.first_token(ctx.route, time.time() - ctx.received)
         lane.consumed(len(data))
         try:
             error = await self._body(response, ctx, lane, events=events)

@@ -4,12 +4,13 @@ from aiohttp import web
 
 from services.edge.handlers import Gateway
 from services.edge.health import Health
+from services.edge.metrics import MetricsPage
 from shared.routes import LLM_ROUTES, MANAGEMENT_ROUTES, Route
 
 PREFIX_RESERVED = ("/health", "/metrics", "/docs")
 
 
-def add_routes(app: web.Application, gateway: Gateway, health: Health) -> None:
+def add_routes(app: web.Application, gateway: Gateway, health: Health, metrics: MetricsPage) -> None:
     """Add every route to the server."""
     for route in LLM_ROUTES:
         handle = gateway.chat(route) if route.policy.model else gateway.plain(route)
@@ -19,6 +20,7 @@ def add_routes(app: web.Application, gateway: Gateway, health: Health) -> None:
     app.router.add_get("/health/liveliness", health.liveliness)
     app.router.add_get("/health/liveness", health.liveliness)
     app.router.add_get("/health/readiness", health.readiness)
+    app.router.add_get("/metrics", metrics.scrape)
     app.router.add_route("*", "/{tail:.*}", gateway.unknown)
 
 

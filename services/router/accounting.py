@@ -4,10 +4,10 @@ import time
 import uuid
 
 import msgspec
-from shared.pricing.estimate import estimate_output, estimated
 
 from services.router.target import Target
 from services.router.translate import Ask, OwnFields
+from shared.pricing.estimate import estimate_output, estimated_usage
 from shared.pricing.prices import Cost
 from shared.pricing.usage import Usage
 from shared.schemas.context import Principal, RequestContext
@@ -135,6 +135,6 @@ def partial_usage(reported: Usage | None, text: str, input_tokens: int, model: s
     """Return what a stream that ended early used: what was reported, and a count of what came beyond it."""
     output = estimate_output(text, model)
     if reported is None:
-        return estimated(input_tokens, output)
+        return estimated_usage(input_tokens, output)
     written = reported.output + reported.reasoning
     return msgspec.structs.replace(reported, output=reported.output + max(0, output - written), estimated=True)

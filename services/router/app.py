@@ -30,7 +30,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the stage until left; then drain it, and store the events that are left."""
     settings = runtime.configuration
     store = Store.open(runtime.mongodb_url)
-    models, prices, upstream, offload = Models(store), PriceTable.of(settings), Upstream(), Offload()
+    models, prices, upstream, offload = Models(store), PriceTable(settings.pricing.file), Upstream(), Offload()
     spool = FileSpool(runtime.data_dir / "spool") if settings.billing.on_stall == "spool" else None
     writer = EventWriter(
         worker.bus, on_stall=settings.billing.on_stall, stall_seconds=settings.billing.stall_seconds, spool=spool

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 
 import aiohttp
-from shared.pricing.estimate import estimate_input, estimate_output, estimated
 
 from services.router.accounting import Account, OpenAttempt, partial_usage
 from services.router.clocks import Clocks
@@ -18,8 +17,9 @@ from shared.bus.stage import Call
 from shared.bus.worker import Worker
 from shared.errors import BrokenStream, ProviderError, TollwayError
 from shared.offload import INLINE_LIMIT, Offload
+from shared.pricing.estimate import estimate_input, estimate_output, estimated_usage
 from shared.pricing.usage import Usage
-from shared.schemas.events import encode_completion
+from shared.schemas.events import Outcome, encode_completion
 from shared.schemas.frames import Opening
 
 JSON = Opening(200, (("content-type", "application/json"),))
@@ -75,7 +75,7 @@ class Attempts:
             account.close(attempt, "cancelled", 499, _used(progress, call, target, body))
             raise
         except TollwayError as error:
-            outcome = "interrupted" if call.lane.started else "failure"
+            outcome: Outcome = "interrupted" if call.lane.started else "failure"
             account.close(attempt, outcome, error.to_body().status, _used(progress, call, target, body))
             raise
         account.close(attempt, "success", 200, progress.usage or _used(progress, call, target, body))
@@ -101,7 +101,7 @@ class Attempts:
         model = attempt.target.deployment.model
         progress.usage = whole.usage
         if whole.usage is None:
-            progress.usage = estimated(
+            progress.usage = estimated_usage(
                 estimate_input(progress.ask.body, attempt.target.provider.dialect, model),
                 estimate_output(whole.text, model),
             )
@@ -211,7 +211,7 @@ def _used(progress: _Progress, call: Call, target: Target, body: bytes) -> Usage
     reader = progress.reader
     inputs = estimate_input(body, call.ctx.dialect, model)
     if reader is None:
-        return estimated(inputs, 0)
+        return estimated_usage(inputs, 0)
     if reader.usage is not None and reader.complete:
         return reader.usage
     return partial_usage(reader.usage, reader.text, inputs, model)

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 
 from shared.bus import subjects
 from shared.bus.envelope import Envelope, join
+from shared.bus.observed import observe_bodies
 from shared.bus.worker import Worker
 from shared.errors import ErrorBody, TollwayError, Unavailable
 from shared.schemas.context import BodyRef
@@ -64,6 +65,7 @@ class BodyShelf:
     async def start(self) -> None:
         """Take requests for pieces."""
         await self._worker.bus.subscribe(self._subject, self._asked)
+        observe_bodies(self._worker.metrics, self)
 
     def keep(self, token: str, body: bytes) -> BodyRef:
         """Put a whole body on the shelf; it may be fetched any number of times until it is dropped."""

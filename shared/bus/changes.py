@@ -15,6 +15,7 @@ import structlog
 from nats.aio.msg import Msg
 
 from shared.bus import subjects
+from shared.bus.observed import observe_changes
 from shared.bus.worker import Worker
 from shared.errors import TollwayError, Unavailable
 from shared.schemas.control import Change, Clock
@@ -90,6 +91,7 @@ class ChangeFollower:
         self._worker.bus.on_reconnect(self._reconnected)
         await self._try_to_catch_up()
         self._refresh = asyncio.create_task(self._refreshing())
+        observe_changes(self._worker.metrics, self)
 
     async def close(self) -> None:
         """Stop listening to the store."""

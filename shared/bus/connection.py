@@ -108,6 +108,11 @@ class Bus:
         """The JetStream side of the connection."""
         return self._client.jetstream()
 
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that wait to be handed to the broker's socket."""
+        return int(self._client._pending_data_size)
+
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Have `callback` awaited after each reconnect, before anything relies on what was missed."""
         self._on_reconnect.append(callback)
@@ -166,15 +171,16 @@ class Bus:
                 complete.set()
 
         subscription = await self.subscribe(inbox, take)
-        await self.barrier()
-        await self._client.publish(subject, payload, reply=inbox)
         try:
             async with asyncio.timeout(timeout):
+                await self.barrier()
+                await self._client.publish(subject, payload, reply=inbox)
                 await complete.wait()
         except TimeoutError:
             pass
         finally:
-            await self.unsubscribe(subscription)
+            # Not drained: that would wait for a broker that may be frozen, for answers that nobody reads.
+            await subscription.unsubscribe()
         return answers
 
     async def subscribe(self, subject: str, handler: Handler, queue: str = "") -> Subscription:

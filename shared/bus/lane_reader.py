@@ -13,6 +13,7 @@ from shared.bus import subjects
 from shared.bus.beats import BEAT, LOST_AFTER
 from shared.bus.credit import Window
 from shared.bus.envelope import BadEnvelope, Envelope
+from shared.bus.observed import observe_lanes
 from shared.bus.worker import Worker
 from shared.errors import BrokenStream, TollwayError, WorkerLost
 from shared.schemas.frames import FrameHeader, Grants, Holds, Sent
@@ -173,6 +174,7 @@ class Lanes:
         await self._worker.bus.subscribe(f"{self.prefix}.*", self._receive)
         self._worker.on_beat.append(self._tick)
         self._worker.bus.on_reconnect(self._doubt)
+        observe_lanes(self._worker.metrics, self)
 
     def subject(self, token: str) -> str:
         """Return the subject of a lane, for the request's context."""

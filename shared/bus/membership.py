@@ -61,6 +61,10 @@ class Membership:
             if member.ready and now - member.last < FRESH
         ]
 
+    def heard_of(self, service: str, now: float) -> int:
+        """Return how many workers of a service were heard of lately, ready or not."""
+        return sum(1 for member in self.members.get(service, {}).values() if now - member.last < FRESH)
+
     def suspicious(self, service: str, now: float) -> bool:
         """Tell whether a worker fell silent without a good-bye; its queue group may go on feeding it."""
         return any(now - member.last >= FRESH for member in self.members.get(service, {}).values())

@@ -18,6 +18,7 @@ from shared.bus import subjects
 from shared.bus.bodies import INLINE_BYTES, BodyReader
 from shared.bus.envelope import BadEnvelope, Envelope, join
 from shared.bus.lane_writer import ReplyLane
+from shared.bus.observed import observe_stage
 from shared.bus.worker import Worker
 from shared.errors import (
     DeadlinePassed,
@@ -84,6 +85,7 @@ class Stage:
 
     def __init__(self, worker: Worker, handler: Handler, *, max_in_hand: int) -> None:
         self._worker = worker
+        self._metrics = worker.metrics
         self._handler = handler
         self._max_in_hand = max_in_hand
         self._calls: dict[str, Call] = {}
@@ -95,8 +97,6 @@ class Stage:
         self.shed = 0
         self.expired = 0
         self.handled = 0
-        self.seconds: Callable[[float], None] = lambda _: None
-        """Told how long each request was in hand."""
         worker.cancel_request.append(self._cancel)
 
     def __len__(self) -> int:
@@ -108,6 +108,7 @@ class Stage:
         self._named = await bus.subscribe(subjects.worker_request(service, self._worker.id), self._receive)
         group = await bus.subscribe(subjects.request(service), self._receive, queue=service)
         self._subscriptions.append(group)
+        observe_stage(self._metrics, self)
 
     async def drain(self, limit: float) -> None:
         """Take no new requests, let those in hand end within `limit` seconds, then end them with an error."""
@@ -153,15 +154,17 @@ class Stage:
 
     def _take(self, call: Call) -> None:
         self.handled += 1
+        started = time.perf_counter()
         try:
             work = self._handler(call)
         except TollwayError as error:
-            call.lane.fail(error.to_body())
+            self._fail(call, error)
             return
         except Exception:  # noqa: BLE001 - a fault of ours must end as an answer, not as a time-out
             self._fault(call)
             return
         if work is None:
+            self._metrics.stage_seconds(time.perf_counter() - started)
             return
         token = call.lane.token
         self._calls[token] = call
@@ -179,15 +182,15 @@ class Stage:
             else:
                 await work
         except TollwayError as error:
-            call.lane.fail(error.to_body())
+            self._fail(call, error)
         except TimeoutError:
-            call.lane.fail(DeadlinePassed("the request took longer than its deadline allows").to_body())
+            self._fail(call, DeadlinePassed("the request took longer than its deadline allows"))
         except asyncio.CancelledError:
             call.lane.close()
         except Exception:  # noqa: BLE001 - a fault of ours must end as an answer, not as a time-out
             self._fault(call)
         finally:
-            self.seconds(time.perf_counter() - started)
+            self._metrics.stage_seconds(time.perf_counter() - started)
             if not call.lane.closed:
                 call.lane.close()
             self._calls.pop(call.lane.token, None)
@@ -196,7 +199,11 @@ class Stage:
 
     def _fault(self, call: Call) -> None:
         log.exception("stage.fault", request_id=call.ctx.id)
-        call.lane.fail(InternalError("the gateway failed to handle this request").to_body())
+        self._fail(call, InternalError("the gateway failed to handle this request"))
+
+    def _fail(self, call: Call, error: TollwayError) -> None:
+        self._metrics.stage_failed(type(error).code)
+        call.lane.fail(error.to_body())
 
     def _cancel(self, request: str, epoch: int) -> None:
         for call in [self._calls.get(request), self._calls.get(f"{request}-{epoch}")]:

@@ -17,9 +17,12 @@ from shared.bus.cancellations import Cancellations
 from shared.bus.connection import Bus
 from shared.bus.lane_writer import ReplyLane
 from shared.bus.membership import Membership
+from shared.bus.observed import observe_worker
+from shared.bus.scrape import ScrapeResponder
 from shared.errors import Unavailable
 from shared.schemas.control import Beat, Cancel
 from shared.schemas.frames import Grants, Holds, Sent
+from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,8 @@ class Worker:
         self.service = service
         self.id = worker_id
         self.address = f"{service}.{worker_id}"
+        self.metrics = Metrics()
+        self.scrapes = ScrapeResponder(bus, self.metrics, service, worker_id)
         self.members = Membership()
         self.cancelled = Cancellations()
         self.lanes: dict[str, ReplyLane] = {}
@@ -62,6 +67,8 @@ class Worker:
         await self.bus.subscribe(subjects.HELLO, lambda _: self._beat())
         await self.bus.subscribe(subjects.CANCEL, self._hear_cancel)
         await self.bus.subscribe(subjects.worker_lane(self.address), self._hear_grants)
+        await self.scrapes.start()
+        observe_worker(self.metrics, self)
         await self.bus.barrier()
         self.members.heard = time.monotonic()
         self.bus.publish(subjects.HELLO, b"")

@@ -35,3 +35,21 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
     """The number of the last change, repeated so that a lost broadcast is noticed."""
 
     number: int
+
+
+class ExposedFamily(msgspec.Struct, frozen=True):
+    """One metric of one process in Prometheus' text format, so that whoever merges them needs no parser."""
+
+    name: str
+    head: str
+    """Its HELP and TYPE lines."""
+    samples: str
+    """Its samples' lines, with the labels `service` and `worker`."""
+
+
+class Exposition(msgspec.Struct, frozen=True):
+    """What a worker replies to a scrape."""
+
+    service: str
+    worker: str
+    families: list[ExposedFamily]

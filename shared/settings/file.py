@@ -22,6 +22,8 @@ class ServerSettings(_Section):
     drain_seconds: float = Field(30.0, ge=0)
     sse_ping_seconds: float = Field(10.0, gt=0)
     key_header: str | None = None
+    metrics_key: SecretStr | None = None
+    """What `Authorization: Bearer …` must hold to read `/metrics`; anybody may while it is not set."""
     cors_origins: tuple[str, ...] = ()
 
 
