@@ -8,7 +8,6 @@ from services.auth.key_cache import KeyCache
 from shared.bus.changes import ChangeFollower
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
-from shared.security.keys import key_digest
 from shared.settings import Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
@@ -26,11 +25,12 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     admission = Admission(
         keys,
         follower,
-        master=key_digest(runtime.master_key) if runtime.master_key else "",
+        master=runtime.master_key_digest,
         secret=runtime.secret,
         max_age_seconds=settings.auth.max_age_seconds,
     )
     stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
+    worker.metrics.watch_cache("keys", lambda: len(keys))
     worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     await follower.start()
     await stage.start()

@@ -13,6 +13,7 @@ from shared.pricing.usage import Usage
 from shared.schemas.context import Principal, RequestContext
 from shared.schemas.events import Attempt, Completion, Outcome
 from shared.schemas.frames import Ending, Sent
+from shared.telemetry.metrics import Metrics
 
 BYTES_PER_TOKEN = 4
 """Bytes of a request's body for one token of input, for the figure that stands until the real one comes."""
@@ -36,12 +37,11 @@ class OpenAttempt:
 class Account:
     """The books of one request."""
 
-    def __init__(self, ctx: RequestContext) -> None:
+    def __init__(self, ctx: RequestContext, metrics: Metrics) -> None:
         self._ctx = ctx
+        self._metrics = metrics
         self._attempts: list[Attempt] = []
         self.provider_seconds = 0.0
-        self.first_token: float | None = None
-        """Seconds from the request's arrival to the first token."""
         self.own = OwnFields()
 
     @property
@@ -63,13 +63,20 @@ class Account:
         """Note the end of an attempt, and return its cost; `usage` is None when nothing was used."""
         now = time.time()
         self.provider_seconds += now - attempt.started
+        provider, group = attempt.target.provider.name, self._ctx.model
+        self._metrics.attempt_ended(provider, outcome, now - attempt.started)
+        if self._attempts:
+            self._metrics.retried(provider)
         used = usage or Usage()
         cost = attempt.target.cost(used, attempt.started) if usage is not None else NOTHING
+        if usage is not None:
+            self._metrics.used(group, used)
+            self._metrics.charged(group, cost.nano, unpriced=cost.unpriced)
         self._attempts.append(
             Attempt(
                 id=attempt.id,
                 deployment=attempt.target.id,
-                provider=attempt.target.provider.name,
+                provider=provider,
                 model=attempt.target.deployment.model,
                 started=attempt.started,
                 ended=now,

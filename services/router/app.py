@@ -52,7 +52,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
 
     catalog = Catalog(fixed_deployments(runtime, prices), load, prepare, retire)
     follower = ChangeFollower(worker, Changes(store), on_change=catalog.changed, on_reset=catalog.reload)
-    chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer)
+    chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer, worker.metrics)
     listing = Listing(catalog)
     handlers = {
         "chat_completions": chat.answer,
@@ -64,6 +64,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     def handle(call: Call) -> Coroutine[None, None, None]:
         return handlers[call.ctx.route](call)
 
+    worker.metrics.watch_cache("models", lambda: len(catalog))
     stage = Stage(worker, handle, max_in_hand=settings.max_in_hand)
     worker.missing = lambda: (
         () if catalog.loaded else ("stored models are not known yet: the database does not answer",)

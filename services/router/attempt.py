@@ -1,7 +1,6 @@
 """One attempt: ask one deployment, read its answer by the clocks, hand it on, and keep the books."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 
 import aiohttp
@@ -68,7 +67,7 @@ class Attempts:
         progress = _Progress(ask)
         try:
             if ask.stream:
-                last = await self._stream(call, account, attempt, translate, progress)
+                last = await self._stream(call, attempt, translate, progress)
             else:
                 last = await self._whole(call, attempt, translate, progress)
         except asyncio.CancelledError:
@@ -113,9 +112,7 @@ class Attempts:
             return translate.whole(ask, body, group)
         return await self._offload.run(_whole_of, body, translate, ask, group)
 
-    async def _stream(
-        self, call: Call, account: Account, attempt: OpenAttempt, translate: Translator, progress: _Progress
-    ) -> bytes:
+    async def _stream(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
         reader = progress.reader = translate.reader(progress.ask, call.ctx.model)
         async with Clocks(attempt.target.deployment.timeouts, call.remaining) as clocks:
             clocks.start("first_byte")
@@ -123,7 +120,7 @@ class Attempts:
             try:
                 clocks.start("first_token")
                 call.lane.open(EVENTS)
-                await self._relay(call, account, response, reader, clocks, progress)
+                await self._relay(call, response, reader, clocks, progress)
                 last = reader.finish()
             except BaseException:
                 response.close()
@@ -135,7 +132,6 @@ class Attempts:
     async def _relay(
         self,
         call: Call,
-        account: Account,
         response: aiohttp.ClientResponse,
         reader: StreamReader,
         clocks: Clocks,
@@ -153,7 +149,6 @@ class Attempts:
                     if not (reader.began or reader.complete):
                         continue
                     out, waiting = waiting, b""
-                    account.first_token = time.time() - call.ctx.received
                 if out:
                     clocks.pause()
                     await call.lane.send(out)

@@ -16,6 +16,7 @@ from shared.bus.group_commit import EventWriter
 from shared.bus.stage import Call
 from shared.errors import ProviderError, TollwayError, Unavailable
 from shared.schemas.events import Outcome, encode_completion
+from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -27,11 +28,11 @@ MAX_RETRIES = 8
 class Chat:
     """The handler of the routes whose body is a chat request."""
 
-    def __init__(self, catalog: Catalog, attempts: Attempts, writer: EventWriter) -> None:
+    def __init__(self, catalog: Catalog, attempts: Attempts, writer: EventWriter, metrics: Metrics) -> None:
         self._catalog = catalog
         self._attempts = attempts
         self._writer = writer
-        self.retries = 0
+        self._metrics = metrics
 
     async def answer(self, call: Call) -> None:
         """Answer the request on its lane; raises the `TollwayError` that it ends with."""
@@ -42,7 +43,7 @@ class Chat:
         body = call.inline
         if body is None:
             body = await call.read_body()
-        account = Account(call.ctx)
+        account = Account(call.ctx, self._metrics)
         try:
             await self._try_in_turn(call, account, _order(targets), body)
         except Superseded:
@@ -69,7 +70,6 @@ class Chat:
                     if following is not Next.ANYWHERE or account.attempts > len(order):
                         raise
                     left.append(target)
-                self.retries += 1
                 log.info(
                     "router.attempt_failed",
                     request_id=call.ctx.id,

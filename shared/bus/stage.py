@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 
 _requests = Envelope(RequestContext)
 
+GOOD_BYE_SECONDS = 0.25
+"""How long after its good-bye a worker goes on taking requests by name."""
+
 
 class Call:
     """One request in a stage's hands."""
@@ -115,6 +118,8 @@ class Stage:
         self._worker.stopping()
         for subscription in self._subscriptions:
             await self._worker.bus.unsubscribe(subscription)
+        # Somebody may have addressed this worker by name before it heard the good-bye.
+        await asyncio.sleep(min(GOOD_BYE_SECONDS, limit))
         try:
             async with asyncio.timeout(limit):
                 await self._idle.wait()
