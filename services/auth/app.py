@@ -8,7 +8,6 @@ from services.auth.key_cache import KeyCache
 from shared.bus.changes import ChangeFollower
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
-from shared.security.keys import key_digest
 from shared.settings import Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
@@ -26,7 +25,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     admission = Admission(
         keys,
         follower,
-        master=key_digest(runtime.master_key) if runtime.master_key else "",
+        master=runtime.master_key_digest,
         secret=runtime.secret,
         max_age_seconds=settings.auth.max_age_seconds,
     )
