@@ -3,7 +3,9 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.13; do p=$$(command -v python$$v) && $$p 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help venv test lint types check
+ARGS ?=
+
+.PHONY: help venv run test lint types check
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -15,6 +17,9 @@ $(VENV)/.installed: requirements/dev.lock
 	@touch $@
 
 venv: $(VENV)/.installed ## Make the virtual environment with everything that is pinned
+
+run: venv ## Start everything on this machine (make run ARGS="--port 4001")
+	@$(BIN)/python -m tollway up $(ARGS)
 
 test: venv ## Run the whole suite
 	$(BIN)/python -m pytest

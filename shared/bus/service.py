@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +12,7 @@ import uvloop
 
 from shared.bus.connection import Bus
 from shared.bus.worker import Worker, new_worker_id
-from shared.errors import TollwayError
+from shared.errors import TollwayError, Unavailable
 from shared.settings import Runtime
 from shared.telemetry.logs import configure_logs
 
@@ -26,6 +27,35 @@ def run_service(runtime: Runtime, build: Build) -> int:
     return uvloop.run(_serve(runtime, build))
 
 
+async def connect(runtime: Runtime, name: str, *, on_closed: Callable[[], None] | None = None) -> Bus:
+    """Return a connection to the broker as the runtime's user; raises `BusUnavailable`."""
+    access = runtime.nats_access
+    return await Bus.connect(
+        runtime.nats_url,
+        name=name,
+        inbox=runtime.service,
+        user=runtime.nats_user,
+        password=runtime.nats_password,
+        credentials=access.credentials,
+        tls=_tls(runtime),
+        on_closed=on_closed,
+    )
+
+
+def _tls(runtime: Runtime) -> ssl.SSLContext | None:
+    """Return how to check the broker's certificate; None where neither address nor settings ask for TLS."""
+    access = runtime.nats_access
+    if access.ca is None and access.certificate is None and not runtime.nats_url.startswith("tls://"):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=access.ca)
+        if access.certificate is not None:
+            context.load_cert_chain(access.certificate, access.key)
+    except OSError as error:
+        raise Unavailable(f"the certificates for NATS cannot be used: {error.strerror or error}") from None
+    return context
+
+
 async def _serve(runtime: Runtime, build: Build) -> int:
     worker_id = new_worker_id()
     logging = runtime.configuration.logging
@@ -35,14 +65,7 @@ async def _serve(runtime: Runtime, build: Build) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        bus = await Bus.connect(
-            runtime.nats_url,
-            name=f"{runtime.service}.{worker_id}",
-            inbox=runtime.service,
-            user=runtime.nats_user,
-            password=runtime.nats_password,
-            on_closed=stop.set,
-        )
+        bus = await connect(runtime, f"{runtime.service}.{worker_id}", on_closed=stop.set)
         worker = Worker(bus, runtime.service, worker_id)
         await worker.start()
         async with build(worker, runtime):

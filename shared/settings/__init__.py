@@ -2,7 +2,8 @@
 
 from shared.settings.file import Configuration, Deployment, GuardrailSettings, ModelGroup
 from shared.settings.load import ConfigurationError, load
-from shared.settings.runtime import Runtime
+from shared.settings.providers import ProviderAccess
+from shared.settings.runtime import NatsAccess, Runtime
 
 __all__ = [
     "Configuration",
@@ -10,6 +11,8 @@ __all__ = [
     "Deployment",
     "GuardrailSettings",
     "ModelGroup",
+    "NatsAccess",
+    "ProviderAccess",
     "Runtime",
     "load",
 ]

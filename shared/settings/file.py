@@ -104,6 +104,20 @@ class LoggingSettings(_Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class NatsSettings(_Section):
+    """The message broker."""
+
+    stream_replicas: int = Field(1, ge=1, le=5)
+    """Copies of each stream; more than one needs a cluster."""
+
+
+class MongodbSettings(_Section):
+    """The system of record."""
+
+    write_concern: int | Literal["majority"] = "majority"
+    """How many members of the replica set have a write before it counts; an address with `w=` wins."""
+
+
 class Configuration(_Section):
     """Everything that `tollway.yaml` can say."""
 
@@ -112,6 +126,10 @@ class Configuration(_Section):
     billing: BillingSettings = BillingSettings()
     pricing: PricingSettings = PricingSettings()
     logging: LoggingSettings = LoggingSettings()
+    nats: NatsSettings = NatsSettings()
+    mongodb: MongodbSettings = MongodbSettings()
+    demo: bool = True
+    """False leaves out the built-in demo model."""
     models: tuple[ModelGroup, ...] = ()
     guardrails: tuple[GuardrailSettings, ...] = ()
     max_in_hand: int = Field(1000, ge=1)

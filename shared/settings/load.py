@@ -11,6 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from shared.settings.file import Configuration, Deployment, ModelGroup
 
+DEMO_INPUT_PRICE, DEMO_OUTPUT_PRICE = 1e-6, 2e-6
+"""Dollars per token of the demo model, which has no price of its own; so that a demo shows what things cost."""
+
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -18,12 +21,18 @@ class ConfigurationError(Exception):
     """The configuration cannot be used; the message says what is wrong, and where."""
 
 
-def load(path: Path | None, env: Mapping[str, str]) -> Configuration:
+SECRETS = ("api_key",)
+"""Settings that hold a secret; processes that need none of them do not read them."""
+
+
+def load(path: Path | None, env: Mapping[str, str], *, with_secrets: bool = True) -> Configuration:
     """Return the configuration of the file (or the defaults) with what the environment adds.
 
     `${NAME}` in a value is replaced by the environment's value. Raises `ConfigurationError`.
     """
     document = _read(path) if path else {}
+    if not with_secrets:
+        document = _without_secrets(document)
     try:
         configuration = Configuration.model_validate(_resolve(document, env, ""))
     except ValidationError as error:
@@ -43,6 +52,14 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path} must hold a mapping of sections.")
     return document
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_secrets(item) for name, item in value.items() if name not in SECRETS}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return value
 
 
 def _resolve(value: Any, env: Mapping[str, str], where: str) -> Any:
@@ -99,7 +116,9 @@ def _from_environment(configuration: Configuration, env: Mapping[str, str]) -> l
                 "provider": "demo",
                 "model": "demo",
                 "api_base": url,
-                "api_key": env["TOLLWAY_DEMO_KEY"],
+                "api_key": env.get("TOLLWAY_DEMO_KEY"),
+                "input_cost_per_token": DEMO_INPUT_PRICE,
+                "output_cost_per_token": DEMO_OUTPUT_PRICE,
             }
         )
         found.append(ModelGroup(model_name="demo", deployments=(demo,)))

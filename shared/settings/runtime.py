@@ -3,10 +3,25 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from shared.settings.file import Configuration
 from shared.settings.load import ConfigurationError, load
+from shared.settings.providers import ProviderAccess, provider_keys
+from shared.settings.roles import role_of
+
+
+@dataclass(frozen=True)
+class NatsAccess:
+    """How to prove oneself to a NATS that somebody else runs; all of it may be absent."""
+
+    credentials: Path | None = None
+    """A `.creds` file."""
+    ca: Path | None = None
+    """Certificates that nats-server's own must descend from; the system's if None."""
+    certificate: Path | None = None
+    key: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -18,13 +33,17 @@ class Runtime:
     nats_url: str
     nats_user: str | None = None
     nats_password: str | None = field(default=None, repr=False)
+    nats_access: NatsAccess = NatsAccess()
     mongodb_url: str = field(default="", repr=False)
     data_dir: Path = Path(".tollway")
-    master_key: str = field(default="", repr=False)
+    master_key_digest: str = field(default="", repr=False)
+    """SHA-256 of the master key, in hex; nobody but the operator holds the key itself."""
     secret: bytes = field(default=b"", repr=False)
     """The key of the HMAC under which virtual keys are stored."""
     encryption_key: bytes = field(default=b"", repr=False)
     """32 bytes; seals provider credentials at rest."""
+    provider_keys: Mapping[str, ProviderAccess] = field(default_factory=dict, repr=False)
+    """Access to providers, by provider, that the environment switched on."""
     listen_fd: int | None = None
     """A listening socket that the supervisor made, so that a restart of the edge refuses no connection."""
     ready_fd: int | None = None
@@ -37,22 +56,74 @@ class Runtime:
 
 
 def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
-    """Return the surroundings that the environment describes; raise `ConfigurationError`."""
+    """Return the surroundings that the environment describes; raise `ConfigurationError`.
+
+    Secrets that the service's role does not need are left where they are.
+    """
     if not env.get("NATS_URL"):
         raise ConfigurationError("NATS_URL is not set; say where nats-server is, or start everything by 'tollway up'.")
+    role = role_of(service)
     path = env.get("TOLLWAY_CONFIG")
     ready, listen = env.get("TOLLWAY_READY_FD"), env.get("TOLLWAY_LISTEN_FD")
+    configuration = load(Path(path) if path else None, env, with_secrets=role.provider_keys)
     return Runtime(
         service=service,
-        configuration=load(Path(path) if path else None, env),
+        configuration=configuration,
         nats_url=env["NATS_URL"],
         nats_user=env.get("NATS_USER"),
         nats_password=env.get("NATS_PASSWORD"),
-        mongodb_url=env.get("MONGODB_URL", ""),
+        nats_access=_nats_access(env),
+        mongodb_url=_mongodb_url(env, configuration) if role.store else "",
         data_dir=Path(env.get("TOLLWAY_DATA_DIR", ".tollway")),
-        master_key=env.get("TOLLWAY_MASTER_KEY", ""),
-        secret=bytes.fromhex(env.get("TOLLWAY_SECRET", "")),
-        encryption_key=bytes.fromhex(env.get("TOLLWAY_ENCRYPTION_KEY", "")),
+        master_key_digest=_master_key_digest(env) if role.master_key else "",
+        secret=_bytes(env, "TOLLWAY_SECRET", at_least=16) if role.key_secret else b"",
+        encryption_key=_bytes(env, "TOLLWAY_ENCRYPTION_KEY", exactly=32) if role.encryption_key else b"",
+        provider_keys=provider_keys(env) if role.provider_keys else {},
         listen_fd=int(listen) if listen else None,
         ready_fd=int(ready) if ready else None,
     )
+
+
+def _nats_access(env: Mapping[str, str]) -> NatsAccess:
+    def path(name: str) -> Path | None:
+        return Path(env[name]) if env.get(name) else None
+
+    return NatsAccess(path("NATS_CREDS"), path("NATS_CA"), path("NATS_CERT"), path("NATS_KEY"))
+
+
+def _mongodb_url(env: Mapping[str, str], configuration: Configuration) -> str:
+    """Return the store's address with the configured write concern, unless the address has its own."""
+    url = env.get("MONGODB_URL")
+    if not url:
+        raise ConfigurationError("MONGODB_URL is not set; say where MongoDB is, or start everything by 'tollway up'.")
+    return with_write_concern(url, configuration.mongodb.write_concern)
+
+
+def with_write_concern(url: str, concern: str | int) -> str:
+    """Return a MongoDB address that asks for a write concern, unless it names one itself."""
+    place, _, options = url.partition("?")
+    if any(option.partition("=")[0] == "w" for option in options.split("&")):
+        return url
+    if place.count("/") < 3:
+        place += "/"
+    return f"{place}?{options}&w={concern}" if options else f"{place}?w={concern}"
+
+
+def _master_key_digest(env: Mapping[str, str]) -> str:
+    digest = env.get("TOLLWAY_MASTER_KEY_SHA256", "")
+    if digest:
+        return digest.lower()
+    key = env.get("TOLLWAY_MASTER_KEY", "")
+    return sha256(key.encode("utf-8", "surrogateescape")).hexdigest() if key else ""
+
+
+def _bytes(env: Mapping[str, str], name: str, *, exactly: int = 0, at_least: int = 0) -> bytes:
+    try:
+        value = bytes.fromhex(env.get(name, ""))
+    except ValueError:
+        raise ConfigurationError(f"{name} must be written in hexadecimal digits.") from None
+    if (exactly and len(value) != exactly) or len(value) < at_least:
+        size = exactly or at_least
+        what = f"{size} bytes" if exactly else f"at least {size} bytes"
+        raise ConfigurationError(f"{name} must be {what}, that is {size * 2} hexadecimal digits.")
+    return value

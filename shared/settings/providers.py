@@ -1,0 +1,32 @@
+"""Provider accounts that the environment names, under the variables of the vendors' own SDKs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True)
+class ProviderAccess:
+    """How to reach a provider."""
+
+    api_key: SecretStr
+    api_base: str | None = None
+    """None means the vendor's own address."""
+
+
+_PROVIDERS = {
+    "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
+}
+
+PROVIDER_VARIABLES = tuple(name for names in _PROVIDERS.values() for name in names)
+
+
+def provider_keys(env: Mapping[str, str]) -> dict[str, ProviderAccess]:
+    """Return the access of each provider whose key the environment has."""
+    return {
+        provider: ProviderAccess(SecretStr(env[key]), env.get(base) or None)
+        for provider, (key, base) in _PROVIDERS.items()
+        if env.get(key)
+    }

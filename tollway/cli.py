@@ -1,0 +1,123 @@
+"""The command `tollway`."""
+
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.settings import ConfigurationError, load
+from tollway.services import SERVICES
+from tollway.stack.errors import StackError
+from tollway.stack.options import DEFAULT_DATA_DIR, Options, config_path, worker_counts
+
+app = typer.Typer(
+    name="tollway",
+    help="An LLM gateway that loses no spend.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Configuration file; tollway.yaml here, if there is one.", show_default=False),
+]
+
+
+def main() -> None:
+    """Run the command; what goes wrong is one sentence and exit code 1."""
+    try:
+        app()
+    except (StackError, ConfigurationError) as error:
+        print(f"tollway: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            number = version("tollway")
+        except PackageNotFoundError:
+            number = "(not installed)"
+        print(f"tollway {number}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """An LLM gateway that loses no spend."""
+
+
+@app.command()
+def up(
+    config: Config = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; 127.0.0.1 unless the file says otherwise.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on, 0 for a free one; 4000 unless the file says otherwise.")
+    ] = None,
+    data_dir: Annotated[Path, typer.Option(help="Where keys, models, ledger and logs are kept.")] = DEFAULT_DATA_DIR,
+    workers: Annotated[
+        list[str] | None, typer.Option(metavar="SERVICE=N", help="Processes of a service; may be repeated.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option(help="Print the services' logs here instead of DATA_DIR/logs.")] = False,
+) -> None:
+    """Run everything on this machine: broker, store, all services and a demo model.
+
+    With NATS_URL or MONGODB_URL set, those servers are used and none is started. Ctrl-C drains and stops; SIGHUP
+    restarts every service without losing a request.
+    """
+    from tollway.stack.announce import Terminal
+    from tollway.stack.up import up as run
+
+    options = Options(config, host, port, data_dir, worker_counts(workers or []), verbose)
+    run(options, os.environ.copy(), Terminal())
+
+
+@app.command()
+def serve(service: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]) -> None:
+    """Run one service, for containers; the environment says where NATS and MongoDB are."""
+    if service not in SERVICES:
+        raise StackError(f"There is no service '{service}'; there are {', '.join(SERVICES)}.")
+    from tollway.stack.service import serve as run
+
+    raise typer.Exit(run(service))
+
+
+@app.command()
+def setup() -> None:
+    """Create the streams and indexes where NATS_URL and MONGODB_URL say; 'up' does it by itself."""
+    from tollway.stack.prepare import prepare
+
+    raise typer.Exit(prepare())
+
+
+@app.command()
+def check(config: Config = None) -> None:
+    """Check a configuration file and say what is wrong, and where."""
+    path = config_path(config)
+    configuration = load(path, os.environ)
+    groups = len(configuration.models)
+    print(f"{path or 'The default configuration'} is valid: {groups} model group{'' if groups == 1 else 's'}.")
+
+
+@app.command("demo-provider")
+def demo_provider(
+    port: Annotated[int, typer.Option(help="Port to listen on, 0 for a free one.")] = 9100,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    api_key: Annotated[str | None, typer.Option(help="The one key that is accepted; any, if not given.")] = None,
+) -> None:
+    """Run a stand-in for OpenAI's and Anthropic's APIs that answers, and misbehaves, as asked."""
+    from tollway.demo_provider import run
+
+    run(host, port, api_key)

@@ -1,0 +1,23 @@
+"""The services that make up Tollway, in the order in which they are started anew."""
+
+import importlib
+from typing import cast
+
+from shared.bus.service import Build
+
+SERVICES: dict[str, str] = {
+    "auth": "services.auth.app:build",
+    "guardrails": "services.guardrails.app:build",
+    "router": "services.router.app:build",
+    "passthrough": "services.passthrough.app:build",
+    "admin": "services.admin.app:build",
+    "billing": "services.billing.app:build",
+    "edge": "services.edge.app:build",
+}
+"""Name of a service to `module:function` of its composition root; imported when it is needed."""
+
+
+def composition_root(path: str) -> Build:
+    """Return the `build` function that a registry entry names."""
+    module, _, name = path.partition(":")
+    return cast(Build, getattr(importlib.import_module(module), name))

@@ -1,0 +1,129 @@
+"""Who may say and hear what on the bus: one NATS user per service, with the subjects of its role.
+
+The table follows the grammar of `shared.bus.subjects`. What is not listed is refused by nats-server.
+"""
+
+from dataclasses import dataclass
+
+from shared.bus import subjects
+
+SETUP_USER = "tollway"
+"""Creates the streams, and does nothing else."""
+
+EVENTS, DEAD_LETTERS = subjects.EVENT_STREAM, subjects.DEAD_LETTER_STREAM
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """The subjects of one user."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+def _stage(service: str) -> tuple[str, ...]:
+    """Return where requests are sent on to a stage: its queue group, and each worker by name."""
+    return (subjects.request(service), subjects.worker_request(service, "*"))
+
+
+def _lanes(reader: str) -> str:
+    """Return all reply lanes that workers of a service read, their `_holds` too."""
+    return f"{subjects.reader(reader, '*')}.*"
+
+
+_STORES_EVENTS = (subjects.COMPLETION_FINISHED, f"$JS.API.STREAM.INFO.{EVENTS}")
+_HEARS_CHANGES = (subjects.ALL_CHANGES, subjects.CLOCK)
+
+PUBLISHES: dict[str, tuple[str, ...]] = {
+    "edge": (
+        *_stage("auth"),
+        subjects.worker_lane("*.*"),
+        subjects.SCRAPE,
+        *_STORES_EVENTS,
+    ),
+    "auth": (
+        *_stage("guardrails"),
+        *_stage("router"),
+        *_stage("admin"),
+        *_stage("passthrough"),
+        _lanes("edge"),
+    ),
+    "guardrails": (
+        *_stage("router"),
+        _lanes("edge"),
+        subjects.worker_lane("router.*"),
+        subjects.body("edge", "*"),
+    ),
+    "router": (
+        _lanes("edge"),
+        _lanes("guardrails"),
+        subjects.body("edge", "*"),
+        subjects.body("guardrails", "*"),
+        *_STORES_EVENTS,
+    ),
+    "passthrough": (
+        _lanes("edge"),
+        subjects.body("edge", "*"),
+        *_STORES_EVENTS,
+    ),
+    "admin": (
+        _lanes("edge"),
+        subjects.body("edge", "*"),
+        subjects.change("*"),
+        subjects.CLOCK,
+    ),
+    "billing": (
+        subjects.DEAD_COMPLETION,
+        f"$JS.API.STREAM.INFO.{EVENTS}",
+        f"$JS.API.STREAM.INFO.{DEAD_LETTERS}",
+        f"$JS.API.CONSUMER.INFO.{EVENTS}.*",
+        f"$JS.API.CONSUMER.CREATE.{EVENTS}.>",
+        f"$JS.API.CONSUMER.DURABLE.CREATE.{EVENTS}.*",
+        f"$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.*",
+        f"$JS.ACK.{EVENTS}.>",
+    ),
+}
+"""What each service publishes beside its heartbeat, greeting and cancellations."""
+
+SUBSCRIBES: dict[str, tuple[str, ...]] = {
+    "edge": (_lanes("edge"), subjects.body("edge", "*")),
+    "auth": _HEARS_CHANGES,
+    "guardrails": (*_HEARS_CHANGES, _lanes("guardrails"), subjects.body("guardrails", "*")),
+    "router": _HEARS_CHANGES,
+    "passthrough": _HEARS_CHANGES,
+    "admin": _HEARS_CHANGES,
+    "billing": (),
+}
+"""What each service hears beside its requests, its inbox and the control plane."""
+
+
+def permissions() -> dict[str, Permissions]:
+    """Return the permissions of every user."""
+    table = {service: _role(service) for service in PUBLISHES}
+    table[SETUP_USER] = Permissions(("$JS.API.>",), (f"_INBOX.{SETUP_USER}.>",))
+    return table
+
+
+def _role(service: str) -> Permissions:
+    return Permissions(
+        publish=(
+            subjects.beat(service, "*"),
+            subjects.HELLO,
+            subjects.CANCEL,
+            *PUBLISHES[service],
+        ),
+        subscribe=(
+            subjects.request(service),
+            subjects.worker_request(service, "*"),
+            subjects.worker_lane(f"{service}.*"),
+            subjects.ALL_BEATS,
+            subjects.HELLO,
+            subjects.CANCEL,
+            subjects.SCRAPE,
+            f"_INBOX.{service}.>",
+            *SUBSCRIBES[service],
+        ),
+    )
+
+
+USERS = (SETUP_USER, *PUBLISHES)

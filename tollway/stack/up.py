@@ -1,0 +1,301 @@
+"""`tollway up`: everything on this machine, from nothing to the first answer and back."""
+
+import contextlib
+import http.client
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shared.settings import Configuration, load
+from shared.settings.file import ServerSettings
+from tollway.services import SERVICES
+from tollway.stack.announce import Terminal
+from tollway.stack.environment import Surroundings, nats_login, plain, service_environment
+from tollway.stack.errors import StackError
+from tollway.stack.folder import DataFolder
+from tollway.stack.logs import last_words
+from tollway.stack.nats_config import nats_config
+from tollway.stack.options import Options, config_path
+from tollway.stack.permissions import SETUP_USER
+from tollway.stack.process import Body, execute
+from tollway.stack.secrets import Secrets, keep_secrets
+from tollway.stack.servers import accepts, find_program, free_port, listen, nats_command, store_command
+from tollway.stack.supervisor import Interrupted, Program, StartFailed, Supervisor
+
+START_SECONDS = 60.0
+"""A stack that cannot answer by then is given up."""
+
+SERVER_NAMES = ("nats-server", "store")
+STAGES = ("auth", "guardrails", "router", "passthrough", "admin")
+STAGE_SECONDS, SERVER_SECONDS = 15.0, 10.0
+"""How long stages (which have nothing in hand by then) and servers may take to end."""
+
+_POLL = 0.01
+
+
+def up(options: Options, env: Mapping[str, str], terminal: Terminal) -> None:
+    """Run the stack until it is interrupted; raise `StackError` or `ConfigurationError` when it cannot run."""
+    path = config_path(options.config)
+    configuration = load(path, env)
+    folder = DataFolder(options.data_dir)
+    folder.hold()
+    try:
+        secrets = keep_secrets(folder, env)
+        server = configuration.server
+        host, port = options.host or server.host, server.port if options.port is None else options.port
+        with contextlib.closing(listen(host, port)) as listener:
+            Stack(options, path, configuration, folder, secrets, listener, env, terminal).run()
+    finally:
+        folder.release()
+
+
+class Stack:
+    """One run of the whole."""
+
+    def __init__(
+        self,
+        options: Options,
+        config: Path | None,
+        configuration: Configuration,
+        folder: DataFolder,
+        secrets: Secrets,
+        listener: socket.socket,
+        env: Mapping[str, str],
+        terminal: Terminal,
+    ) -> None:
+        self._options = options
+        self._settings: ServerSettings = configuration.server
+        self._folder = folder
+        self._secrets = secrets
+        self._listener = listener
+        self._env = env
+        self._terminal = terminal
+        self._supervisor = Supervisor(terminal.warn, verbose=options.verbose)
+        self._began = time.monotonic()
+        self._ready = False
+        self._ports: dict[str, int] = {"edge": listener.getsockname()[1]}
+        for name, given in (("nats-server", env.get("NATS_URL")), ("store", env.get("MONGODB_URL"))):
+            if not given:
+                self._ports[name] = free_port()
+        if configuration.demo:
+            self._ports["demo-provider"] = free_port()
+        self.around = Surroundings(
+            nats_url=env.get("NATS_URL") or f"nats://127.0.0.1:{self._ports['nats-server']}",
+            mongodb_url=env.get("MONGODB_URL") or f"mongodb://127.0.0.1:{self._ports['store']}",
+            data_dir=folder.path,
+            config=config,
+            demo_url=f"http://127.0.0.1:{self._ports['demo-provider']}" if configuration.demo else None,
+            listen_fd=listener.fileno(),
+            own_nats=not env.get("NATS_URL"),
+        )
+        self.url = _url(listener)
+
+    def run(self) -> None:
+        """Start everything, say so, keep it running, stop it."""
+        self._supervisor.changed = self._write_run
+        with self._supervisor.signals():
+            try:
+                self._start()
+                self._keep()
+            except Interrupted:
+                self._terminal.say("Stopping: requests in flight may end first. Ctrl-C again stops at once.")
+                self._stop()
+            except StartFailed as failed:
+                raise StackError(self._why(failed)) from None
+            finally:
+                self._supervisor.kill(list(self._supervisor.workers))
+
+    def _start(self) -> None:
+        self._start_servers()
+        from tollway.stack import nursery  # imported while the servers start, on another core
+
+        nursery.preload()
+        self._start_demo()
+        self._wait_for_servers()
+        self._supervisor.run(self._program("setup", _prepare, self._login(SETUP_USER)), START_SECONDS)
+        for service in SERVICES:
+            program = self._service(service)
+            for index in range(self._options.workers.get(service, 1)):
+                self._supervisor.start(program, index)
+        self._wait("these are not ready: {}", self._unready)
+        self._wait("the gateway says: {}", self._missing)
+        self._ready = True
+        self._write_run()
+        self._terminal.welcome(
+            url=self.url,
+            master_key=self._secrets.master_key,
+            demo=self.around.demo_url is not None,
+            logs=str(self._folder.logs),
+            seconds=time.monotonic() - self._began,
+        )
+
+    def _start_servers(self) -> None:
+        for name, body in self._server_bodies():
+            self._supervisor.start(self._program(name, body, plain(self._env), announces=False))
+
+    def _start_demo(self) -> None:
+        if (port := self._ports.get("demo-provider")) is not None:
+            body = _demo(port, self._secrets.demo_key)
+            self._supervisor.start(self._program("demo-provider", body, plain(self._env), announces=False))
+
+    def _server_bodies(self) -> list[tuple[str, Body]]:
+        bodies: list[tuple[str, Body]] = []
+        if (port := self._ports.get("nats-server")) is not None:
+            binary = find_program("nats-server", "NATS_URL")
+            config = self._folder.nats / "nats.conf"
+            text = nats_config(port=port, store=self._folder.nats, passwords=self._secrets.nats_passwords)
+            with self._folder.writing():
+                self._folder.write(config, text.encode())
+            bodies.append(("nats-server", execute(nats_command(binary, config))))
+        if (port := self._ports.get("store")) is not None:
+            binary = find_program("secantusd-py", "MONGODB_URL")
+            bodies.append(("store", execute(store_command(binary, self._folder.store, port))))
+        return bodies
+
+    def _wait_for_servers(self) -> None:
+        waiting = {worker.name: self._ports[worker.name] for worker in self._supervisor.workers}
+
+        def silent() -> list[str]:
+            for name in [name for name, port in waiting.items() if accepts(port)]:
+                del waiting[name]
+            return list(waiting)
+
+        self._wait("these do not answer: {}", silent)
+        for worker in self._supervisor.workers:
+            worker.must_start = False
+
+    def _wait(self, what: str, missing: Any) -> None:
+        left = START_SECONDS - (time.monotonic() - self._began)
+        if not self._supervisor.wait(lambda: not missing(), left, poll=_POLL):
+            reason = what.format(", ".join(missing()))
+            raise StackError(f"Tollway did not start within {START_SECONDS:g} s: {reason}. See {self._folder.logs}.")
+
+    def _unready(self) -> list[str]:
+        return [worker.name for worker in self._supervisor.workers if worker.program.announces and not worker.ready]
+
+    def _missing(self) -> list[str]:
+        host, port = self._listener.getsockname()[:2]
+        connection = http.client.HTTPConnection(_reachable(host), port, timeout=1)
+        try:
+            connection.request("GET", "/health/readiness")
+            response = connection.getresponse()
+            body = response.read(4096).decode("utf-8", "replace")
+            return [] if response.status == http.HTTPStatus.OK else [body]
+        except (OSError, http.client.HTTPException) as error:
+            return [str(error)]
+        finally:
+            connection.close()
+
+    def _keep(self) -> None:
+        supervisor = self._supervisor
+        on_terminal = sys.stdout.isatty()
+        while True:
+            supervisor.wait(lambda: supervisor.restart_asked, None)
+            supervisor.restart_asked = False
+            if on_terminal and not sys.stdout.isatty():
+                raise Interrupted  # the terminal was closed, which also comes as SIGHUP
+            self._restart()
+
+    def _restart(self) -> None:
+        """Replace every worker of every service, one after the other."""
+        limit = self._settings.drain_seconds + STAGE_SECONDS
+        for worker in [worker for worker in self._supervisor.workers if worker.program.name in SERVICES]:
+            if not self._supervisor.replace(worker, ready_within=START_SECONDS, stop_within=limit):
+                words = last_words(worker.program.log)
+                self._terminal.warn(f"{worker.name} was not restarted: its successor did not start ({words}).")
+        self._terminal.say("All services were restarted.")
+
+    def _stop(self) -> None:
+        drain = self._settings.drain_seconds
+        try:
+            self._stop_some(("edge",), drain + STAGE_SECONDS)
+            self._stop_some(STAGES, STAGE_SECONDS)
+            self._stop_some(("billing",), STAGE_SECONDS)
+            self._stop_some((*SERVER_NAMES, "demo-provider", "setup"), SERVER_SECONDS)
+        except Interrupted:
+            self._terminal.say("Stopping at once.")
+        else:
+            self._terminal.say("Stopped.")
+
+    def _stop_some(self, names: tuple[str, ...], limit: float) -> None:
+        workers = [worker for worker in self._supervisor.workers if worker.program.name in names]
+        self._supervisor.stop(workers, limit, interrupts=1)
+
+    def _service(self, service: str) -> Program:
+        env = service_environment(service, self.around, self._secrets, self._env)
+        keep = (self._listener.fileno(),) if service == "edge" else ()
+        return self._program(service, _serve(service), env, keep=keep)
+
+    def _login(self, user: str) -> dict[str, str]:
+        told = plain(self._env) | nats_login(user, self.around, self._secrets, self._env)
+        return told | {"MONGODB_URL": self.around.mongodb_url} | self._config()
+
+    def _config(self) -> dict[str, str]:
+        return {} if self.around.config is None else {"TOLLWAY_CONFIG": str(self.around.config)}
+
+    def _program(
+        self, name: str, body: Body, env: Mapping[str, str], *, announces: bool = True, keep: tuple[int, ...] = ()
+    ) -> Program:
+        return Program(name, body, env, self._folder.logs / f"{name}.log", announces=announces, keep=keep)
+
+    def _why(self, failed: StartFailed) -> str:
+        log = failed.worker.program.log
+        words = last_words(log)
+        return f"{failed.worker.name} {failed.status}{f': {words}' if words else '.'} Its log is {log}."
+
+    def _write_run(self) -> None:
+        pids: dict[str, list[int]] = {}
+        for worker in self._supervisor.workers:
+            if worker.pid:
+                pids.setdefault(worker.program.name, []).append(worker.pid)
+        facts = {
+            "pid": os.getpid(),
+            "ready": self._ready,
+            "url": self.url,
+            "nats_url": self.around.nats_url,
+            "mongodb_url": self.around.mongodb_url if "store" in self._ports else "",
+            "demo_url": self.around.demo_url or "",
+            "ports": self._ports,
+            "pids": pids,
+        }
+        with contextlib.suppress(StackError):
+            self._folder.write_run(facts)
+
+
+def _serve(service: str) -> Body:
+    def body() -> int:
+        from tollway.stack.service import serve
+
+        return serve(service)
+
+    return body
+
+
+def _prepare() -> int:
+    from tollway.stack.prepare import prepare
+
+    return prepare()
+
+
+def _demo(port: int, key: str) -> Body:
+    def body() -> int:
+        from tollway.demo_provider import run
+
+        run("127.0.0.1", port, key)
+        return 0
+
+    return body
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = _reachable(host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
