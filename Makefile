@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 ARGS ?=
 
-.PHONY: help venv run test lint types check
+.PHONY: help venv run test lint types drift check generate
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -32,4 +32,10 @@ lint: venv ## Lint, and hold the import contracts
 types: venv ## Check the types, strictly
 	$(BIN)/mypy
 
-check: lint types ## Everything that is checked without running
+generate: venv ## Write the documents that are made from the code (docs/schemas)
+	$(BIN)/python -m tollway.generate
+
+drift: venv ## Fail when a generated document no longer says what the code does
+	$(BIN)/python -m tollway.generate --check
+
+check: lint types drift ## Everything that is checked without running

@@ -1,0 +1,5 @@
+"""The OpenAPI document of the HTTP API, made from the route table."""
+
+from shared.openapi.document import VERSION, openapi
+
+__all__ = ["VERSION", "openapi"]

@@ -1,0 +1,160 @@
+"""Builds the document: every route, whom it serves, what it takes, gives and refuses."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from shared.errors import Dialect
+from shared.openapi.llm import LLM_SHAPES
+from shared.openapi.management import MANAGEMENT_SHAPES
+from shared.openapi.shapes import STRING, Query, Schema, Shape, array, maybe, record
+from shared.routes import LLM_ROUTES, MANAGEMENT_ROUTES, Route
+
+VERSION = "0.1.0"
+"""Tollway's version, as `pyproject.toml` has it."""
+
+SHAPES: dict[str, Shape] = LLM_SHAPES | MANAGEMENT_SHAPES
+
+_SECURITY: list[dict[str, list[str]]] = [
+    {"bearer": []},
+    {"x-api-key": []},
+    {"api-key": []},
+    {"x-tollway-api-key": []},
+    {"x-litellm-api-key": []},
+]
+
+_OPENAI_ERROR = record(
+    {"error": record({"message": STRING, "type": STRING, "param": maybe(STRING), "code": STRING}, more=False)},
+    more=False,
+)
+_ANTHROPIC_ERROR = record(
+    {"type": STRING, "error": record({"type": STRING, "message": STRING}), "request_id": STRING}, more=False
+)
+
+_REFUSALS = {
+    "400": "The request is wrong, blocked by a guardrail, or over its budget.",
+    "401": "No key, or one that does not work.",
+    "403": "The key may not do this.",
+    "404": "There is no such model or object.",
+    "413": "The body is larger than the limit.",
+    "429": "A limit is reached; `Retry-After` says when to come back.",
+    "503": "Something that is needed is missing or at its bound; `Retry-After` says when to come back.",
+}
+
+
+def openapi() -> dict[str, Any]:
+    """Return the document of all routes, in OpenAPI 3.1."""
+    paths: dict[str, dict[str, Any]] = {}
+    for tag, routes in (("LLM", LLM_ROUTES), ("Management", MANAGEMENT_ROUTES)):
+        for route in routes:
+            for number, path in enumerate(route.paths):
+                paths.setdefault(path, {})[route.method.lower()] = _operation(route, tag, path, number)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tollway",
+            "version": VERSION,
+            "description": "An LLM gateway: one place for keys, routing, guardrails and cost. "
+            "Fields that are not listed go through to the provider, and back to the client, untouched.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [
+            {"name": "LLM", "description": "What applications call."},
+            {"name": "Management", "description": "What operators call; names and fields are LiteLLM's."},
+            {"name": "Health", "description": "What probes and scrapers call; no key is needed."},
+        ],
+        "security": _SECURITY,
+        "paths": paths | _HEALTH,
+        "components": {
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                **{
+                    name: {"type": "apiKey", "in": "header", "name": name}
+                    for scheme in _SECURITY[1:]
+                    for name in scheme
+                },
+            },
+            "schemas": {"OpenAIError": _OPENAI_ERROR, "AnthropicError": _ANTHROPIC_ERROR},
+        },
+    }
+
+
+def _operation(route: Route, tag: str, path: str, number: int) -> dict[str, Any]:
+    shape = SHAPES[route.name]
+    operation: dict[str, Any] = {
+        "operationId": route.name if number == 0 else f"{route.name}_{number + 1}",
+        "summary": route.summary,
+        "tags": [tag],
+        "description": _who(route),
+        "responses": {"200": _answer(shape), **_errors(route.dialect)},
+    }
+    parameters = [*_path_parameters(path), *map(_query_parameter, shape.query)]
+    if parameters:
+        operation["parameters"] = parameters
+    if shape.body is not None:
+        content: dict[str, Any] = {"schema": shape.body}
+        if shape.example is not None:
+            content["example"] = shape.example
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return operation
+
+
+def _who(route: Route) -> str:
+    who = {
+        "proxy_admin": "the master key",
+        "proxy_admin_viewer": "administrators who may look",
+        "key_holder": "any key",
+    }
+    allowed = [words for role, words in who.items() if role in route.policy.roles]
+    return f"For {', '.join(allowed[:-1])} and {allowed[-1]}." if len(allowed) > 1 else f"For {allowed[0]}."
+
+
+def _answer(shape: Shape) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": shape.answer}}
+    if shape.streams:
+        content["text/event-stream"] = {"schema": STRING}
+    return {"description": "The answer.", "content": content}
+
+
+def _errors(dialect: Dialect) -> dict[str, Any]:
+    name = "AnthropicError" if dialect == "anthropic" else "OpenAIError"
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {status: {"description": sentence, "content": content} for status, sentence in _REFUSALS.items()}
+
+
+def _path_parameters(path: str) -> Iterable[dict[str, Any]]:
+    for part in path.split("{")[1:]:
+        yield {"name": part.partition("}")[0], "in": "path", "required": True, "schema": STRING}
+
+
+def _query_parameter(query: Query) -> dict[str, Any]:
+    return {"name": query.name, "in": "query", "description": query.description, "schema": query.schema}
+
+
+def _probe(id: str, summary: str, statuses: dict[str, str], content: dict[str, Any]) -> dict[str, Any]:
+    responses = {status: {"description": sentence, "content": content} for status, sentence in statuses.items()}
+    return {"get": {"operationId": id, "summary": summary, "tags": ["Health"], "security": [], "responses": responses}}
+
+
+_READINESS: Schema = record(
+    {"status": STRING, "missing": array(STRING), "absent": array(STRING)},
+    {"workers": {"type": "object", "additionalProperties": {"type": "integer"}}},
+)
+
+_HEALTH: dict[str, Any] = {
+    "/health/liveliness": _probe(
+        "liveliness", "Tell that the process runs.", {"200": "It does."}, {"application/json": {"schema": STRING}}
+    ),
+    "/health/readiness": _probe(
+        "readiness",
+        "Tell whether a request can be served, and what is missing.",
+        {"200": "It can.", "503": "It cannot."},
+        {"application/json": {"schema": _READINESS}},
+    ),
+    "/metrics": _probe(
+        "metrics",
+        "Show the metrics of every worker, in Prometheus' text format.",
+        {"200": "The metrics.", "401": "`server.metrics_key` is set, and was not sent."},
+        {"text/plain": {"schema": STRING}},
+    ),
+}

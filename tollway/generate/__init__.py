@@ -1,0 +1,1 @@
+"""The documents that are made from the code, and the check that they still say what the code does."""

@@ -1,0 +1,26 @@
+"""The table of generated documents: where each one lies, and what makes it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from shared.openapi import openapi
+from tollway.generate.asyncapi import asyncapi
+from tollway.generate.messages import message_schemas
+
+MESSAGE_FOLDER = Path("docs/schemas/messages")
+
+
+def documents() -> dict[Path, str]:
+    """Return every generated document's text by its path from the repository's root."""
+    made: dict[Path, Any] = {
+        Path("docs/schemas/openapi.json"): openapi(),
+        Path("docs/schemas/asyncapi.json"): asyncapi(),
+        **{MESSAGE_FOLDER / f"{name}.json": schema for name, schema in message_schemas().items()},
+    }
+    return {path: as_text(document) for path, document in made.items()}
+
+
+def as_text(document: Any) -> str:
+    """Return a document as it is committed: readable, and the same for the same content."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
