@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from services.edge.cors import allow_origins
+from services.edge.docs import Docs
 from services.edge.handlers import Gateway
 from services.edge.health import Health
 from services.edge.metrics import MetricsPage
@@ -46,7 +47,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     gateway = Gateway(worker, sender, lanes, shelf, writer, offload, server)
     app = web.Application(client_max_size=server.max_body_bytes)
     worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)
-    add_routes(app, gateway, Health(worker), MetricsPage(worker, server))
+    add_routes(app, gateway, Health(worker), MetricsPage(worker, server), Docs(server))
     if server.cors_origins:
         allow_origins(app, server.cors_origins)
     runner = web.AppRunner(

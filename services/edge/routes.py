@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from services.edge.docs import Docs
 from services.edge.handlers import Gateway
 from services.edge.health import Health
 from services.edge.metrics import MetricsPage
@@ -10,7 +11,7 @@ from shared.routes import LLM_ROUTES, MANAGEMENT_ROUTES, Route
 PREFIX_RESERVED = ("/health", "/metrics", "/docs")
 
 
-def add_routes(app: web.Application, gateway: Gateway, health: Health, metrics: MetricsPage) -> None:
+def add_routes(app: web.Application, gateway: Gateway, health: Health, metrics: MetricsPage, docs: Docs) -> None:
     """Add every route to the server."""
     for route in LLM_ROUTES:
         handle = gateway.chat(route) if route.policy.model else gateway.plain(route)
@@ -21,6 +22,8 @@ def add_routes(app: web.Application, gateway: Gateway, health: Health, metrics: 
     app.router.add_get("/health/liveness", health.liveliness)
     app.router.add_get("/health/readiness", health.readiness)
     app.router.add_get("/metrics", metrics.scrape)
+    app.router.add_get("/docs", docs.page)
+    app.router.add_get("/openapi.json", docs.document)
     app.router.add_route("*", "/{tail:.*}", gateway.unknown)
 
 

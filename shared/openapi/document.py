@@ -88,6 +88,8 @@ def _operation(route: Route, tag: str, path: str, number: int) -> dict[str, Any]
         "description": _who(route),
         "responses": {"200": _answer(shape), **_errors(route.dialect)},
     }
+    if number:
+        operation["x-alias-of"] = route.name
     parameters = [*_path_parameters(path), *map(_query_parameter, shape.query)]
     if parameters:
         operation["parameters"] = parameters
