@@ -11,7 +11,9 @@ _SEGMENTS = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
 _HTTP_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~%/@:-]*)?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-METADATA_HOSTS = frozenset({"metadata", "metadata.google.internal", "instance-data", "100.100.100.200", "fd00:ec2::254"})
+METADATA_HOSTS = frozenset(
+    {"metadata", "metadata.google.internal", "instance-data", "100.100.100.200", "fd00:ec2::254"}
+)
 """Where clouds answer with the machine's own credentials, beside the link-local addresses."""
 
 
