@@ -20,6 +20,7 @@ from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.errors import TollwayError, Unavailable
 from shared.offload import Offload
+from shared.routes.passthrough import passthrough_endpoints
 from shared.settings import Runtime
 from shared.telemetry import families
 
@@ -47,7 +48,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     gateway = Gateway(worker, sender, lanes, shelf, writer, offload, server)
     app = web.Application(client_max_size=server.max_body_bytes)
     worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)
-    add_routes(app, gateway, Health(worker), MetricsPage(worker, server), Docs(server))
+    natives = passthrough_endpoints(runtime.configuration)
+    add_routes(app, gateway, Health(worker), MetricsPage(worker, server), Docs(server), natives)
     if server.cors_origins:
         allow_origins(app, server.cors_origins)
     runner = web.AppRunner(

@@ -12,6 +12,7 @@ from services.edge.domain.bodies import read_chat_body
 from services.edge.domain.credentials import digest, find_key
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import MAX_LABEL, accepted_label, new_request_id, wanted_tags, wanted_timeout
+from services.edge.forwarding import arriving, as_it_came
 from services.edge.relay import Relay
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.bodies import BodyShelf
@@ -36,6 +37,7 @@ from shared.errors import (
 )
 from shared.offload import Offload
 from shared.routes import Route
+from shared.routes.passthrough import Endpoint
 from shared.schemas.context import RequestContext
 from shared.settings.file import ServerSettings
 
@@ -94,6 +96,23 @@ class Gateway:
             return await self._relay(request, ctx, body)
 
         return self._guarded(route.name, route.dialect, handle)
+
+    def native(self, endpoint: Endpoint) -> HttpHandler:
+        """Return the handler of a pass-through route."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            ctx = as_it_came(request, self._context(request, endpoint.route), endpoint, self._settings)
+            arrival = await arriving(request, self._settings)
+            relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
+            if arrival.upload is None:
+                return await relay.answer(request, ctx, arrival.body)
+            ref = self._shelf.keep_upload(ctx.id, arrival.upload)
+            try:
+                return await relay.answer(request, with_body(ctx, ref), b"", may_repeat=arrival.may_repeat)
+            finally:
+                self._shelf.drop(ctx.id)
+
+        return self._guarded(endpoint.route.name, endpoint.route.dialect, handle)
 
     async def unknown(self, request: web.Request) -> web.StreamResponse:
         """Answer paths that do not exist."""

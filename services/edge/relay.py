@@ -1,12 +1,13 @@
 """One request's life at the edge: send it off, hand its answer to the client, repeat or cancel it."""
 
 import time
+from collections.abc import Callable
 
 import msgspec
 import structlog
 from aiohttp import web
 
-from services.edge.domain.answers import ending_headers, error_headers, id_headers
+from services.edge.domain.answers import answer_headers, ending_headers, error_headers, id_headers
 from services.edge.domain.losses import lost_completion
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.group_commit import EventWriter
@@ -34,14 +35,23 @@ class Relay:
         self._ping_seconds = ping_seconds
         self._finished = False
 
-    async def answer(self, request: web.Request, ctx: RequestContext, body: bytes) -> web.StreamResponse:
-        """Return the answer, written; raises a `TollwayError` as long as nothing of it went out."""
+    async def answer(
+        self,
+        request: web.Request,
+        ctx: RequestContext,
+        body: bytes,
+        may_repeat: Callable[[], bool] = lambda: True,
+    ) -> web.StreamResponse:
+        """Return the answer, written; raises a `TollwayError` as long as nothing of it went out.
+
+        `may_repeat` tells whether the body can still be read from its beginning.
+        """
         try:
             try:
                 return await self._attempt(request, ctx, body)
             except HolderLost as lost:
                 self._note_lost(ctx, lost)
-                if not lost.repeatable:
+                if not lost.repeatable or not may_repeat():
                     raise
                 log.info("edge.request_repeated", request_id=ctx.id)
                 self._worker.cancel(ctx.id, ctx.epoch)
@@ -86,12 +96,12 @@ class Relay:
     async def _stream(
         self, request: web.Request, ctx: RequestContext, lane: Lane, opening: Opening, data: bytes
     ) -> web.StreamResponse:
-        response = web.StreamResponse(status=opening.status, headers=id_headers(ctx.id, ctx.label))
-        for name, value in opening.headers:
-            response.headers[name] = value
+        headers = answer_headers(id_headers(ctx.id, ctx.label), opening.headers)
+        response = web.StreamResponse(status=opening.status, headers=headers)
         if request["last"]:
             response.force_close()
-        events = response.headers.get("content-type", "").startswith("text/event-stream")
+        # Pass-through answers stay as they came: no comment and no event of ours goes in between.
+        events = ctx.next != "passthrough" and headers.get("content-type", "").startswith("text/event-stream")
         await response.prepare(request)
         await response.write(data)
         if ctx.stream:
@@ -141,7 +151,7 @@ def _whole(header: FrameHeader, data: bytes, ctx: RequestContext) -> web.Respons
     headers = id_headers(ctx.id, ctx.label)
     if header.end is not None:
         headers |= ending_headers(header.end, time.time() - ctx.received)
-    return web.Response(status=opening.status, body=data, headers=headers | dict(opening.headers))
+    return web.Response(status=opening.status, body=data, headers=answer_headers(headers, opening.headers))
 
 
 def _error_response(error: ErrorBody, ctx: RequestContext) -> web.Response:

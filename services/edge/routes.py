@@ -7,17 +7,29 @@ from services.edge.handlers import Gateway
 from services.edge.health import Health
 from services.edge.metrics import MetricsPage
 from shared.routes import LLM_ROUTES, MANAGEMENT_ROUTES, Route
+from shared.routes.passthrough import Endpoint
 
 PREFIX_RESERVED = ("/health", "/metrics", "/docs")
 
 
-def add_routes(app: web.Application, gateway: Gateway, health: Health, metrics: MetricsPage, docs: Docs) -> None:
+def add_routes(
+    app: web.Application,
+    gateway: Gateway,
+    health: Health,
+    metrics: MetricsPage,
+    docs: Docs,
+    natives: tuple[Endpoint, ...],
+) -> None:
     """Add every route to the server."""
     for route in LLM_ROUTES:
         handle = gateway.chat(route) if route.policy.model else gateway.plain(route)
         _add(app, route, handle)
     for route in MANAGEMENT_ROUTES:
         _add(app, route, gateway.plain(route))
+    for endpoint in natives:
+        handle = gateway.native(endpoint)
+        app.router.add_route("*", endpoint.path, handle)
+        app.router.add_route("*", endpoint.path + "/{tail:.*}", handle)
     app.router.add_get("/health/liveliness", health.liveliness)
     app.router.add_get("/health/liveness", health.liveliness)
     app.router.add_get("/health/readiness", health.readiness)

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -16,6 +18,8 @@ class ServerSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(4000, ge=0, le=65535)
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024)
+    max_upload_bytes: int = Field(1024 * 1024 * 1024, ge=1024)
+    """Bytes of the largest body on pass-through routes, where bodies are streamed and never held."""
     max_in_flight: int = Field(2000, ge=1)
     request_timeout: float = Field(600.0, gt=0)
     """Seconds from the request's arrival to its one deadline."""
@@ -75,6 +79,27 @@ class GuardrailSettings(_Section):
     message: str = ""
 
 
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class PassThroughEndpoint(_Section):
+    """A path whose requests go to a target as they came, under LiteLLM's names (docs/passthrough.md)."""
+
+    path: EndpointPath
+    target: TargetUrl
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    """Set on every request, in place of the caller's own; here stands the target's key."""
+    auth: KeyNeeded = True
+    methods: tuple[Method, ...] = ()
+    """Empty means all."""
+    include_subpath: bool = False
+    cost_per_request: float | None = Field(None, ge=0)
+    """Dollars for each request that succeeds; without it the ledger says `unpriced`."""
+    default_query_params: dict[str, str] = Field(default_factory=dict)
+    """Added where the caller's query does not have the name."""
+    timeouts: Timeouts = Timeouts()
+
+
 class AuthSettings(_Section):
     """Keys in the cache."""
 
@@ -132,5 +157,6 @@ class Configuration(_Section):
     """False leaves out the built-in demo model."""
     models: tuple[ModelGroup, ...] = ()
     guardrails: tuple[GuardrailSettings, ...] = ()
+    pass_through_endpoints: tuple[PassThroughEndpoint, ...] = ()
     max_in_hand: int = Field(1000, ge=1)
     """Requests that one worker of a stage handles at a time; past it, it sheds."""

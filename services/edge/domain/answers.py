@@ -1,5 +1,7 @@
 """The headers that Tollway adds to answers."""
 
+from multidict import CIMultiDict
+
 from shared.errors import ErrorBody
 from shared.pricing.money import to_dollars
 from shared.schemas.frames import Ending
@@ -12,6 +14,14 @@ def id_headers(request_id: str, label: str) -> dict[str, str]:
         "x-tollway-request-id": request_id,
         "x-litellm-call-id": request_id,
     }
+
+
+def answer_headers(ours: dict[str, str], theirs: tuple[tuple[str, str], ...]) -> CIMultiDict[str]:
+    """Return all headers of an answer: what its producer says wins, as often as it says it."""
+    headers = CIMultiDict(theirs)
+    for name, value in ours.items():
+        headers.setdefault(name, value)
+    return headers
 
 
 def ending_headers(ending: Ending, seconds: float) -> dict[str, str]:

@@ -1,0 +1,77 @@
+"""What is decided before a provider is called: the address, and whether the key may use the model."""
+
+from dataclasses import dataclass
+
+from services.passthrough.domain.access import check_models, looks_like_json, model_of, models_named
+from services.passthrough.domain.addresses import provider_url, remainder_of
+from services.passthrough.domain.operations import Meaning, meaning_of, model_in_path, operation_of
+from services.passthrough.domain.targets import Target
+from services.passthrough.outgoing import ArrivingBody, Outgoing, WholeBody
+from shared.bus.bodies import BodyReader
+from shared.bus.stage import Call
+from shared.errors import BodyTooLarge, Forbidden
+from shared.offload import Offload
+from shared.schemas.context import Principal, RequestContext
+from shared.wire.headers import value_of
+
+MAX_MODEL = 256
+"""Letters of a model's name that are kept for prices and the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may be sent."""
+
+    url: str
+    body: Outgoing
+    meaning: Meaning
+    model: str
+    """As the path or the body names it; empty where neither does."""
+
+
+class Admission:
+    """Reads what a decision needs of a request, and no more."""
+
+    def __init__(self, bodies: BodyReader, offload: Offload, max_body_bytes: int) -> None:
+        self._bodies = bodies
+        self._offload = offload
+        self._max_body_bytes = max_body_bytes
+
+    async def admit(self, call: Call, target: Target, principal: Principal) -> Admitted:
+        """Return the request as it may be sent; raise `InvalidRequest`, `Forbidden` or `BodyTooLarge`."""
+        ctx = call.ctx
+        url = provider_url(target, ctx.path, ctx.query)
+        operation = operation_of(remainder_of(target, ctx.path))
+        named = model_in_path(operation) if target.vendor is not None else ""
+        meaning: Meaning = "unknown" if target.vendor is None else meaning_of(target.vendor, ctx.method, operation)
+        body: Outgoing = WholeBody(call.inline or b"") if ctx.body is None else ArrivingBody(self._bodies, ctx.body)
+        if principal.models:
+            check_models(principal, (named,) if named else ())
+            body = await self._checked(ctx, body, principal)
+        if not named and isinstance(body, WholeBody):
+            named = await self._offload.run(model_of, body.data)
+        return Admitted(url, body, meaning, named[:MAX_MODEL])
+
+    async def _checked(self, ctx: RequestContext, body: Outgoing, principal: Principal) -> Outgoing:
+        """Return the body once the models that it names are known to be allowed.
+
+        For this alone a JSON body is held whole, within the limit of every other route. Forms, and what is no
+        JSON at all, go through unread.
+        """
+        content_type = value_of(ctx.headers, "content-type")
+        if content_type.lower().startswith("multipart/"):
+            return body
+        if isinstance(body, ArrivingBody):
+            if not looks_like_json(content_type, await body.peek()):
+                return body
+            data = await body.collect(self._max_body_bytes)
+            if data is None:
+                raise BodyTooLarge(
+                    f"A JSON body from a key that is limited to models has {self._max_body_bytes} bytes."
+                )
+            body = WholeBody(data)
+        if body.data and looks_like_json(content_type, body.data):
+            if value_of(ctx.headers, "content-encoding", "identity").lower() != "identity":
+                raise Forbidden("A key that is limited to models cannot send compressed JSON here.")
+            check_models(principal, await self._offload.run(models_named, body.data))
+        return body

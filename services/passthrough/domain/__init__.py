@@ -1,0 +1,1 @@
+"""The decisions of pass-through, without I/O."""

@@ -1,0 +1,77 @@
+"""The body of a request on its way to the provider."""
+
+from collections.abc import AsyncIterator
+
+from services.passthrough.clock import Clock
+from shared.bus.bodies import BodyReader
+from shared.errors import TollwayError
+from shared.schemas.context import BodyRef
+
+
+class WholeBody:
+    """A body that is here."""
+
+    arriving = False
+    failure: TollwayError | None = None
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.size = len(data)
+
+    def opened(self, clock: Clock) -> bytes | None:
+        """Return the body for the HTTP client; None when there is none."""
+        clock.restart()
+        return self.data or None
+
+
+class ArrivingBody:
+    """A body that the client is still sending; it is taken piece by piece, once, as the provider reads it."""
+
+    arriving = True
+
+    def __init__(self, reader: BodyReader, ref: BodyRef) -> None:
+        self._pieces = reader.arriving_pieces(ref)
+        self._begun: list[bytes] = []
+        self.size = 0
+        self.failure: TollwayError | None = None
+        """Why the body could not be had to its end; the HTTP client would hide it."""
+
+    async def peek(self) -> bytes:
+        """Return the first piece, which stays in its place; empty for an empty body."""
+        if not self._begun:
+            self._begun.append(await anext(self._pieces, b""))
+        return self._begun[0]
+
+    async def collect(self, limit: int) -> bytes | None:
+        """Return the whole body when it is no longer than `limit`, else None; what was taken stays in its place."""
+        taken = sum(len(piece) for piece in self._begun)
+        while taken <= limit:
+            piece = await anext(self._pieces, b"")
+            if not piece:
+                return b"".join(self._begun)
+            self._begun.append(piece)
+            taken += len(piece)
+        return None
+
+    async def opened(self, clock: Clock) -> AsyncIterator[bytes]:
+        """Yield the body for the HTTP client. The clock stands still while the client is waited for."""
+        try:
+            while self._begun:
+                clock.restart()
+                yield self._count(self._begun.pop(0))
+            clock.stop()
+            async for piece in self._pieces:
+                clock.restart()
+                yield self._count(piece)
+                clock.stop()
+            clock.restart()
+        except TollwayError as error:
+            self.failure = error
+            raise
+
+    def _count(self, piece: bytes) -> bytes:
+        self.size += len(piece)
+        return piece
+
+
+Outgoing = WholeBody | ArrivingBody

@@ -1,0 +1,29 @@
+"""The price of a model by pass-through: that of the deployment by which the router reaches the same model."""
+
+from functools import lru_cache
+
+from shared.pricing.prices import Price
+from shared.pricing.table import PriceTable
+from shared.settings.file import Configuration, Deployment
+
+KEPT = 1024
+"""Prices that are remembered; callers may name any model."""
+
+
+class Prices:
+    """Looks prices up once."""
+
+    def __init__(self, table: PriceTable, configuration: Configuration) -> None:
+        self._table = table
+        self._deployments: dict[tuple[str, str], Deployment] = {
+            (deployment.provider, deployment.model): deployment
+            for group in reversed(configuration.models)
+            for deployment in reversed(group.deployments)
+        }
+        self.price_of = lru_cache(KEPT)(self._look_up)
+
+    def _look_up(self, provider: str, model: str, base: str) -> Price:
+        deployment = self._deployments.get((provider, model))
+        if deployment is None:
+            deployment = Deployment.model_validate({"provider": provider, "model": model, "api_base": base})
+        return self._table.price_of(deployment)
