@@ -48,6 +48,7 @@ class Deployment(_Section):
     """Dollars; overrides the price table together with `output_cost_per_token`."""
     output_cost_per_token: float | None = Field(None, ge=0)
     cache_read_input_token_cost: float | None = Field(None, ge=0)
+    cache_creation_input_token_cost: float | None = Field(None, ge=0)
 
 
 class ModelGroup(_Section):
