@@ -1,11 +1,19 @@
-"""The connection to MongoDB, or to the embedded store that speaks its protocol."""
+"""The connection to MongoDB, or to the embedded store that speaks its protocol.
 
-from collections.abc import Iterator
+Two drivers serve it: Motor, which DESIGN.md fixes, and PyMongo's own async client, which follows it. Only
+what both have is used; the contract tests run on both.
+"""
+
+import asyncio
+import inspect
+import random
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import PyMongoError
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure, PyMongoError
 
 from shared.errors import Unavailable
 
@@ -14,7 +22,18 @@ SELECT_MS = 2000
 
 SOCKET_MS = 10_000
 
+TRIES = 12
+"""Times that a transaction is begun anew after a conflict with another writer."""
+
+FIRST_PAUSE = 0.002
+"""Seconds that a beaten transaction waits at most before its second try; doubled for each further one."""
+
 Document = dict[str, Any]
+Driver = Literal["motor", "pymongo"]
+Session = Any
+"""A transaction that is open; the driver's own object, so that stores need not wrap it."""
+
+T = TypeVar("T")
 
 
 class StoreUnavailable(Unavailable):
@@ -29,11 +48,10 @@ class Store:
         self.database = client[database]
 
     @classmethod
-    def open(cls, url: str, database: str = "tollway") -> "Store":
+    def open(cls, url: str, database: str = "tollway", *, driver: Driver = "motor") -> "Store":
         """Return a store; nothing is sent before the first question."""
-        client: Any = AsyncIOMotorClient(
-            url, serverSelectionTimeoutMS=SELECT_MS, socketTimeoutMS=SOCKET_MS, connectTimeoutMS=SELECT_MS
-        )
+        connect: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
+        client = connect(url, serverSelectionTimeoutMS=SELECT_MS, socketTimeoutMS=SOCKET_MS, connectTimeoutMS=SELECT_MS)
         return cls(client, database)
 
     async def ping(self) -> None:
@@ -41,15 +59,50 @@ class Store:
         with translated():
             await self.database.command("ping")
 
-    def close(self) -> None:
+    async def atomically(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Do `work` in one transaction, all of it or nothing, and return what it returned.
+
+        `work` is done again, from its beginning, when another writer was faster. Raises `StoreUnavailable`
+        when that happens too often.
+        """
+        for attempt in range(TRIES):
+            try:
+                return await self._transaction(work)
+            except PyMongoError as error:
+                if not _was_beaten(error):
+                    raise _unavailable() from error
+            await asyncio.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 - jitter, no secret
+        raise StoreUnavailable("the database is written by too many at once", retry_after=1)
+
+    async def _transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        async with await _settled(self.client.start_session()) as session, await _settled(session.start_transaction()):
+            return await work(session)
+
+    async def close(self) -> None:
         """Close all connections."""
-        self.client.close()
+        await _settled(self.client.close())
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the driver's errors into `StoreUnavailable`."""
+    """Turn the driver's errors into `StoreUnavailable`, but for those after which a transaction begins anew."""
     try:
         yield
     except PyMongoError as error:
-        raise StoreUnavailable("the database cannot be reached", retry_after=2) from error
+        if _was_beaten(error):
+            raise
+        raise _unavailable() from error
+
+
+def _unavailable() -> StoreUnavailable:
+    return StoreUnavailable("the database cannot be reached", retry_after=2)
+
+
+def _was_beaten(error: PyMongoError) -> bool:
+    """Tell whether another writer was faster, which only happens within a transaction."""
+    return isinstance(error, OperationFailure) and error.has_error_label("TransientTransactionError")
+
+
+async def _settled(value: Any) -> Any:
+    """Return what a call gave, awaited where one driver has a coroutine and the other a plain function."""
+    return await value if inspect.isawaitable(value) else value

@@ -3,8 +3,13 @@
 from typing import Any
 
 import msgspec
+from pymongo.errors import DuplicateKeyError
 
-from shared.store.connection import Store, translated
+from shared.errors import Conflict
+from shared.store.connection import Document, Session, Store, translated
+
+_AS_TEXT = ("metadata", "ignored")
+"""Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
 
 
 class KeyRecord(msgspec.Struct, frozen=True):
@@ -22,6 +27,20 @@ class KeyRecord(msgspec.Struct, frozen=True):
     organization_id: str = ""
     metadata: dict[str, Any] = {}
     created_by: str = ""
+    updated_at: float = 0.0
+    updated_by: str = ""
+    ignored: dict[str, Any] = {}
+    """LiteLLM's fields that mean nothing to Tollway, kept as they came."""
+
+
+class KeyFilter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which keys to list; an empty field asks for nothing."""
+
+    hash: str = ""
+    key_alias: str = ""
+    user_id: str = ""
+    team_id: str = ""
+    organization_id: str = ""
 
 
 class Keys:
@@ -30,39 +49,72 @@ class Keys:
     def __init__(self, store: Store) -> None:
         self._keys = store.database["keys"]
 
-    async def find(self, hash: str) -> KeyRecord | None:
+    async def find(self, hash: str, session: Session = None) -> KeyRecord | None:
         """Return a key by its stored hash."""
         with translated():
-            document = await self._keys.find_one({"_id": hash})
+            document = await self._keys.find_one({"_id": hash}, session=session)
         return _record(document) if document else None
 
-    async def insert(self, record: KeyRecord) -> None:
-        """Store a new key."""
+    async def find_by_alias(self, alias: str, session: Session = None) -> KeyRecord | None:
+        """Return the key of that alias; an alias belongs to one key."""
+        with translated():
+            document = await self._keys.find_one({"key_alias": alias}, session=session) if alias else None
+        return _record(document) if document else None
+
+    async def insert(self, record: KeyRecord, session: Session = None) -> None:
+        """Store a new key; raise `Conflict` when the key or its alias exists."""
         document = msgspec.to_builtins(record)
         document["_id"] = document.pop("hash")
+        document |= {name: msgspec.json.encode(document[name]).decode() for name in _AS_TEXT}
         with translated():
-            await self._keys.insert_one(document)
+            try:
+                await self._keys.insert_one(document, session=session)
+            except DuplicateKeyError as error:
+                raise _taken(record, error) from None
 
-    async def set_blocked(self, hash: str, blocked: bool) -> KeyRecord | None:
+    async def set_blocked(
+        self, hash: str, blocked: bool, *, at: float = 0.0, by: str = "", session: Session = None
+    ) -> KeyRecord | None:
         """Block or unblock a key and return it as it is then."""
+        change = {"blocked": blocked, "updated_at": at, "updated_by": by}
         with translated():
             document = await self._keys.find_one_and_update(
-                {"_id": hash}, {"$set": {"blocked": blocked}}, return_document=True
+                {"_id": hash}, {"$set": change}, return_document=True, session=session
             )
         return _record(document) if document else None
 
-    async def delete(self, hash: str) -> bool:
+    async def delete(self, hash: str, session: Session = None) -> bool:
         """Delete a key; tell whether it was there."""
         with translated():
-            result = await self._keys.delete_one({"_id": hash})
+            result = await self._keys.delete_one({"_id": hash}, session=session)
         return bool(result.deleted_count)
 
-    async def page(self, *, skip: int, limit: int) -> list[KeyRecord]:
+    async def page(self, *, skip: int, limit: int, only: KeyFilter = KeyFilter()) -> list[KeyRecord]:  # noqa: B008
         """Return keys, the newest first."""
         with translated():
-            cursor = self._keys.find({}).sort("created_at", -1).skip(skip).limit(limit)
+            cursor = self._keys.find(_query(only)).sort("created_at", -1).skip(skip).limit(limit)
             return [_record(document) for document in await cursor.to_list(length=limit)]
 
+    async def count(self, only: KeyFilter = KeyFilter()) -> int:  # noqa: B008
+        """Return how many keys there are."""
+        with translated():
+            return int(await self._keys.count_documents(_query(only)))
 
-def _record(document: dict[str, Any]) -> KeyRecord:
-    return msgspec.convert({**document, "hash": document["_id"]}, KeyRecord)
+
+def _query(only: KeyFilter) -> Document:
+    """Return the query of a filter; its values are text by type, so no operator can stand in one."""
+    wanted: Document = msgspec.to_builtins(only)
+    if "hash" in wanted:
+        wanted["_id"] = wanted.pop("hash")
+    return wanted
+
+
+def _taken(record: KeyRecord, error: DuplicateKeyError) -> Conflict:
+    if record.key_alias and "key_alias" in str(error):
+        return Conflict(f"A key with the alias '{record.key_alias}' exists already.", param="key_alias")
+    return Conflict("This key exists already.", param="key")
+
+
+def _record(document: Document) -> KeyRecord:
+    texts = {name: msgspec.json.decode(document[name]) for name in _AS_TEXT}
+    return msgspec.convert({**document, **texts, "hash": document["_id"]}, KeyRecord)

@@ -1,4 +1,9 @@
-"""The indexes, made at every start."""
+"""The indexes and counters, made at every start."""
+
+from contextlib import suppress
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
 
 from shared.store.connection import Store, translated
 
@@ -10,5 +15,19 @@ async def ensure_indexes(store: Store) -> None:
         await database.ledger.create_index([("key", 1), ("ended", -1)])
         await database.ledger.create_index([("ended", -1)])
         await database.rollups.create_index([("scope", 1), ("id", 1)])
-        await database.keys.create_index([("created_at", -1)])
         await database.changes.create_index([("number", 1)])
+        await _key_indexes(database)
+        await database.models.create_index([("created_at", 1)])
+        await database.audit.create_index([("kind", 1), ("object", 1), ("at", -1)])
+        await database.audit.create_index([("at", -1)])
+        # The counter exists before anyone counts: an upsert that races with another one may find nothing.
+        with suppress(DuplicateKeyError):
+            await database.counters.update_one({"_id": "changes"}, {"$setOnInsert": {"number": 0}}, upsert=True)
+
+
+async def _key_indexes(database: Any) -> None:
+    keys = database["keys"]
+    await keys.create_index([("created_at", -1)])
+    for name in ("user_id", "team_id", "organization_id"):
+        await keys.create_index([(name, 1), ("created_at", -1)])
+    await keys.create_index([("key_alias", 1)], unique=True, partialFilterExpression={"key_alias": {"$gt": ""}})

@@ -1,0 +1,108 @@
+"""Deployments that were added over the API, and how they become the deployments that the router knows."""
+
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+from pymongo.errors import DuplicateKeyError
+
+from shared.errors import Conflict
+from shared.security.sealing import unseal
+from shared.settings.file import Deployment, Timeouts
+from shared.store.connection import Document, Session, Store, translated
+
+_AS_TEXT = ("litellm_params", "model_info")
+"""Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
+
+_CLOCKS = frozenset(Timeouts.model_fields)
+_PRICES = frozenset(name for name in Deployment.model_fields if "_cost" in name)
+
+
+class ModelRecord(msgspec.Struct, frozen=True):
+    """One deployment of a model group as it is stored; times are Unix seconds."""
+
+    id: str
+    model_name: str
+    """The model group that callers ask for."""
+    provider: str
+    """`openai`, `anthropic` or `demo`."""
+    model: str
+    """The provider's name of the model."""
+    created_at: float
+    api_base: str = ""
+    api_key_sealed: str = ""
+    """By `shared.security.sealing` with the deployment's id as context; empty when there is none."""
+    weight: float = 1.0
+    timeouts: dict[str, float] = {}
+    """Seconds by the names of `shared.settings.file.Timeouts`."""
+    prices: dict[str, str] = {}
+    """Dollars per unit as decimal text, by LiteLLM's names: `input_cost_per_token` and so on."""
+    litellm_params: dict[str, Any] = {}
+    """What else was given, kept as it came."""
+    model_info: dict[str, Any] = {}
+    created_by: str = ""
+    updated_at: float = 0.0
+    updated_by: str = ""
+
+
+class Models:
+    """The collection of deployments."""
+
+    def __init__(self, store: Store) -> None:
+        self._models = store.database.models
+
+    async def all(self) -> list[ModelRecord]:
+        """Return every deployment, the oldest first."""
+        with translated():
+            documents = await self._models.find({}).to_list(length=None)
+        return sorted((_record(document) for document in documents), key=lambda record: record.created_at)
+
+    async def find(self, id: str) -> ModelRecord | None:
+        """Return one deployment."""
+        with translated():
+            document = await self._models.find_one({"_id": id})
+        return _record(document) if document else None
+
+    async def insert(self, record: ModelRecord, session: Session = None) -> None:
+        """Store a new deployment; raise `Conflict` when its id is taken."""
+        document = msgspec.to_builtins(record)
+        document["_id"] = document.pop("id")
+        document |= {name: msgspec.json.encode(document[name]).decode() for name in _AS_TEXT}
+        with translated():
+            try:
+                await self._models.insert_one(document, session=session)
+            except DuplicateKeyError:
+                raise Conflict(
+                    f"A deployment with the id '{record.id}' exists already.", param="model_info.id"
+                ) from None
+
+    async def delete(self, id: str, session: Session = None) -> ModelRecord | None:
+        """Delete a deployment and return what it was; None when there was none."""
+        with translated():
+            document = await self._models.find_one_and_delete({"_id": id}, session=session)
+        return _record(document) if document else None
+
+
+def to_deployment(record: ModelRecord, encryption_key: bytes) -> Deployment:
+    """Return the deployment as the configuration file would have it, with its credential in clear.
+
+    Raises `SealBroken` when the credential cannot be opened; such a deployment cannot serve.
+    """
+    key = unseal(record.api_key_sealed, encryption_key, record.id) if record.api_key_sealed else None
+    return Deployment.model_validate(
+        {
+            "id": record.id,
+            "provider": record.provider,
+            "model": record.model,
+            "api_base": record.api_base or None,
+            "api_key": SecretStr(key) if key is not None else None,
+            "weight": record.weight,
+            "timeouts": {name: value for name, value in record.timeouts.items() if name in _CLOCKS},
+            **{name: float(value) for name, value in record.prices.items() if name in _PRICES},
+        }
+    )
+
+
+def _record(document: Document) -> ModelRecord:
+    texts = {name: msgspec.json.decode(document[name]) for name in _AS_TEXT}
+    return msgspec.convert({**document, **texts, "id": document["_id"]}, ModelRecord)

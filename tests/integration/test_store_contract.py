@@ -1,0 +1,190 @@
+"""What every part of the store promises, on a real server by both drivers."""
+
+import asyncio
+import socket
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.bus.changes import ChangesTooOld
+from shared.errors import Conflict, NotFound
+from shared.security.sealing import SealBroken, seal
+from shared.store.audit import Audit, AuditEntry
+from shared.store.changes import Changes
+from shared.store.connection import Driver, Session, Store, StoreUnavailable
+from shared.store.keys import KeyFilter, KeyRecord, Keys
+from shared.store.models import ModelRecord, Models, to_deployment
+from shared.store.setup import ensure_indexes
+from tests.support.nats_server import free_port
+from tests.support.store_server import StoreServer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+    """One server for all tests here; each test has a database of its own."""
+    with StoreServer(Path(tmp_path_factory.mktemp("store"))) as server:
+        yield server
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+async def store(server: StoreServer, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """Return an empty database with its indexes, by each driver in turn."""
+    store = Store.open(server.url, f"t{uuid.uuid4().hex[:8]}", driver=request.param)
+    await ensure_indexes(store)
+    yield store
+    await store.close()
+
+
+async def test_a_key_is_found_by_its_hash_and_nothing_else(store: Store) -> None:
+    """What was inserted is found, blocked, listed and deleted."""
+    keys = Keys(store)
+    record = KeyRecord("h1", "sk-...abcd", 1.0, models=("a", "b"), metadata={"team": "x"})
+    await keys.insert(record)
+    assert await keys.find("h1") == record
+    assert await keys.find("h2") is None
+    assert await keys.find_by_alias("") is None
+    blocked = await keys.set_blocked("h1", True)
+    assert blocked is not None
+    assert blocked.blocked
+    assert [item.hash for item in await keys.page(skip=0, limit=10)] == ["h1"]
+    assert (await keys.delete("h1"), await keys.delete("h1")) == (True, False)
+
+
+async def test_the_newest_keys_come_first_page_by_page(store: Store) -> None:
+    """Pages do not overlap, filters narrow them, and the count is that of the filter."""
+    keys = Keys(store)
+    for number in range(5):
+        await keys.insert(KeyRecord(f"h{number}", "sk-...", float(number), user_id="odd" if number % 2 else "even"))
+    assert [item.hash for item in await keys.page(skip=0, limit=2)] == ["h4", "h3"]
+    assert [item.hash for item in await keys.page(skip=4, limit=2)] == ["h0"]
+    odd = KeyFilter(user_id="odd")
+    assert [item.hash for item in await keys.page(skip=0, limit=9, only=odd)] == ["h3", "h1"]
+    assert (await keys.count(), await keys.count(odd), await keys.count(KeyFilter(hash="h1"))) == (5, 2, 1)
+
+
+async def test_an_alias_belongs_to_one_key(store: Store) -> None:
+    """Of many keys that want an alias at once, one gets it; keys without an alias are never in each other's way."""
+    keys = Keys(store)
+    wanted = [keys.insert(KeyRecord(f"h{n}", "sk-...", 1.0, key_alias="ünï")) for n in range(5)]
+    results = await asyncio.gather(*wanted, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["Conflict"] * 4 + ["NoneType"]
+    refused = next(result for result in results if isinstance(result, Conflict))
+    assert refused.param == "key_alias"
+    await keys.insert(KeyRecord("n1", "sk-...", 1.0))
+    await keys.insert(KeyRecord("n2", "sk-...", 1.0))
+    with pytest.raises(Conflict) as again:
+        await keys.insert(KeyRecord("n1", "sk-...", 1.0))
+    assert again.value.param == "key"
+    found = await keys.find_by_alias("ünï")
+    assert found is not None
+
+
+async def test_metadata_is_kept_whatever_its_names(store: Store) -> None:
+    """Names that mean something to the database, or numbers too large for it, are data."""
+    keys = Keys(store)
+    metadata = {"$where": "1", "a.b": {"$gt": ""}, "": None, "__proto__": [2**70], "nul\0": 1.5}
+    await keys.insert(KeyRecord("h", "sk-...", 1.0, metadata=metadata, ignored={"$set": {"x": 1}}))
+    found = await keys.find("h")
+    assert found is not None
+    assert (found.metadata, found.ignored) == (metadata, {"$set": {"x": 1}})
+
+
+async def test_changes_are_numbered_without_a_gap(store: Store) -> None:
+    """Concurrent changes get consecutive numbers, and a follower gets exactly what it missed."""
+    changes = Changes(store)
+    made = await asyncio.gather(*[changes.record("key", f"k{n}") for n in range(10)])
+    assert sorted(change.number for change in made) == list(range(1, 11))
+    assert [change.number for change in await changes.since(7)] == [8, 9, 10]
+    assert await changes.since(10) == []
+    with pytest.raises(ChangesTooOld):
+        await changes.since(11)
+
+
+async def test_a_change_whose_document_is_missing_is_noticed(store: Store) -> None:
+    """Where not every change since is at hand, the follower is told to start with empty caches."""
+    changes = Changes(store)
+    for number in range(3):
+        await changes.record("key", f"k{number}")
+    await store.database.changes.delete_one({"_id": 2})
+    with pytest.raises(ChangesTooOld):
+        await changes.since(0)
+
+
+async def test_setting_up_again_keeps_the_numbers(store: Store) -> None:
+    """A restart goes on counting, also when many processes set up at once."""
+    changes = Changes(store)
+    await changes.record("key", "k")
+    await asyncio.gather(*[ensure_indexes(store) for _ in range(4)])
+    assert (await changes.latest(), (await changes.record("model", "m")).number) == (1, 2)
+
+
+async def test_a_transaction_is_all_or_nothing(store: Store) -> None:
+    """What failed half-way leaves no object, no change and no audit entry."""
+    keys, changes, audit = Keys(store), Changes(store), Audit(store)
+
+    async def work(session: Session) -> None:
+        await keys.insert(KeyRecord("h", "sk-...", 1.0), session)
+        await changes.record("key", "h", session)
+        await audit.record(AuditEntry(1.0, "master key", "", "key.generated", "key", "h"), session)
+        raise NotFound("no")
+
+    with pytest.raises(NotFound):
+        await store.atomically(work)
+    assert (await keys.find("h"), await changes.latest(), await audit.history("key", "h")) == (None, 0, [])
+
+
+async def test_the_history_of_an_object_is_kept(store: Store) -> None:
+    """Entries come newest first, with the object before and after."""
+    audit = Audit(store)
+    made = AuditEntry(1.0, "h0", "boss", "key.generated", "key", "h", after={"blocked": False}, client="::1")
+    blocked = AuditEntry(2.0, "master key", "", "key.blocked", "key", "h", {"blocked": False}, {"blocked": True})
+    other = AuditEntry(3.0, "master key", "", "model.deleted", "model", "h")
+    for entry in (made, blocked, other):
+        await store.atomically(lambda session, entry=entry: audit.record(entry, session))
+    assert await audit.history("key", "h") == [blocked, made]
+
+
+async def test_a_deployment_is_kept_with_its_credential_sealed(store: Store) -> None:
+    """It comes back as the configuration file would have it; the database never holds the credential."""
+    models, key = Models(store), bytes(range(32))
+    record = ModelRecord(
+        "d1", "fast", "openai", "gpt-4o", 2.0, "https://api.openai.com/v1", seal("sk-provider", key, "d1"),
+        timeouts={"total": 30.0, "unknown": 1.0}, prices={"input_cost_per_token": "2.5e-06", "other_cost": "1"},
+        litellm_params={"$x": 1}, model_info={"base.model": "gpt-4o"},
+    )  # fmt: skip
+    await models.insert(record)
+    await models.insert(ModelRecord("d0", "fast", "demo", "demo", 1.0))
+    assert [item.id for item in await models.all()] == ["d0", "d1"]
+    assert await models.find("d1") == record
+    assert "sk-provider" not in str(await store.database.models.find({}).to_list(length=None))
+    deployment = to_deployment(record, key)
+    assert deployment.api_key is not None
+    assert (deployment.api_key.get_secret_value(), deployment.timeouts.total) == ("sk-provider", 30.0)
+    assert (deployment.input_cost_per_token, deployment.output_cost_per_token) == (2.5e-06, None)
+    with pytest.raises(SealBroken):
+        to_deployment(record, bytes(32))
+    with pytest.raises(Conflict):
+        await models.insert(record)
+    assert await models.delete("d1") == record
+    assert (await models.delete("d1"), await models.find("d1")) == (None, None)
+
+
+async def test_a_store_that_is_away_is_unavailable() -> None:
+    """Nobody there is 503 and not a driver's error."""
+    store = Store.open(f"mongodb://127.0.0.1:{free_port()}")
+    with pytest.raises(StoreUnavailable):
+        await Keys(store).find("h")
+    await store.close()
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_a_store_that_says_nothing_is_unavailable(driver: Driver) -> None:
+    """A frozen server that still accepts connections is 503 too, for questions and for transactions."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = Store.open(f"mongodb://127.0.0.1:{silent.getsockname()[1]}", driver=driver)
+        questions = [Keys(store).find("h"), Changes(store).record("key", "h")]
+        results = await asyncio.gather(*questions, return_exceptions=True)
+        assert [type(result) for result in results] == [StoreUnavailable, StoreUnavailable]
+        await store.close()
