@@ -39,4 +39,4 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     finally:
         await stage.drain(settings.server.drain_seconds)
         await follower.close()
-        store.close()
+        await store.close()

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
-from shared.store.models import Models, to_deployment
-
 from services.router.attempt import Attempts
 from services.router.catalog import Catalog
 from services.router.chat import Chat
@@ -23,6 +21,7 @@ from shared.pricing.table import PriceTable
 from shared.settings import Deployment, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
+from shared.store.models import Models, to_deployment
 
 
 @asynccontextmanager
@@ -82,4 +81,4 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         await writer.close()
         await upstream.close()
         offload.close()
-        store.close()
+        await store.close()

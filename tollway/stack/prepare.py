@@ -43,4 +43,4 @@ async def _indexes(runtime: Runtime) -> None:
     try:
         await ensure_indexes(store)
     finally:
-        store.close()
+        await store.close()

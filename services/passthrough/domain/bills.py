@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-import msgspec
-
 from services.passthrough.domain.copies import Reading
 from services.passthrough.domain.operations import Meaning
 from services.passthrough.domain.targets import Target
 from shared.pricing.prices import Cost, Price
 from shared.pricing.usage import Usage
 from shared.schemas.context import RequestContext
-from shared.schemas.events import Attempt, Completion, Outcome, UsageParts
+from shared.schemas.events import Attempt, Completion, Outcome
 
 ROUTE = "passthrough"
 """The route's name in the ledger; the deployment says which one it was."""
@@ -87,7 +85,7 @@ def completion_of(ctx: RequestContext, call: Call, usage: Usage | None, cost: Co
         ended=end.ended,
         outcome=end.outcome,
         status=end.status,
-        usage=UsageParts.model_validate(msgspec.structs.asdict(usage or Usage())),
+        usage=usage or Usage(),
         cost=cost.nano,
         unpriced=cost.unpriced,
         price_version=cost.version,
