@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from services.passthrough.domain.copies import Reading
 from services.passthrough.domain.operations import Meaning
 from services.passthrough.domain.targets import Target
