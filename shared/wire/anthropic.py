@@ -111,7 +111,7 @@ class AnthropicStreamUsage:
         elif event.type == "message_delta":
             self.update(event.usage)
 
-    def update(self, usage: Raw | UnsetType) -> None:
+    def update(self, usage: Raw | dict[str, Any] | UnsetType) -> None:
         """Take the usage object of one event."""
         self._fields = merged(self._fields, object_in(usage))
         self.usage = usage_of(self._fields)

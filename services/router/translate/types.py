@@ -70,7 +70,10 @@ class StreamReader(Protocol):
 
     @property
     def complete(self) -> bool:
-        """True once the provider's own end mark came, so that nothing more needs to be waited for."""
+        """True once nothing more needs to be waited for: the provider's own end mark came, or a fault.
+
+        A fault after good bytes of one `feed` is raised by the next `feed` or by `finish`.
+        """
         ...
 
     @property
@@ -89,12 +92,15 @@ class Translator(Protocol):
         """
         ...
 
-    def whole(self, ask: Ask, body: bytes, model_group: str) -> Whole:
-        """Return the client's answer for the provider's; raises `ProviderError` when it is none."""
+    def whole(self, ask: Ask, body: bytes, model_group: str, created: int = 0) -> Whole:
+        """Return the client's answer for the provider's; raises `ProviderError` when it is none.
+
+        `created` is now in Unix seconds, for providers whose answers do not say when they were made.
+        """
         ...
 
-    def reader(self, ask: Ask, model_group: str) -> StreamReader:
-        """Return a fresh reader of the provider's stream."""
+    def reader(self, ask: Ask, model_group: str, created: int = 0) -> StreamReader:
+        """Return a fresh reader of the provider's stream; `created` as in `whole`."""
         ...
 
     def error(self, status: int, body: bytes, retry_after: str | None) -> ProviderError:

@@ -1,0 +1,71 @@
+"""What reading a provider's stream has in common in every dialect."""
+
+from shared.errors import BrokenStream, ProviderError
+from shared.pricing.usage import Usage
+from shared.sse import Event, Splitter
+
+
+class ProviderStream:
+    """Splits the stream, and keeps order when it fails: what came before a fault is given out before the fault."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.began = False
+        self._ended = False
+        self._pieces: list[str] = []
+        self._splitter = Splitter()
+        self._fault: ProviderError | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the provider's stream and return those for the client, possibly none."""
+        if self._fault is not None:
+            raise self._fault
+        out: list[bytes] = []
+        try:
+            for event in self._splitter.feed(data):
+                if self._ended:
+                    break
+                out.append(self._take(event))
+        except ProviderError as fault:
+            self._fault = fault
+            if not (given := b"".join(out)):
+                raise
+            return given
+        return b"".join(out)
+
+    def finish(self) -> bytes:
+        """The provider's stream ended: return the client's last bytes, or raise what was wrong with it."""
+        if self._fault is not None:
+            raise self._fault
+        out: list[bytes] = []
+        if not self._ended:
+            if self._splitter.held.lstrip().startswith(b"{"):
+                self._not_a_stream(self._splitter.held)
+            out = [self._take(event) for event in self._splitter.end()]
+        if not self._ended:
+            raise BrokenStream("The provider's stream ended before its end mark.")
+        return b"".join(out) + self._close()
+
+    @property
+    def complete(self) -> bool:
+        """True once the provider's end mark came, or a fault after which nothing is worth waiting for."""
+        return self._ended or self._fault is not None
+
+    @property
+    def text(self) -> str:
+        """All that the model wrote so far."""
+        return "".join(self._pieces)
+
+    def _wrote(self, pieces: list[str]) -> None:
+        self._pieces += pieces
+        self.began = True
+
+    def _take(self, event: Event) -> bytes:
+        raise NotImplementedError
+
+    def _not_a_stream(self, body: bytes) -> None:
+        """Raise the error that a provider put in place of a stream, if `body` is one."""
+        raise NotImplementedError
+
+    def _close(self) -> bytes:
+        raise NotImplementedError
