@@ -72,6 +72,7 @@ async def _serve(runtime: Runtime, build: Build) -> int:
             await bus.barrier()
             worker.ready()
             runtime.announce_ready()
+            worker.on_beat.append(lambda _: runtime.announce_alive())
             log.info("service.ready")
             await stop.wait()
             log.info("service.stopping")

@@ -102,13 +102,11 @@ def _operation(route: Route, tag: str, path: str, number: int) -> dict[str, Any]
 
 
 def _who(route: Route) -> str:
-    who = {
-        "proxy_admin": "the master key",
-        "proxy_admin_viewer": "administrators who may look",
-        "key_holder": "any key",
-    }
-    allowed = [words for role, words in who.items() if role in route.policy.roles]
-    return f"For {', '.join(allowed[:-1])} and {allowed[-1]}." if len(allowed) > 1 else f"For {allowed[0]}."
+    if "key_holder" in route.policy.roles:
+        return "For any key."
+    if "proxy_admin_viewer" in route.policy.roles:
+        return "For the master key and administrators who may look."
+    return "For the master key."
 
 
 def _answer(shape: Shape) -> dict[str, Any]:

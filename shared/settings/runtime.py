@@ -47,12 +47,19 @@ class Runtime:
     listen_fd: int | None = None
     """A listening socket that the supervisor made, so that a restart of the edge refuses no connection."""
     ready_fd: int | None = None
+    alive_file: Path | None = None
+    """Touched with each beat, for the health checks of containers (`tollway.alive`)."""
 
     def announce_ready(self) -> None:
         """Tell the supervisor, if there is one, that this process serves."""
         if self.ready_fd is not None:
             os.write(self.ready_fd, b"ready\n")
             os.close(self.ready_fd)
+
+    def announce_alive(self) -> None:
+        """Tell a health check, if there is one, that this process's loop runs."""
+        if self.alive_file is not None:
+            self.alive_file.touch()
 
 
 def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
@@ -81,6 +88,7 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
         provider_keys=provider_keys(env) if role.provider_keys else {},
         listen_fd=int(listen) if listen else None,
         ready_fd=int(ready) if ready else None,
+        alive_file=Path(env["TOLLWAY_ALIVE_FILE"]) if env.get("TOLLWAY_ALIVE_FILE") else None,
     )
 
 

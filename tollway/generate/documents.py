@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.openapi import openapi
 from tollway.generate.asyncapi import asyncapi
+from tollway.generate.compose import compose_nats_config
 from tollway.generate.messages import message_schemas
 
 MESSAGE_FOLDER = Path("docs/schemas/messages")
@@ -18,7 +19,9 @@ def documents() -> dict[Path, str]:
         Path("docs/schemas/asyncapi.json"): asyncapi(),
         **{MESSAGE_FOLDER / f"{name}.json": schema for name, schema in message_schemas().items()},
     }
-    return {path: as_text(document) for path, document in made.items()}
+    texts = {path: as_text(document) for path, document in made.items()}
+    texts[Path("deploy/compose/nats.conf")] = compose_nats_config()
+    return texts
 
 
 def as_text(document: Any) -> str:

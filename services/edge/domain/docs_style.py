@@ -26,6 +26,7 @@ code { background: var(--code); padding: .1em .3em; border-radius: 3px; }
 pre { background: var(--code); padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 td, th { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); }
+td:first-child { width: 32%; }
 summary { cursor: pointer; color: var(--soft); font-size: .92rem; }
 @media (max-width: 52rem) { .columns { display: block; } nav { position: static; max-height: none; }
   main { border-left: 0; padding: 1rem; } }
