@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 ARGS ?=
 
-.PHONY: help venv run test lint types check
+.PHONY: help venv run test lint types check bench bench-peers profile
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -33,3 +33,12 @@ types: venv ## Check the types, strictly
 	$(BIN)/mypy
 
 check: lint types ## Everything that is checked without running
+
+bench: venv ## Measure Tollway beside a bare proxy (ARGS="request --quick" chooses; docs/performance.md)
+	$(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-peers: venv ## The same beside LiteLLM, installed in a place of its own
+	$(BIN)/python -m benchmarks.run --peer litellm $(or $(ARGS),request latency streams)
+
+profile: venv ## Show where the time goes in each service under load (ARGS="edge --streams" chooses)
+	$(BIN)/python -m benchmarks.profile $(ARGS)
