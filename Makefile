@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 ARGS ?=
 
-.PHONY: help venv run test lint types drift check generate
+.PHONY: help venv run test lint types drift check generate docs bench bench-peers profile
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -39,3 +39,12 @@ drift: venv ## Fail when a generated document no longer says what the code does
 	$(BIN)/python -m tollway.generate --check
 
 check: lint types drift ## Everything that is checked without running
+
+bench: venv ## Measure Tollway beside a bare proxy (ARGS="request --quick" chooses; docs/performance.md)
+	$(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-peers: venv ## The same beside LiteLLM, installed in a place of its own
+	$(BIN)/python -m benchmarks.run --peer litellm $(or $(ARGS),request latency streams)
+
+profile: venv ## Show where the time goes in each service under load (ARGS="edge --streams" chooses)
+	$(BIN)/python -m benchmarks.profile $(ARGS)

@@ -1,0 +1,17 @@
+"""What is measured, by name, in the order in which it is run."""
+
+from collections.abc import Awaitable, Callable
+
+from benchmarks.bench import Bench
+from benchmarks.findings import Finding
+from benchmarks.scenarios import latency, request, start, streams, sustained
+
+Scenario = Callable[[Bench], Awaitable[Finding]]
+
+SCENARIOS: dict[str, Scenario] = {
+    "start": start.run,
+    "request": request.run,
+    "latency": latency.run,
+    "streams": streams.run,
+    "sustained": sustained.run,
+}
