@@ -1,119 +1,172 @@
 """The ledger: one document per request, and rollups that change with it or not at all."""
 
-import time
-from collections import defaultdict
-from collections.abc import Sequence
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-import msgspec
 from pymongo import InsertOne, ReplaceOne, UpdateOne
-from pymongo.errors import OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from shared.schemas.events import Completion
+from shared.store import entries
 from shared.store.connection import Document, Store, StoreUnavailable, translated
 
-TRIES = 8
+TRIES = 12
 """Times that a transaction is begun anew after a conflict with another writer."""
+
+PAUSE = 0.02
+"""Seconds before the second try; about the time that another writer's batch takes. It doubles, up to 0.64 s."""
+
+IN_ONE_QUESTION = 50
+"""Documents asked for by one query: the embedded store's time for a list of ids grows with its square."""
+
+DUPLICATE_KEY = 11000
 
 
 class Ledger:
-    """Writes completions exactly once per request id, through any redelivery."""
+    """Writes completions exactly once per request id, through any redelivery.
+
+    The documents, their rollups and the pages that list them are one transaction, so no crash and no replay
+    tells them apart (docs/adr/0007-ledger-writes.md).
+    """
 
     def __init__(self, store: Store) -> None:
         self._client = store.client
         self._ledger = store.database.ledger
         self._rollups = store.database.rollups
+        self._pages = store.database.ledger_pages
 
     async def write(self, completions: Sequence[Completion]) -> int:
-        """Write what is not there yet, with its rollups, in one transaction; return how many were new.
+        """Write what is not there yet and return how many documents are new or changed.
 
-        A document marked `estimated` is replaced by the real one, and the rollups move by the difference.
+        A batch of unknown requests is inserted without a look; only if one of them turns out to be known, all
+        are read and united with what is there. Raises `StoreUnavailable`; then nothing was written, or all.
         """
-        documents = {item.request_id: _document(item) for item in completions}
+        unique = entries.once_each(completions)
+        if not unique:
+            return 0
         with translated():
-            for _ in range(TRIES):
-                async with await self._client.start_session() as session:
-                    try:
-                        async with session.start_transaction():
-                            return await self._write(documents, session)
-                    except OperationFailure as error:
-                        if not error.has_error_label("TransientTransactionError"):
-                            raise
+            try:
+                return await self._transact(lambda session: self._insert(unique, session))
+            except _Known:
+                return await self._transact(lambda session: self._unite(unique, session), known=True)
+
+    async def _transact(self, write: Callable[[Any], Awaitable[int]], *, known: bool = False) -> int:
+        for attempt in range(TRIES):
+            async with await self._client.start_session() as session:
+                try:
+                    async with session.start_transaction():
+                        return await write(session)
+                except OperationFailure as error:
+                    if _is_duplicate(error):
+                        if not known:
+                            raise _Known from None
+                    elif not error.has_error_label("TransientTransactionError"):
+                        raise
+            await asyncio.sleep(PAUSE * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
         raise StoreUnavailable("the ledger is written by too many at once", retry_after=1)
 
-    async def _write(self, documents: dict[str, Document], session: Any) -> int:
-        found = await self._ledger.find({"_id": {"$in": list(documents)}}, session=session).to_list(length=None)
-        known = {item["_id"]: item for item in found}
+    async def _insert(self, fresh: dict[str, Completion], session: Any) -> int:
+        tally = entries.Tally()
+        documents = []
+        for completion in fresh.values():
+            document = entries.document(completion)
+            documents.append(document)
+            tally.add(completion, document)
+        # The rollups come first: writers who meet there find out before they have written their documents.
+        await self._add(tally, session)
+        await self._ledger.insert_many(documents, session=session)
+        await self._pages.insert_many(entries.pages(fresh.values()), session=session)
+        return len(documents)
+
+    async def _unite(self, news: dict[str, Completion], session: Any) -> int:
+        known = {item["_id"]: entries.completion_of(item) for item in await self._find(list(news), session)}
+        tally = entries.Tally()
         writes: list[Any] = []
-        changes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for id, document in documents.items():
+        changed: list[Completion] = []
+        for id, completion in news.items():
             before = known.get(id)
+            after = entries.merged(before, completion) if before else completion
+            if after == before:
+                continue
+            document = entries.document(after)
+            tally.add(after, document)
+            changed.append(after)
             if before is None:
                 writes.append(InsertOne(document))
-            elif before["estimated"] and not document["estimated"]:
-                writes.append(ReplaceOne({"_id": id}, document))
-                _count(changes, before, -1)
             else:
-                continue
-            _count(changes, document, 1)
+                tally.add(before, entries.document(before), -1)
+                writes.append(ReplaceOne({"_id": id}, document))
         if writes:
+            await self._add(tally, session)
             await self._ledger.bulk_write(writes, session=session)
-            await self._rollups.bulk_write(
-                [UpdateOne({"_id": id}, _increment(id, values), upsert=True) for id, values in changes.items()],
-                session=session,
-            )
+            await self._pages.insert_many(entries.pages(changed), session=session)
         return len(writes)
+
+    async def _add(self, tally: entries.Tally, session: Any) -> None:
+        writes = [
+            UpdateOne(
+                {"_id": f"{scope}:{day}:{id}"},
+                {"$inc": amounts, "$setOnInsert": {"scope": scope, "id": id, "day": day}},
+                upsert=True,
+            )
+            for (scope, id, day), amounts in sorted(tally.moved())
+        ]
+        if writes:
+            await self._rollups.bulk_write(writes, session=session)
+
+    async def _find(self, ids: Sequence[str], session: Any = None) -> list[Document]:
+        found: list[Document] = []
+        for start in range(0, len(ids), IN_ONE_QUESTION):
+            some = list(ids[start : start + IN_ONE_QUESTION])
+            found += await self._ledger.find({"_id": {"$in": some}}, session=session).to_list(length=None)
+        return found
 
     async def key_spend(self, key: str) -> int:
         """Return what a key spent, in nano-dollars."""
         with translated():
             days = await self._rollups.find({"scope": "key", "id": key}, {"spend": 1}).to_list(length=None)
-        return sum(int(day["spend"]) for day in days)
+        return sum(int(day.get("spend", 0)) for day in days)
 
     async def logs(self, *, key: str | None, since: float, until: float, limit: int) -> list[Document]:
-        """Return documents whose request ended in the window, the newest first."""
-        query: Document = {"ended": {"$gte": since, "$lt": until}}
-        if key is not None:
-            query["key"] = key
+        """Return documents whose request ended in the window (`until` excluded), the newest first.
+
+        It walks back from `until` over the pages, in steps that grow, until it has enough.
+        """
+        scope, id = ("all", "") if key is None else ("key", key)
+        last, step = entries.minute(until), 1
+        first = entries.minute(since)
+        listed: dict[str, float] = {}
         with translated():
-            return list(await self._ledger.find(query).sort("ended", -1).limit(limit).to_list(length=limit))
+            while last >= first and len(listed) < limit:
+                begin = max(first, last - step + 1)
+                query = {"scope": scope, "id": id, "minute": {"$gte": begin, "$lte": last}}
+                for page in await self._pages.find(query, {"ended": 1, "requests": 1}).to_list(length=None):
+                    listed |= _within(page, since, until)
+                last, step = begin - 1, step * 4
+            newest = sorted(listed, key=lambda request: listed[request], reverse=True)[:limit]
+            documents = [entries.shown(item) for item in await self._find(newest)]
+        inside = (document for document in documents if since <= document["ended"] < until)
+        return sorted(inside, key=lambda document: float(document["ended"]), reverse=True)
 
     async def find(self, request_id: str) -> Document | None:
         """Return one request's document."""
         with translated():
             document: Document | None = await self._ledger.find_one({"_id": request_id})
-        return document
+        return entries.shown(document) if document else None
 
 
-def _document(completion: Completion) -> Document:
-    document = msgspec.to_builtins(completion)
-    del document["request_id"]
-    totals = {
-        name: sum(getattr(attempt.usage, name) for attempt in completion.attempts)
-        for name in ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning")
-    }
-    prompt = totals["input"] + totals["cache_read"] + totals["cache_write_5m"] + totals["cache_write_1h"]
-    return {
-        "_id": completion.request_id,
-        "key": "",
-        "estimated": False,
-        **document,
-        "cost": completion.cost,
-        "prompt_tokens": prompt,
-        "completion_tokens": totals["output"] + totals["reasoning"],
-        "unpriced": any(attempt.unpriced for attempt in completion.attempts),
-    }
+class _Known(Exception):
+    """Some request of the batch is in the ledger already."""
 
 
-def _count(changes: dict[str, dict[str, int]], document: Document, sign: int) -> None:
-    day = time.strftime("%Y-%m-%d", time.gmtime(document["ended"]))
-    entry = changes[f"key:{document['key']}:{day}"]
-    entry["spend"] += sign * document["cost"]
-    entry["requests"] += sign
-    entry["prompt_tokens"] += sign * document["prompt_tokens"]
-    entry["completion_tokens"] += sign * document["completion_tokens"]
+def _within(page: Document, since: float, until: float) -> dict[str, float]:
+    listed: Iterable[tuple[str, float]] = zip(page["requests"], page["ended"], strict=True)
+    return {request: ended for request, ended in listed if since <= ended < until}
 
 
-def _increment(id: str, values: dict[str, int]) -> Document:
-    scope, key, day = id.split(":")
-    return {"$inc": dict(values), "$setOnInsert": {"scope": scope, "id": key, "day": day}}
+def _is_duplicate(error: OperationFailure) -> bool:
+    if isinstance(error, BulkWriteError):
+        return any(item.get("code") == DUPLICATE_KEY for item in (error.details or {}).get("writeErrors", ()))
+    return error.code == DUPLICATE_KEY

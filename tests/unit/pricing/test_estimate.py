@@ -76,9 +76,12 @@ def test_tools_calls_and_system_prompts_count() -> None:
     assert estimate_input(body(messages=called), "anthropic", "claude-sonnet-4-5") > plain + 8
 
 
+NAMES = st.sampled_from(["type", "text", "content", "role", "image_url", "input"])
+LEAVES = st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+
+
 @settings(deadline=None)
-@given(st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(), lambda x: st.lists(x) | st.dictionaries(
-    st.sampled_from(["type", "text", "content", "role", "image_url", "input"]), x)))  # fmt: skip
+@given(st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner)))
 def test_any_body_gives_a_number(content: Any) -> None:
     """Whatever a caller sends, the estimate is no error and not negative."""
     assert estimate_input(body(messages=[{"role": "user", "content": content}]), "openai", "gpt-4o") >= 7
