@@ -82,7 +82,14 @@ async def main() -> None:
         process = psutil.Process(server._process.pid)
         print("| batch | ms | store, µs CPU a completion | billing, µs CPU a completion | completions/s |")
         print("|---|---|---|---|---|")
-        for keys, size, repeat in ((1, 500, False), (20, 500, False), (500, 500, False), (500, 2000, False), (1, 64, False), (1, 500, True)):
+        for keys, size, repeat in (
+            (1, 500, False),
+            (20, 500, False),
+            (500, 500, False),
+            (500, 2000, False),
+            (1, 64, False),
+            (1, 500, True),
+        ):
             print(await measure(server.url, process, keys=keys, size=size, batches=batches, repeat=repeat), flush=True)
     print(f"\n{decoding()}")
 

@@ -4,11 +4,15 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from services.passthrough.admission import Admission
+from services.passthrough.books import Accounting, Books
 from services.passthrough.domain.targets import Target
-from services.passthrough.passage import Passage, Services
+from services.passthrough.metering import Copying
+from services.passthrough.passage import Passage
 from services.passthrough.provider import Provider
+from shared.bus.permission import may_send
 from shared.bus.stage import Call
-from shared.errors import Forbidden, Unavailable
+from shared.bus.worker import Worker
+from shared.errors import Forbidden, Unavailable, WorkerLost
 
 
 class Forwarder:
@@ -16,29 +20,32 @@ class Forwarder:
 
     def __init__(
         self,
-        services: Services,
+        worker: Worker,
         admission: Admission,
-        targets: Mapping[str, Target],
-        providers: Mapping[str, Provider],
+        accounting: Accounting,
+        copying: Copying,
+        routes: Mapping[str, tuple[Target, Provider]],
     ) -> None:
-        self._services = services
+        self._worker = worker
         self._admission = admission
-        self._targets = targets
-        self._providers = providers
+        self._accounting = accounting
+        self._copying = copying
+        self._routes = routes
 
     def forward(self, call: Call) -> Coroutine[Any, Any, None]:
         """Return the work of one request; raise `Unavailable` when its route leads nowhere."""
-        target = self._targets.get(call.ctx.route)
-        if target is None:
+        if call.ctx.route not in self._routes:
             raise Unavailable("No account for this provider is configured.")
-        return self._forward(call, target)
-
-    async def _forward(self, call: Call, target: Target) -> None:
-        principal = call.ctx.principal
-        if principal is None:
-            raise Forbidden("Nobody has said who is asking.")
-        if self._services.events.full:
+        if self._accounting.writer.full:
             raise Unavailable("the gateway cannot record more requests right now", retry_after=5)
-        admitted = await self._admission.admit(call, target, principal)
-        passage = Passage(self._services, self._providers[target.name], target, call, admitted)
-        await passage.run(principal)
+        return self._forward(call, *self._routes[call.ctx.route])
+
+    async def _forward(self, call: Call, target: Target, provider: Provider) -> None:
+        who = call.ctx.principal
+        if who is None:
+            raise Forbidden("Nobody has said who is asking.")
+        admitted = await self._admission.admit(call, target, who)
+        books = Books(self._accounting, call.ctx, who, target, admitted)
+        if not await may_send(self._worker, call.ctx, books.notice()):
+            raise WorkerLost("this request was given to another worker meanwhile", retry_after=1)
+        await Passage(call, target, provider, admitted, books, self._copying).run()

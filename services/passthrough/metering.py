@@ -1,5 +1,9 @@
 """Watches an answer go by and says afterwards what it used; whatever fails here, the answer goes on untouched."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
 import structlog
 
 from services.passthrough.domain.copies import Reading, StreamCopy, Unreadable, WholeCopy, decoder, read_whole
@@ -12,6 +16,9 @@ log = structlog.get_logger(__name__)
 COPIES_BYTES = 64 * 1024 * 1024
 """Bytes of whole answers that one worker copies at a time; answers past it have no usage read."""
 
+LATER_SECONDS = 5.0
+"""How long the books of requests that ended are waited for when the worker stops."""
+
 
 class Copying:
     """What all copies of one worker share."""
@@ -22,6 +29,18 @@ class Copying:
         """Bytes in copies right now."""
         self.unreadable = 0
         """Answers whose usage should have been read and was not."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have work done that belongs to a request which has ended."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Wait for that work."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LATER_SECONDS)
 
 
 class Meter:
@@ -42,11 +61,6 @@ class Meter:
             self._copy = StreamCopy(vendor, reader)
         elif "json" in kind:
             self._copy = WholeCopy(reader)
-
-    @property
-    def complete(self) -> bool:
-        """True once a stream's closing event was seen."""
-        return isinstance(self._copy, StreamCopy) and self._copy.complete
 
     def feed(self, data: bytes) -> bool:
         """Take bytes of the answer; tell whether they hold a stream's closing event."""
@@ -71,7 +85,7 @@ class Meter:
             return await self._copying.offload.run(read_whole, copy.body, self._vendor)
         return copy.reading if copy is not None else None
 
-    def reading_at_once(self) -> Reading | None:
+    def told_so_far(self) -> Reading | None:
         """Return what a stream told so far; a whole answer that was cut told nothing."""
         return self._copy.reading if isinstance(self._copy, StreamCopy) else None
 

@@ -22,8 +22,11 @@ class Prices:
         }
         self.price_of = lru_cache(KEPT)(self._look_up)
 
-    def _look_up(self, provider: str, model: str, base: str) -> Price:
+    def _look_up(self, provider: str, model: str, api_base: str | None) -> Price:
         deployment = self._deployments.get((provider, model))
+        if deployment is None and provider == "demo":
+            # The demo provider answers to any name, and has one price.
+            deployment = next((item for item in self._deployments.values() if item.provider == "demo"), None)
         if deployment is None:
-            deployment = Deployment.model_validate({"provider": provider, "model": model, "api_base": base})
+            deployment = Deployment.model_validate({"provider": provider, "model": model, "api_base": api_base})
         return self._table.price_of(deployment)

@@ -12,7 +12,7 @@ from services.passthrough.clock import Clock
 from services.passthrough.domain.targets import Target
 from services.passthrough.outgoing import Outgoing
 from services.passthrough.resolver import GuardedResolver
-from shared.errors import BrokenStream, ProviderError, ProviderTimeout
+from shared.errors import BrokenStream, ProviderError, ProviderTimeout, ProviderUnreachable
 from shared.wire.headers import Headers
 
 KEEP_ALIVE_SECONDS = 4.0
@@ -88,7 +88,8 @@ class Provider:
                     allow_redirects=False,
                 )
         except aiohttp.ConnectionTimeoutError:
-            raise ProviderTimeout("the provider could not be connected to in time") from None
+            limit = self._target.timeouts.connect
+            raise ProviderUnreachable(f"the provider accepted no connection within {limit:g} s", status=504) from None
         except TimeoutError:
             raise ProviderTimeout(f"the provider sent nothing for {seconds:g} s") from None
 
@@ -96,7 +97,7 @@ class Provider:
         if body.failure is not None:
             return body.failure
         if isinstance(error, aiohttp.ClientConnectorError):
-            return ProviderError("the provider cannot be reached")
+            return ProviderUnreachable("the provider cannot be reached")
         if isinstance(error, aiohttp.ClientResponseError):
             return ProviderError("the provider's answer is not HTTP that can be read")
         return ProviderError("the provider closed the connection before it answered")

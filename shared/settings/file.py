@@ -95,7 +95,7 @@ class PassThroughEndpoint(_Section):
     include_subpath: bool = False
     cost_per_request: float | None = Field(None, ge=0)
     """Dollars for each request that succeeds; without it the ledger says `unpriced`."""
-    default_query_params: dict[str, str] = Field(default_factory=dict)
+    default_query_params: dict[str, HeaderValue] = Field(default_factory=dict)
     """Added where the caller's query does not have the name."""
     timeouts: Timeouts = Timeouts()
 

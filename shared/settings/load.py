@@ -21,7 +21,7 @@ class ConfigurationError(Exception):
     """The configuration cannot be used; the message says what is wrong, and where."""
 
 
-SECRETS = ("api_key",)
+SECRETS = ("api_key", "headers", "default_query_params")
 """Settings that hold a secret; processes that need none of them do not read them."""
 
 

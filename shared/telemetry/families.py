@@ -39,6 +39,7 @@ RETRIES = Family("tollway_retries", "Attempts after the first one of a request."
 TOKENS = Family("tollway_tokens", "Tokens by their disjoint kinds.", "counter", ("model", "kind"))
 COST = Family("tollway_cost_dollars", "Cost of attempts in dollars.", "counter", ("model",), unit=NANO)
 UNPRICED = Family("tollway_unpriced_attempts", "Attempts whose model has no known price.", "counter", ("model",))
+USAGE_UNREADABLE = Family("tollway_usage_unreadable", "Pass-through answers whose usage could not be read.", "counter")
 VERDICTS = Family("tollway_guardrail_verdicts", "What guardrails decided.", "counter", ("guardrail", "verdict"))
 
 HANDLED = Family("tollway_stage_handled", "Requests that the stage took.", "counter")

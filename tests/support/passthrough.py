@@ -56,7 +56,7 @@ class Gateway:
                 except nats.js.errors.NotFoundError:
                     await client.flush()
                     continue
-                found += CompletionsFinished.model_validate_json(message.data or b"").completions
+                found += msgspec.json.decode(message.data or b"", type=CompletionsFinished).completions
                 at += 1
             return found
         finally:

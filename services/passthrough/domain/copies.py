@@ -29,8 +29,13 @@ _CLOSING = {
 }
 """What the data of an event holds after which a client takes the stream for complete."""
 
-_TEXT = re.compile(rb'"(?:content|text|delta|arguments|partial_json|thinking|reasoning_content|refusal)":\s*"[^"]')
-"""What the data of an event holds that carries a token, more or less: a delta with some text in it."""
+_TEXT = re.compile(
+    rb'"(?:content|text|delta|arguments|partial_json|thinking|reasoning_content|refusal)":\s*"((?:[^"\\]|\\.)+)"'
+)
+"""The members of answers and their events that hold what the model wrote, as JSON strings with some text in them."""
+
+TEXT_BYTES = 1024 * 1024
+"""Bytes of written text that are kept for our own count."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -38,8 +43,8 @@ class Reading(msgspec.Struct, frozen=True):
 
     usage: Usage | None = None
     model: str = ""
-    tokens: int = 0
-    """Output tokens as counted by events, for a stream whose usage nobody reports."""
+    text: str = ""
+    """What the model wrote, for our own count where nobody reports one; cut off at a bound."""
 
 
 class Unreadable(Exception):
@@ -113,14 +118,12 @@ class StreamCopy:
         self._usage = OpenAIStreamUsage() if vendor == "openai" else AnthropicStreamUsage()
         self._closing = _CLOSING[vendor]
         self._model = ""
-        self._tokens = 0
-        self.complete = False
-        """True once the closing event was seen."""
+        self._text = bytearray()
 
     @property
     def size(self) -> int:
-        """Bytes of the event that is not whole yet."""
-        return len(self._splitter.held)
+        """Bytes of the event that is not whole yet, and of the text."""
+        return len(self._splitter.held) + len(self._text)
 
     def feed(self, data: bytes) -> bool:
         """Take bytes; tell whether the closing event was among them."""
@@ -136,24 +139,30 @@ class StreamCopy:
     def _take(self, event: Event) -> bool:
         data = event.data
         self._usage.feed(data)
-        if b"delta" in data and _TEXT.search(data):
-            self._tokens += 1
+        if b"delta" in data and len(self._text) < TEXT_BYTES:
+            self._text += b"".join(_TEXT.findall(data))
         if not self._model and b'"model"' in data:
             self._model = _model_in_event(data)
-        closing = any(mark in data for mark in self._closing)
-        self.complete = self.complete or closing
-        return closing
+        return any(mark in data for mark in self._closing)
 
     @property
     def reading(self) -> Reading:
         """What is known so far."""
-        return Reading(self._usage.usage, self._model, self._tokens)
+        return Reading(self._usage.usage, self._model, _unescaped(bytes(self._text)))
 
 
 def read_whole(body: bytes, vendor: Vendor) -> Reading:
     """Return what a whole JSON answer tells; never fails."""
     usage = openai.whole_usage(body) if vendor == "openai" else anthropic.whole_usage(body)
-    return Reading(usage, model_of(body))
+    text = b"" if usage is not None else b"".join(_TEXT.findall(body))[:TEXT_BYTES]
+    return Reading(usage, model_of(body), _unescaped(text))
+
+
+def _unescaped(text: bytes) -> str:
+    try:
+        return msgspec.json.decode(b'"' + text + b'"', type=str)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return text.decode("utf-8", "replace")
 
 
 class _Inner(msgspec.Struct):

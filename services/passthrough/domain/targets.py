@@ -10,12 +10,10 @@ from pydantic import SecretStr
 from shared.pricing.money import NANO
 from shared.routes.passthrough import PREFIX, route_name
 from shared.settings.file import Configuration, PassThroughEndpoint, Timeouts
+from shared.settings.providers import ProviderAccess
 from shared.wire.headers import Headers
 
 Vendor = Literal["openai", "anthropic"]
-
-ProviderKeys = Mapping[str, tuple[str, SecretStr]]
-"""Base URL and key by vendor, as the environment gives them; an empty base URL stands for the vendor's own."""
 
 DEFAULT_BASE: Mapping[Vendor, str] = {"openai": "https://api.openai.com", "anthropic": "https://api.anthropic.com"}
 
@@ -37,6 +35,8 @@ class Target:
     base: str
     """Scheme, host and path without a slash at its end."""
     provider: str
+    api_base: str | None = None
+    """The address as the operator stated it, which decides whose prices hold; None for the vendor's own."""
     vendor: Vendor | None = None
     """Whose usage the answers report; None where they are not read."""
     headers: Headers = field(default=(), repr=False)
@@ -45,7 +45,7 @@ class Target:
     """Set where the caller has none of that name."""
     dropped: frozenset[str] = frozenset()
     """Lower-case names of the caller's headers that do not go on."""
-    default_query: tuple[tuple[str, str], ...] = ()
+    default_query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     cost_per_request: int | None = None
     """Nano-dollars."""
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -54,11 +54,12 @@ class Target:
 class _Account(NamedTuple):
     provider: str
     base: str
+    stated: str | None
     key: SecretStr
     timeouts: Timeouts
 
 
-def targets_of(configuration: Configuration, keys: ProviderKeys) -> dict[str, Target]:
+def targets_of(configuration: Configuration, keys: Mapping[str, ProviderAccess]) -> dict[str, Target]:
     """Return the targets by route name; a vendor without any account is left out."""
     targets = {}
     for vendor in DEFAULT_BASE:
@@ -71,17 +72,17 @@ def targets_of(configuration: Configuration, keys: ProviderKeys) -> dict[str, Ta
     return targets
 
 
-def _account(vendor: Vendor, configuration: Configuration, keys: ProviderKeys) -> _Account | None:
+def _account(vendor: Vendor, configuration: Configuration, keys: Mapping[str, ProviderAccess]) -> _Account | None:
     """Return the first account there is: of the environment, of a deployment, of the demo provider."""
     if vendor in keys:
-        base, key = keys[vendor]
-        return _Account(vendor, base or DEFAULT_BASE[vendor], key, Timeouts())
+        access = keys[vendor]
+        return _Account(vendor, access.api_base or DEFAULT_BASE[vendor], access.api_base, access.api_key, Timeouts())
     deployments = [deployment for group in configuration.models for deployment in group.deployments]
     for provider, usual in ((vendor, DEFAULT_BASE[vendor]), ("demo", "")):
         for deployment in deployments:
             base = deployment.api_base or usual
             if deployment.provider == provider and deployment.api_key is not None and base:
-                return _Account(provider, base, deployment.api_key, deployment.timeouts)
+                return _Account(provider, base, deployment.api_base, deployment.api_key, deployment.timeouts)
     return None
 
 
@@ -93,6 +94,7 @@ def _vendor_target(vendor: Vendor, account: _Account) -> Target:
         prefix=f"/{vendor}",
         base=account.base.rstrip("/").removesuffix("/v1"),
         provider=account.provider,
+        api_base=account.stated,
         vendor=vendor,
         headers=(credential,),
         defaults=(("anthropic-version", ANTHROPIC_VERSION),) if vendor == "anthropic" else (),
@@ -109,7 +111,7 @@ def _configured_target(endpoint: PassThroughEndpoint) -> Target:
         base=endpoint.target,
         provider=endpoint.path.strip("/"),
         headers=tuple((name, value.get_secret_value()) for name, value in endpoint.headers.items()),
-        default_query=tuple(endpoint.default_query_params.items()),
+        default_query=tuple((name, value.get_secret_value()) for name, value in endpoint.default_query_params.items()),
         cost_per_request=None if cost is None else round(Decimal(str(cost)) * NANO),
         timeouts=endpoint.timeouts,
     )

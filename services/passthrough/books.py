@@ -1,0 +1,135 @@
+"""The books of one request: the notice before the provider is called, and the completion event after it."""
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass
+
+from services.passthrough.admission import Admitted
+from services.passthrough.domain.bills import Finished, attempt_of, beyond, completion_of, cost_of
+from services.passthrough.domain.copies import Reading
+from services.passthrough.domain.targets import Target
+from services.passthrough.outgoing import WholeBody
+from services.passthrough.prices import Prices
+from shared.bus.group_commit import EventsNotStored, EventWriter
+from shared.offload import Offload
+from shared.pricing.estimate import estimate_input, estimate_output, estimated_usage
+from shared.pricing.prices import UNPRICED, Price
+from shared.pricing.usage import Usage
+from shared.schemas.context import Principal, RequestContext
+from shared.schemas.events import Attempt, encode_completion
+from shared.schemas.frames import Ending, Sent
+from shared.telemetry.metrics import Metrics
+
+BYTES_PER_TOKEN = 4
+"""Bytes of a request's body for one token of input, for the figure that stands until the real one comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """What the books of all requests share."""
+
+    writer: EventWriter
+    prices: Prices
+    offload: Offload
+    metrics: Metrics
+
+
+class Books:
+    """One request's."""
+
+    def __init__(
+        self, accounting: Accounting, ctx: RequestContext, who: Principal, target: Target, admitted: Admitted
+    ) -> None:
+        self._accounting = accounting
+        self._ctx = ctx
+        self._who = who
+        self._target = target
+        self._admitted = admitted
+        self._attempt = uuid.uuid4().hex
+        self.started = time.time()
+        self.closed = False
+        """True once the event is with the writer."""
+
+    def notice(self) -> Sent:
+        """Return what the edge is told before the provider is called, and would write should this worker die."""
+        target, admitted = self._target, self._admitted
+        metered = admitted.meaning == "metered"
+        usage = estimated_usage(admitted.body.size // BYTES_PER_TOKEN if metered else 0, 0)
+        cost = self._price(admitted.model).cost(usage, self.started)
+        return Sent(
+            token=self._ctx.token,
+            attempt=self._attempt,
+            deployment=target.name,
+            provider=target.provider,
+            model=admitted.model,
+            principal=self._who,
+            input=usage.input,
+            cost=cost.nano,
+            unpriced=cost.unpriced and admitted.meaning != "free",
+            price_version=cost.version,
+        )
+
+    async def settle(self, reading: Reading | None, end: Finished) -> Ending:
+        """Store the completion event and return what the edge tells of the answer; raise `EventsNotStored`."""
+        attempt = await self._attempt_of(reading, end)
+        event = encode_completion(completion_of(self._ctx, self._who, attempt, end))
+        self.closed = True
+        try:
+            await self._accounting.writer.store(event)
+        except EventsNotStored:
+            self._accounting.writer.persist(event)
+            raise
+        return Ending(
+            model=attempt.model,
+            provider=attempt.provider,
+            deployment=attempt.deployment,
+            attempts=1,
+            prompt_tokens=attempt.usage.prompt_tokens,
+            completion_tokens=attempt.usage.completion_tokens,
+            cost=attempt.cost,
+            unpriced=attempt.unpriced,
+            provider_seconds=end.ended - self.started,
+        )
+
+    async def persist(self, reading: Reading | None, end: Finished) -> None:
+        """Have the event of a request stored whose answer nobody waits for."""
+        attempt = await self._attempt_of(reading, end)
+        self.closed = True
+        self._accounting.writer.persist(encode_completion(completion_of(self._ctx, self._who, attempt, end)))
+
+    async def _attempt_of(self, reading: Reading | None, end: Finished) -> Attempt:
+        target, meaning = self._target, self._admitted.meaning
+        model = self._admitted.model or (reading.model if reading else "")
+        usage = await self._usage(reading, end, model)
+        cost = cost_of(target, meaning, usage, self._price(model), self.started, end)
+        metrics = self._accounting.metrics
+        metrics.attempt_ended(target.provider, end.outcome, end.ended - self.started)
+        if usage is not None:
+            metrics.used(target.name, usage)
+        metrics.charged(target.name, cost.nano, unpriced=cost.unpriced)
+        return attempt_of(self._attempt, target, model, usage, cost, self.started, end)
+
+    async def _usage(self, reading: Reading | None, end: Finished, model: str) -> Usage | None:
+        """Return the usage as reported, with our own count for what was not; None where nothing can be told."""
+        if reading is None:
+            return None
+        reported = reading.usage
+        if not reading.text or (reported is not None and end.outcome == "success"):
+            return reported
+        written = await asyncio.to_thread(estimate_output, reading.text, model)
+        if reported is not None:
+            return beyond(reported, written)
+        return estimated_usage(await self._input_tokens(model), written)
+
+    async def _input_tokens(self, model: str) -> int:
+        body = self._admitted.body
+        if not isinstance(body, WholeBody):
+            # It went by and is not here any more; its bytes may be an image, which no count of bytes may enter.
+            return 0
+        return await self._accounting.offload.run(estimate_input, body.data, self._ctx.dialect, model)
+
+    def _price(self, model: str) -> Price:
+        if self._target.vendor is None or not model:
+            return UNPRICED
+        return self._accounting.prices.price_of(self._target.provider, model, self._target.api_base)
