@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 
 HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-FORWARDED_HEADERS = ("anthropic-beta", "anthropic-version", "openai-beta")
+FORWARDED_HEADERS = ("anthropic-beta", "anthropic-version", "openai-beta", "x-demo-behaviour")
+"""Headers that a provider may get to see; each provider's file in the router says which of them it takes."""
 
 
 class Gateway:
