@@ -16,6 +16,7 @@ from services.edge.routes import add_routes
 from shared.bus.bodies import BodyShelf
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lanes
+from shared.bus.observed import observe_events
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.errors import TollwayError, Unavailable
@@ -44,6 +45,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     sender = Stage(worker, lambda call: None, max_in_hand=1)
     billing = runtime.configuration.billing
     writer = EventWriter(worker.bus, stall_seconds=billing.stall_seconds)
+    observe_events(worker.metrics, writer)
     await writer.start()
     gateway = Gateway(worker, sender, lanes, shelf, writer, offload, server)
     app = web.Application(client_max_size=server.max_body_bytes)

@@ -13,6 +13,7 @@ from services.router.target import Target, target_of
 from services.router.upstream import Upstream
 from shared.bus.changes import ChangeFollower
 from shared.bus.group_commit import EventWriter
+from shared.bus.observed import observe_events
 from shared.bus.spool import FileSpool
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
@@ -68,6 +69,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     worker.missing = lambda: (
         () if catalog.loaded else ("stored models are not known yet: the database does not answer",)
     )
+    observe_events(worker.metrics, writer, spool)
     await writer.start()
     await follower.start()
     catalog.reload()

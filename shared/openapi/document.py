@@ -8,6 +8,7 @@ from shared.openapi.llm import LLM_SHAPES
 from shared.openapi.management import MANAGEMENT_SHAPES
 from shared.openapi.shapes import STRING, Query, Schema, Shape, array, maybe, record
 from shared.routes import LLM_ROUTES, MANAGEMENT_ROUTES, Route
+from shared.routes.passthrough import VENDORS, Endpoint
 
 VERSION = "0.1.0"
 """Tollway's version, as `pyproject.toml` has it."""
@@ -60,11 +61,15 @@ def openapi() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [
             {"name": "LLM", "description": "What applications call."},
+            {
+                "name": "Pass-through",
+                "description": "Providers' own APIs, forwarded as they are: with a key and a bill, without guardrails.",
+            },
             {"name": "Management", "description": "What operators call; names and fields are LiteLLM's."},
             {"name": "Health", "description": "What probes and scrapers call; no key is needed."},
         ],
         "security": _SECURITY,
-        "paths": paths | _HEALTH,
+        "paths": paths | {f"{vendor.path}/{{path}}": _native(vendor) for vendor in VENDORS} | _HEALTH,
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -99,6 +104,24 @@ def _operation(route: Route, tag: str, path: str, number: int) -> dict[str, Any]
             content["example"] = shape.example
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
+
+
+def _native(endpoint: Endpoint) -> dict[str, Any]:
+    """Describe an endpoint by its two usual methods; it takes any."""
+    route = endpoint.route
+    name = route.name.replace(":", "_")
+    described: dict[str, Any] = {"summary": f"{route.summary} Any method, any path below.", "tags": ["Pass-through"]}
+    described["description"] = _who(route)
+    described["responses"] = {
+        "default": {"description": "The provider's answer, as it came."},
+        **_errors(route.dialect),
+    }
+    parameters = list(_path_parameters("{path}"))
+    anything: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
+    return {
+        "get": described | {"operationId": f"{name}_get", "parameters": parameters},
+        "post": described | {"operationId": f"{name}_post", "parameters": parameters, "requestBody": anything},
+    }
 
 
 def _who(route: Route) -> str:

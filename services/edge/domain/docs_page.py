@@ -88,7 +88,7 @@ def _article(method: str, path: str, operation: Document, aliases: list[str]) ->
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     parts += _table("Parameters", [_parameter(item) for item in operation.get("parameters", [])])
     parts += _table("Body", list(_fields(body.get("schema", {}))))
-    answer = operation["responses"]["200"]["content"]
+    answer = operation["responses"].get("200", {}).get("content", {})
     parts += _table("Answer", list(_fields(answer.get("application/json", {}).get("schema", {}))))
     parts.append(_statuses(operation))
     return element("article", *parts, id=operation["operationId"])
@@ -105,6 +105,8 @@ def curl(method: str, path: str, operation: Document) -> str:
     if content is not None:
         example = json.dumps(content.get("example", {}), ensure_ascii=False)
         words += ["-H 'content-type: application/json'", f"-d {shlex.quote(example)}"]
+    elif "requestBody" in operation:
+        words.append("--data-binary @body")
     return " \\\n  ".join([" ".join(words[:2]), *words[2:]])
 
 
