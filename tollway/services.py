@@ -1,9 +1,10 @@
 """The services that make up Tollway, in the order in which they are started anew."""
 
 import importlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from shared.bus.service import Build
+if TYPE_CHECKING:
+    from shared.bus.service import Build
 
 SERVICES: dict[str, str] = {
     "auth": "services.auth.app:build",
@@ -17,7 +18,7 @@ SERVICES: dict[str, str] = {
 """Name of a service to `module:function` of its composition root; imported when it is needed."""
 
 
-def composition_root(path: str) -> Build:
+def composition_root(path: str) -> "Build":
     """Return the `build` function that a registry entry names."""
     module, _, name = path.partition(":")
-    return cast(Build, getattr(importlib.import_module(module), name))
+    return cast("Build", getattr(importlib.import_module(module), name))

@@ -25,20 +25,26 @@ class NatsServer:
         self.folder = folder
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
+        self.config = (
+            f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{self.folder}", sync_interval: always }}\n'
+        )
         self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def binary() -> str:
+        """Return the path of nats-server."""
+        beside = Path(sys.executable).with_name("nats-server")
+        found = str(beside) if beside.exists() else shutil.which("nats-server")
+        assert found, "nats-server comes with the extra 'local'"
+        return found
 
     def start(self) -> None:
         """Start and wait until it accepts connections."""
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "nats.conf"
-        config.write_text(
-            f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{self.folder}", sync_interval: always }}\n'
-        )
-        beside = Path(sys.executable).with_name("nats-server")
-        binary = str(beside) if beside.exists() else shutil.which("nats-server")
-        assert binary, "nats-server comes with the extra 'local'"
+        config.write_text(self.config)
         self._process = subprocess.Popen(
-            [binary, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [self.binary(), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         end = time.monotonic() + 10
         while True:

@@ -64,6 +64,17 @@ def _become(
         os._exit(code)
 
 
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may be gone already, and there to its main thread where the system can.
+
+    A Python program whose other thread gets the signal may not notice it: only its main thread runs handlers.
+    """
+    tgkill = getattr(ctypes.CDLL(None), "tgkill", None)
+    if tgkill is None or tgkill(pid, pid, number) != 0:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def execute(command: list[str]) -> Body:
     """Return a body that replaces the process by a program."""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tollway.stack.logs import last_words, rotate
-from tollway.stack.process import Body, fork, open_log
+from tollway.stack.process import Body, fork, open_log, send
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds before a process that died is started again: doubled with each death, up to the longest."""
@@ -24,6 +24,7 @@ STEADY_AFTER = 30.0
 """Seconds of life after which the pause begins anew."""
 
 _TICK = 5.0
+_NUDGE = 0.05
 
 
 class Interrupted(Exception):
@@ -167,16 +168,29 @@ class Supervisor:
         self.stop([worker], stop_within)
         return True
 
-    def stop(self, workers: Iterable[Worker], timeout: float, *, interrupts: int = 0) -> bool:
+    def stop(
+        self,
+        workers: Iterable[Worker],
+        timeout: float,
+        *,
+        interrupts: int = 0,
+        nudge: Callable[[], object] = lambda: None,
+    ) -> bool:
         """Ask processes to end, and end them after `timeout` seconds; tell whether they went by themselves.
 
-        When `Interrupted` is raised they are not gone yet.
+        `nudge` is called now and then while they are going. When `Interrupted` is raised they are not gone yet.
         """
         leaving = [worker for worker in workers if worker in self.workers]
         for worker in leaving:
             worker.wanted, worker.due = False, None
-            self._signal(worker, signal.SIGTERM)
-        gone = self.wait(lambda: not any(worker.pid for worker in leaving), timeout, interrupts=interrupts)
+            if worker.pid:
+                send(worker.pid, signal.SIGTERM)
+
+        def all_gone() -> bool:
+            nudge()
+            return not any(worker.pid for worker in leaving)
+
+        gone = self.wait(all_gone, timeout, interrupts=interrupts, poll=_NUDGE)
         if not gone:
             self.kill(leaving)
         for worker in leaving:
@@ -188,13 +202,8 @@ class Supervisor:
         for worker in workers:
             worker.wanted, worker.due = False, None
             if worker.pid:
-                self._signal(worker, signal.SIGKILL)
+                send(worker.pid, signal.SIGKILL)
                 self._note_end(worker, os.waitpid(worker.pid, 0)[1])
-
-    def _signal(self, worker: Worker, number: signal.Signals) -> None:
-        if worker.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker.pid, number)
 
     def _spawn(self, worker: Worker) -> None:
         program = worker.program

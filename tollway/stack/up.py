@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tollway.stack.errors import StackError
 from tollway.stack.folder import DataFolder
 from tollway.stack.logs import last_words
 from tollway.stack.nats_config import nats_config
+from tollway.stack.nursery import preload, service_body
 from tollway.stack.options import Options, config_path
 from tollway.stack.permissions import SETUP_USER
 from tollway.stack.process import Body, execute
@@ -111,9 +112,7 @@ class Stack:
 
     def _start(self) -> None:
         self._start_servers()
-        from tollway.stack import nursery  # imported while the servers start, on another core
-
-        nursery.preload()
+        preload()  # while the servers start, on another core
         self._start_demo()
         self._wait_for_servers()
         self._supervisor.run(self._program("setup", _prepare, self._login(SETUP_USER)), START_SECONDS)
@@ -123,8 +122,6 @@ class Stack:
                 self._supervisor.start(program, index)
         self._wait("these are not ready: {}", self._unready)
         self._wait("the gateway says: {}", self._missing)
-        self._ready = True
-        self._write_run()
         self._terminal.welcome(
             url=self.url,
             master_key=self._secrets.master_key,
@@ -132,6 +129,8 @@ class Stack:
             logs=str(self._folder.logs),
             seconds=time.monotonic() - self._began,
         )
+        self._ready = True
+        self._write_run()
 
     def _start_servers(self) -> None:
         for name, body in self._server_bodies():
@@ -215,20 +214,26 @@ class Stack:
             self._stop_some(("edge",), drain + STAGE_SECONDS)
             self._stop_some(STAGES, STAGE_SECONDS)
             self._stop_some(("billing",), STAGE_SECONDS)
-            self._stop_some((*SERVER_NAMES, "demo-provider", "setup"), SERVER_SECONDS)
+            self._stop_some((*SERVER_NAMES, "demo-provider", "setup"), SERVER_SECONDS, self._nudge_store)
         except Interrupted:
             self._terminal.say("Stopping at once.")
         else:
             self._terminal.say("Stopped.")
 
-    def _stop_some(self, names: tuple[str, ...], limit: float) -> None:
+    def _stop_some(self, names: tuple[str, ...], limit: float, nudge: Callable[[], object] = lambda: None) -> None:
         workers = [worker for worker in self._supervisor.workers if worker.program.name in names]
-        self._supervisor.stop(workers, limit, interrupts=1)
+        if not self._supervisor.stop(workers, limit, interrupts=1, nudge=nudge):
+            self._terminal.warn(f"Not all of {', '.join(names)} ended within {limit:g} s; they were killed.")
+
+    def _nudge_store(self) -> None:
+        """Connect to the store: while it stops it waits up to 2 s for one more connection, or for none."""
+        if (port := self._ports.get("store")) is not None:
+            accepts(port)
 
     def _service(self, service: str) -> Program:
         env = service_environment(service, self.around, self._secrets, self._env)
         keep = (self._listener.fileno(),) if service == "edge" else ()
-        return self._program(service, _serve(service), env, keep=keep)
+        return self._program(service, service_body(service), env, keep=keep)
 
     def _login(self, user: str) -> dict[str, str]:
         told = plain(self._env) | nats_login(user, self.around, self._secrets, self._env)
@@ -264,15 +269,6 @@ class Stack:
         }
         with contextlib.suppress(StackError):
             self._folder.write_run(facts)
-
-
-def _serve(service: str) -> Body:
-    def body() -> int:
-        from tollway.stack.service import serve
-
-        return serve(service)
-
-    return body
 
 
 def _prepare() -> int:
