@@ -13,6 +13,7 @@ def id_headers(request_id: str, label: str) -> dict[str, str]:
         "x-request-id": label or request_id,
         "x-tollway-request-id": request_id,
         "x-litellm-call-id": request_id,
+        "server": "tollway",
     }
 
 
