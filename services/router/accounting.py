@@ -1,7 +1,6 @@
 """What a request used, attempt by attempt, until it is one completion event."""
 
 import time
-import uuid
 
 import msgspec
 
@@ -28,9 +27,9 @@ class OpenAttempt:
 
     __slots__ = ("id", "started", "target")
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, id: str) -> None:
         self.target = target
-        self.id = uuid.uuid4().hex
+        self.id = id
         self.started = time.time()
 
 
@@ -48,6 +47,10 @@ class Account:
     def attempts(self) -> int:
         """How many attempts are over."""
         return len(self._attempts)
+
+    def begin(self, target: Target) -> OpenAttempt:
+        """Begin an attempt; its id follows from request, epoch and number, and no other attempt has it."""
+        return OpenAttempt(target, f"{self._ctx.id}-{self._ctx.epoch}-{len(self._attempts) + 1}")
 
     def notice(self, attempt: OpenAttempt, ask: Ask) -> Sent:
         """Return what the edge is told before a provider is called."""

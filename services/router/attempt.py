@@ -61,7 +61,7 @@ class Attempts:
         translate = translator(call.ctx.dialect, target.provider.dialect)
         ask = await self._ask(translate, body, target, stream=call.ctx.stream)
         account.own = ask.own
-        attempt = OpenAttempt(target)
+        attempt = account.begin(target)
         if not account.attempts and not await may_send(self._worker, call.ctx, account.notice(attempt, ask)):
             raise Superseded
         progress = _Progress(ask)

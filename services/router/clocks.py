@@ -36,7 +36,7 @@ class Clocks:
         self._end = min(self._deadline, self._total)
         self._clock: Clock | None = None
         self._expires = self._end
-        self._timeout = asyncio.timeout(None)
+        self._fired = False
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, clock: Clock) -> None:
@@ -52,7 +52,9 @@ class Clocks:
         self._expires = self._end
 
     async def __aenter__(self) -> "Clocks":
-        await self._timeout.__aenter__()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        self._task, self._cancelling = task, task.cancelling()
         self._arm()
         return self
 
@@ -61,9 +63,8 @@ class Clocks:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError:
+        # As in asyncio.timeout: a cancellation from outside that came beside ours stays one.
+        if self._fired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise self._expired() from None
 
     def _arm(self) -> None:
@@ -74,7 +75,8 @@ class Clocks:
     def _check(self) -> None:
         now = self._loop.time()
         if now >= self._expires:
-            self._timeout.reschedule(now)
+            self._fired = True
+            self._task.cancel()
         else:
             self._arm()
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from multidict import CIMultiDict
 from yarl import URL
 
 from services.router.providers import PROVIDERS, Provider
@@ -16,9 +17,10 @@ class Target:
 
     deployment: Deployment
     provider: Provider
-    headers: dict[str, str] = field(repr=False)
+    headers: CIMultiDict[str] = field(repr=False)
     price: Price
     base: str
+    _urls: dict[str, URL] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -27,7 +29,10 @@ class Target:
 
     def url(self, path: str) -> URL:
         """Return where a request of the provider's dialect goes."""
-        return URL(f"{self.base}{path}", encoded=True)
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = URL(f"{self.base}{path}", encoded=True)
+        return url
 
     def cost(self, usage: Usage, at: float) -> Cost:
         """Return what a usage costs here, for an attempt that began at `at` (Unix seconds)."""
@@ -41,4 +46,4 @@ def target_of(deployment: Deployment, price: Price) -> Target:
     if deployment.api_key is not None:
         headers |= provider.credential(deployment.api_key.get_secret_value())
     base = (deployment.api_base or provider.base_url).rstrip("/") + provider.path_prefix
-    return Target(deployment, provider, headers, price, base)
+    return Target(deployment, provider, CIMultiDict(headers), price, base)

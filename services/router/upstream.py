@@ -31,7 +31,10 @@ class Upstream:
         Raises `ProviderUnreachable` when the provider never saw the request, `ProviderError` when it left
         without an answer.
         """
-        headers = {**target.headers, **forwarded} if forwarded else target.headers
+        headers = target.headers
+        if forwarded:
+            headers = headers.copy()
+            headers.update(forwarded)
         try:
             return await self._session(target).post(
                 target.url(ask.path), data=ask.body, headers=headers, allow_redirects=False

@@ -1,8 +1,8 @@
 """Ids of requests, and what a client may call its own."""
 
 import math
+import os
 import re
-import uuid
 from collections.abc import Mapping
 
 from shared.errors import InvalidRequest
@@ -12,7 +12,7 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 
 def new_request_id() -> str:
     """Return an id that no other request has; the key of the request's ledger document."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def accepted_label(value: str | None) -> str:
