@@ -9,7 +9,7 @@ from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNee
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ServerSettings(_Section):

@@ -7,6 +7,7 @@ from typing import Any
 from shared.openapi import openapi
 from tollway.generate.asyncapi import asyncapi
 from tollway.generate.compose import compose_nats_config
+from tollway.generate.configuration import schema
 from tollway.generate.messages import message_schemas
 
 MESSAGE_FOLDER = Path("docs/schemas/messages")
@@ -17,6 +18,7 @@ def documents() -> dict[Path, str]:
     made: dict[Path, Any] = {
         Path("docs/schemas/openapi.json"): openapi(),
         Path("docs/schemas/asyncapi.json"): asyncapi(),
+        Path("docs/schemas/configuration.json"): schema(),
         **{MESSAGE_FOLDER / f"{name}.json": schema for name, schema in message_schemas().items()},
     }
     texts = {path: as_text(document) for path, document in made.items()}
