@@ -86,7 +86,7 @@ def admit(call: Call) -> None:
 
 @asynccontextmanager
 async def gateway(
-    server: NatsServer,
+    nats_server: NatsServer,
     folder: Path,
     target: str,
     *,
@@ -102,12 +102,12 @@ async def gateway(
     async with AsyncExitStack() as stack:
         workers = {}
         for service in ("auth", "passthrough", "edge"):
-            workers[service] = await stack.enter_async_context(worker_on(server.url, service))
+            workers[service] = await stack.enter_async_context(worker_on(nats_server.url, service))
         await ensure_streams(workers["auth"].bus)
         auth = Stage(workers["auth"], admit, max_in_hand=1000)
         await auth.start()
         for service, build in (("passthrough", build_passthrough), ("edge", build_edge)):
-            runtime = Runtime(service, configuration, server.url, data_dir=folder)
+            runtime = Runtime(service, configuration, nats_server.url, data_dir=folder)
             await stack.enter_async_context(build(workers[service], runtime))
         for worker in workers.values():
             await worker.bus.barrier()
@@ -116,4 +116,4 @@ async def gateway(
             while workers["edge"].address_of(service) is None or workers["auth"].address_of(service) is None:
                 await workers["edge"].bus.barrier()
                 await workers["auth"].bus.barrier()
-        yield Gateway(f"http://127.0.0.1:{port}", server.url, workers["edge"], workers["passthrough"])
+        yield Gateway(f"http://127.0.0.1:{port}", nats_server.url, workers["edge"], workers["passthrough"])
