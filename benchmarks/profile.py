@@ -90,6 +90,7 @@ def show(console: Console, service: str, profile: Profile, microseconds: float) 
     for title, counts in (
         ("by package", profile.packages),
         ("in the function itself", profile.alone),
+        ("lines of ours", profile.lines),
         ("with what it calls", profile.inclusive),
     ):
         console.print(_table(f"{service}: {title}", counts, profile.samples, microseconds))

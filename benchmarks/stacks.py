@@ -1,4 +1,4 @@
-"""Reads collapsed stacks: frames from the root to the leaf, and how often they were seen."""
+"""Reads collapsed stacks: frames from the root to the leaf, the line in it, and how often they were seen."""
 
 import re
 from collections import Counter
@@ -18,6 +18,8 @@ class Profile:
     alone: Counter[str] = field(default_factory=Counter)
     inclusive: Counter[str] = field(default_factory=Counter)
     packages: Counter[str] = field(default_factory=Counter)
+    lines: Counter[str] = field(default_factory=Counter)
+    """Lines of our own files, as `file:line function`."""
 
 
 def read_profile(text: str, root: Path) -> Profile:
@@ -27,8 +29,12 @@ def read_profile(text: str, root: Path) -> Profile:
         stack, _, count = line.rpartition(" ")
         if not count.isdigit():
             continue
+        stack, _, at = stack.partition(";@")
         frames = [short(frame, root) for frame in stack.split(";")]
         seen = int(count)
+        if at and package(frames[-1]).endswith(".py"):
+            function, _, file = frames[-1].rpartition(" (")
+            profile.lines[f"{file.rpartition(':')[0]}:{at} {function}"] += seen
         profile.samples += seen
         profile.alone[frames[-1]] += seen
         profile.packages[package(frames[-1])] += seen

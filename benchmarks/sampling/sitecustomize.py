@@ -16,7 +16,8 @@ SECONDS = 0.002
 """CPU time between samples; the kernel rounds it up to its tick."""
 
 _RESUME = dis.opmap["RESUME"]
-_stacks: Counter[tuple[CodeType, ...]] = Counter()
+_stacks: Counter[tuple[int, tuple[CodeType, ...]]] = Counter()
+"""By the line that the leaf executes, and the functions from the leaf to the root."""
 
 
 def begin(number: int, frame: FrameType | None) -> None:
@@ -29,17 +30,18 @@ def sample(number: int, frame: FrameType | None) -> None:
     """Count the stack. A function that was only just entered did not use the time: its caller did, or the loop."""
     if frame is not None and frame.f_code.co_code[frame.f_lasti] == _RESUME:
         frame = frame.f_back
+    line = frame.f_lineno if frame is not None else 0
     stack = []
     while frame is not None:
         stack.append(frame.f_code)
         frame = frame.f_back
-    _stacks[tuple(stack)] += 1
+    _stacks[line, tuple(stack)] += 1
 
 
 def finish(number: int, frame: FrameType | None) -> None:
-    """Write what was seen: collapsed stacks, from the root to the leaf."""
+    """Write what was seen: collapsed stacks, from the root to the leaf and the line in it."""
     signal.setitimer(signal.ITIMER_PROF, 0)
-    lines = (f"{';'.join(map(_frame, reversed(stack)))} {count}\n" for stack, count in _stacks.items())
+    lines = (f"{';'.join(map(_frame, reversed(stack)))};@{line} {count}\n" for (line, stack), count in _stacks.items())
     path = Path(_folder, str(os.getpid()))
     path.with_suffix(".part").write_text("".join(lines))
     path.with_suffix(".part").replace(path)

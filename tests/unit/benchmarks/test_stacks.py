@@ -21,6 +21,13 @@ def test_frames_are_named_by_what_tells_something() -> None:
     assert set(read_profile(line, ROOT).inclusive) == {"f (services/edge/app.py:12)", "g (aiohttp/client.py:1)"}
 
 
+def test_lines_are_counted_for_files_of_ours() -> None:
+    """The line that was executed is told for our own code, and for no one else's."""
+    ours, theirs = f"f ({ROOT}/services/edge/app.py:12)", "g (/v/python3.11/site-packages/aiohttp/client.py:1)"
+    profile = read_profile(f"{ours};@14 3\n{theirs};@7 2\n", ROOT)
+    assert profile.lines == {"services/edge/app.py:14 f": 3}
+
+
 def test_frames_belong_to_a_file_of_ours_or_to_a_package() -> None:
     """Our own code is told apart by file, others' by package."""
     assert package("f (services/edge/handlers.py:12)") == "services/edge/handlers.py"
