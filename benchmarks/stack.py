@@ -100,19 +100,24 @@ def _environment(master_key: str) -> dict[str, str]:
 async def _first_answer(process: asyncio.subprocess.Process, port: int, key: str, folder: Path) -> None:
     end_at = time.monotonic() + START_LIMIT
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    url = f"http://127.0.0.1:{port}/v1/chat/completions"
+    url, last = f"http://127.0.0.1:{port}/v1/chat/completions", ""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session:
         while time.monotonic() < end_at:
             if process.returncode is not None:
-                raise ProcessFailed(f"'tollway up' ended with {process.returncode}; see {folder / 'up.log'}")
+                raise ProcessFailed(f"'tollway up' ended with {process.returncode}: {_last_words(folder)}")
             try:
                 async with session.post(url, data=chat_body(), headers=headers) as answer:
                     if answer.status == 200:
                         return
-            except aiohttp.ClientError:
-                pass
+                    last = f"{answer.status}: {await answer.text()}"
+            except aiohttp.ClientError as error:
+                last = str(error)
             await asyncio.sleep(0.02)
-    raise ProcessFailed(f"'tollway up' gave no answer within {START_LIMIT:.0f} s; see {folder / 'up.log'}")
+    raise ProcessFailed(f"'tollway up' gave no answer within {START_LIMIT:.0f} s, at last {last[:300]}")
+
+
+def _last_words(folder: Path) -> str:
+    return " / ".join((folder / "up.log").read_text(errors="replace").strip().splitlines()[-3:])
 
 
 def _free_port() -> int:
