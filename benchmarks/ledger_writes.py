@@ -54,7 +54,7 @@ async def measure(url: str, server: psutil.Process, *, keys: int, size: int, bat
         await ledger.write(batch)
     took, used, spent = time.perf_counter() - started, seconds(server) - before, seconds(me) - mine
     count = batches * size
-    store.close()
+    await store.close()
     return (
         f"| {size} completions, {keys} keys{', all known' if repeat else ''} | {took / batches * 1e3:.0f} | "
         f"{used / count * 1e6:.0f} | {spent / count * 1e6:.0f} | {count / took:,.0f} |"

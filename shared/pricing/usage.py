@@ -4,8 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
-"""Tokens, or requests; never negative, checked where an event is read."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**10)]
+"""Tokens, or requests; never negative and never more than can be summed, checked where an event is read."""
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,7 +10,13 @@ from shared.pricing.usage import Usage
 
 Outcome = Literal["success", "failure", "cancelled", "interrupted", "lost"]
 
-_NotNegative = Annotated[int, Meta(ge=0)]
+_Money = Annotated[int, Meta(ge=0, le=10**15)]
+"""Nano-dollars, up to a million dollars: sums of it stay below what a database can hold."""
+
+_Moment = Annotated[float, Meta(ge=0, le=253_402_300_799)]
+"""Unix seconds, up to the end of the year 9999."""
+
+_Status = Annotated[int, Meta(ge=0, le=999)]
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -20,12 +26,12 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     deployment: str
     provider: str
     model: str
-    started: float
-    ended: float
+    started: _Moment
+    ended: _Moment
     outcome: Outcome
-    status: int = 0
+    status: _Status = 0
     usage: Usage = Usage()
-    cost: _NotNegative = 0
+    cost: _Money = 0
     unpriced: bool = False
     price_version: str = ""
 
@@ -38,9 +44,9 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     dialect: Dialect
     model_group: str
     outcome: Outcome
-    status: int
-    received: float
-    ended: float
+    status: _Status
+    received: _Moment
+    ended: _Moment
     error_code: str = ""
     stream: bool = False
     key: str = ""
@@ -52,7 +58,7 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     label: str = ""
     client: str = ""
     tags: tuple[str, ...] = ()
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Annotated[tuple[Attempt, ...], Meta(max_length=100)] = ()
     guardrails: tuple[str, ...] = ()
     estimated: bool = False
     """True for a request whose worker died: a later event of the same request replaces it."""

@@ -1,27 +1,32 @@
 """The ledger: one document per request, and rollups that change with it or not at all."""
 
-import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from bson.errors import BSONError
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
+from shared.errors import InternalError
 from shared.schemas.events import Completion
 from shared.store import entries
-from shared.store.connection import Document, Store, StoreUnavailable, translated
+from shared.store.connection import Document, Session, Store, StoreUnavailable, translated
 
-TRIES = 12
-"""Times that a transaction is begun anew after a conflict with another writer."""
-
-PAUSE = 0.02
-"""Seconds before the second try; about the time that another writer's batch takes. It doubles, up to 0.64 s."""
+TRIES = 4
+"""Times that a batch with known requests is begun anew because another writer added some meanwhile."""
 
 IN_ONE_QUESTION = 50
 """Documents asked for by one query: the embedded store's time for a list of ids grows with its square."""
 
 DUPLICATE_KEY = 11000
+
+REFUSED = {2, 121, 10334, 17280}
+"""MongoDB's codes for a value that it never takes: bad, not valid, too large, too large for a key."""
+
+
+class Unwritable(InternalError):
+    """The store refuses a completion for what it is; another try would end the same way."""
 
 
 class Ledger:
@@ -32,7 +37,7 @@ class Ledger:
     """
 
     def __init__(self, store: Store) -> None:
-        self._client = store.client
+        self._store = store
         self._ledger = store.database.ledger
         self._rollups = store.database.rollups
         self._pages = store.database.ledger_pages
@@ -41,33 +46,26 @@ class Ledger:
         """Write what is not there yet and return how many documents are new or changed.
 
         A batch of unknown requests is inserted without a look; only if one of them turns out to be known, all
-        are read and united with what is there. Raises `StoreUnavailable`; then nothing was written, or all.
+        are read and united with what is there. Raises `StoreUnavailable`, and then nothing was written, or all;
+        raises `Unwritable` when one of them is such that no try can succeed, and then nothing was written.
         """
         unique = entries.once_each(completions)
         if not unique:
             return 0
-        with translated():
-            try:
-                return await self._transact(lambda session: self._insert(unique, session))
-            except _Known:
-                return await self._transact(lambda session: self._unite(unique, session), known=True)
+        try:
+            return await self._store.atomically(lambda session: self._insert(unique, session))
+        except _Known:
+            return await self._write_known(unique)
 
-    async def _transact(self, write: Callable[[Any], Awaitable[int]], *, known: bool = False) -> int:
-        for attempt in range(TRIES):
-            async with await self._client.start_session() as session:
-                try:
-                    async with session.start_transaction():
-                        return await write(session)
-                except OperationFailure as error:
-                    if _is_duplicate(error):
-                        if not known:
-                            raise _Known from None
-                    elif not error.has_error_label("TransientTransactionError"):
-                        raise
-            await asyncio.sleep(PAUSE * 2 ** min(attempt, 5) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+    async def _write_known(self, news: dict[str, Completion]) -> int:
+        for _ in range(TRIES):
+            try:
+                return await self._store.atomically(lambda session: self._unite(news, session))
+            except _Known:
+                continue
         raise StoreUnavailable("the ledger is written by too many at once", retry_after=1)
 
-    async def _insert(self, fresh: dict[str, Completion], session: Any) -> int:
+    async def _insert(self, fresh: dict[str, Completion], session: Session) -> int:
         tally = entries.Tally()
         documents = []
         for completion in fresh.values():
@@ -75,12 +73,13 @@ class Ledger:
             documents.append(document)
             tally.add(completion, document)
         # The rollups come first: writers who meet there find out before they have written their documents.
-        await self._add(tally, session)
-        await self._ledger.insert_many(documents, session=session)
-        await self._pages.insert_many(entries.pages(fresh.values()), session=session)
+        with _refusals():
+            await self._add(tally, session)
+            await self._ledger.insert_many(documents, session=session)
+            await self._pages.insert_many(entries.pages(fresh.values()), session=session)
         return len(documents)
 
-    async def _unite(self, news: dict[str, Completion], session: Any) -> int:
+    async def _unite(self, news: dict[str, Completion], session: Session) -> int:
         known = {item["_id"]: entries.completion_of(item) for item in await self._find(list(news), session)}
         tally = entries.Tally()
         writes: list[Any] = []
@@ -99,12 +98,13 @@ class Ledger:
                 tally.add(before, entries.document(before), -1)
                 writes.append(ReplaceOne({"_id": id}, document))
         if writes:
-            await self._add(tally, session)
-            await self._ledger.bulk_write(writes, session=session)
-            await self._pages.insert_many(entries.pages(changed), session=session)
+            with _refusals():
+                await self._add(tally, session)
+                await self._ledger.bulk_write(writes, session=session)
+                await self._pages.insert_many(entries.pages(changed), session=session)
         return len(writes)
 
-    async def _add(self, tally: entries.Tally, session: Any) -> None:
+    async def _add(self, tally: entries.Tally, session: Session) -> None:
         writes = [
             UpdateOne(
                 {"_id": f"{scope}:{day}:{id}"},
@@ -116,7 +116,7 @@ class Ledger:
         if writes:
             await self._rollups.bulk_write(writes, session=session)
 
-    async def _find(self, ids: Sequence[str], session: Any = None) -> list[Document]:
+    async def _find(self, ids: Sequence[str], session: Session = None) -> list[Document]:
         found: list[Document] = []
         for start in range(0, len(ids), IN_ONE_QUESTION):
             some = list(ids[start : start + IN_ONE_QUESTION])
@@ -166,7 +166,24 @@ def _within(page: Document, since: float, until: float) -> dict[str, float]:
     return {request: ended for request, ended in listed if since <= ended < until}
 
 
-def _is_duplicate(error: OperationFailure) -> bool:
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell apart what a repeat would not change from everything else that a store says."""
+    try:
+        yield
+    except OperationFailure as error:
+        codes = _codes(error)
+        if DUPLICATE_KEY in codes:
+            raise _Known from None
+        if REFUSED & codes:
+            raise Unwritable("the store refuses a completion") from error
+        raise
+    except (BSONError, OverflowError) as error:
+        raise Unwritable(f"a completion is no document: {error}") from error
+
+
+def _codes(error: OperationFailure) -> set[int]:
+    codes = {error.code or 0}
     if isinstance(error, BulkWriteError):
-        return any(item.get("code") == DUPLICATE_KEY for item in (error.details or {}).get("writeErrors", ()))
-    return error.code == DUPLICATE_KEY
+        codes |= {int(item.get("code", 0)) for item in (error.details or {}).get("writeErrors", ())}
+    return codes

@@ -62,6 +62,8 @@ EVENT_STREAM_FULL = Family("tollway_event_stream_full", "1 while the event strea
 EVENTS_SPOOLED = Family("tollway_event_batches_spooled", "Batches on the local disk now.", "gauge")
 LEDGER_WRITTEN = Family("tollway_ledger_documents", "Ledger documents written.", "counter")
 LEDGER_LAG = Family("tollway_ledger_lag_seconds", "From a request's end to its ledger document.", "histogram")
+EVENTS_BEHIND = Family("tollway_events_behind", "Event messages not taken by billing yet, as last seen.", "gauge")
+EVENTS_REDELIVERED = Family("tollway_events_redelivered", "Event messages that came more than once.", "counter")
 DEAD_LETTERS = Family("tollway_dead_letters", "Events that no retry can write.", "counter", ("reason",))
 
 CHANGE_GAPS = Family("tollway_change_gaps", "Times that announced changes were missed.", "counter")

@@ -1,0 +1,50 @@
+"""Billing's composition root: the consumer of completion events, and the ledger they are written to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from services.billing.handlers import Billing
+from shared.bus.connection import BusUnavailable
+from shared.bus.consumer import EventConsumer
+from shared.bus.worker import Worker
+from shared.settings import Runtime
+from shared.store.connection import Store
+from shared.store.ledger import Ledger
+from shared.telemetry.families import EVENTS_BEHIND, EVENTS_REDELIVERED
+
+log = structlog.get_logger(__name__)
+
+DURABLE = "billing"
+"""The consumer that all billing workers share."""
+
+
+@asynccontextmanager
+async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
+    """Consume until left; then finish the batch in hand. The first event is taken once the database answers."""
+    store = Store.open(runtime.mongodb_url)
+    consumer = EventConsumer(worker.bus, durable=DURABLE, drain_seconds=runtime.configuration.server.drain_seconds)
+    billing = Billing(Ledger(store), store.ping, consumer.dead_letter, worker.metrics)
+    worker.missing = lambda: (*billing.missing(), *(() if consumer.running else ("event stream",)))
+    worker.metrics.watch(EVENTS_BEHIND, lambda: billing.behind)
+    worker.metrics.watch(EVENTS_REDELIVERED, lambda: billing.redelivered)
+    starting = asyncio.create_task(_start(billing, consumer))
+    try:
+        yield
+    finally:
+        billing.stop()
+        await starting
+        await consumer.stop()
+        await store.close()
+
+
+async def _start(billing: Billing, consumer: EventConsumer) -> None:
+    await billing.available()
+    while not (consumer.running or billing.stopping):
+        try:
+            await consumer.start(billing.handle)
+        except BusUnavailable as error:
+            log.warning("billing.waits_for_events", reason=error.message)
+            await billing.rest(1)
