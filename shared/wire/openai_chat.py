@@ -70,8 +70,8 @@ decode = msgspec.json.Decoder(Answer).decode
 
 def pieces_of(message: Message) -> list[str]:
     """Return all that a message or delta holds of the model's writing; empty pieces are left out."""
-    pieces = [message.thought, message.said, message.refusal or ""]
+    pieces = [piece for piece in (message.thought, message.said, message.refusal) if piece]
     for call in message.tool_calls or ():
         if call.function is not None:
-            pieces += (call.function.name or "", call.function.arguments or "")
-    return [piece for piece in pieces if piece]
+            pieces += [piece for piece in (call.function.name, call.function.arguments) if piece]
+    return pieces

@@ -19,7 +19,7 @@ MAX_RETRY_AFTER = 86_400.0
 CREDENTIAL_PREFIX = "The provider refused Tollway's credential: "
 
 _KEY = re.compile(
-    r"(?i)\bbearer\s+\S+|\b(?:sk|rk|pk|gsk|xai|nvapi|pplx|hf|r8|ghp)[-_][\w*.\-]{4,}|\bAIza[\w\-]{8,}|\bAKIA[A-Z0-9]{8,}"
+    r"(?i)\bbearer\s+\S+|\b(?:sk|rk|pk|gsk|xai|nvapi|pplx|hf|r8|ghp)[-_][\w*.\-]{3,}[\w*\-]|\bAIza[\w\-]{8,}|\bAKIA[A-Z0-9]{8,}"
 )
 
 _STATUS_BY_TYPE = {

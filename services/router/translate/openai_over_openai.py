@@ -3,16 +3,16 @@
 import msgspec
 from msgspec import Raw
 
-from services.router.translate.errors import error_in_answer, no_answer, provider_error
+from services.router.translate.errors import error_in_answer, no_answer, provider_error, raise_if_error
 from services.router.translate.openai_stream import OpenAIStream
 from services.router.translate.own_fields import take_own_fields
 from services.router.translate.request_fields import TRUE, encode, fields_of, set_model_and_stream
 from services.router.translate.types import Ask, StreamReader, Whole
-from shared.errors import BrokenStream, InvalidRequest, ProviderError
+from shared.errors import InvalidRequest, ProviderError
 from shared.sse import Event
 from shared.wire.openai import usage_of, whole_usage
-from shared.wire.openai_chat import Answer, decode, pieces_of
-from shared.wire.reading import UNREADABLE
+from shared.wire.openai_chat import Answer, Choice, decode, pieces_of
+from shared.wire.reading import UNREADABLE, object_in
 
 PATH = "/chat/completions"
 
@@ -33,7 +33,9 @@ class OpenAIOverOpenAI:
         try:
             answer = decode(body)
         except msgspec.ValidationError:
-            return Whole(_if_object(body), whole_usage(body), "")
+            if not isinstance(object_in(body).get("choices"), list):
+                raise no_answer() from None
+            return Whole(body, whole_usage(body), "")
         except UNREADABLE:
             raise no_answer() from None
         if answer.error is not None:
@@ -68,17 +70,6 @@ def _ask_for_usage(fields: dict[str, Raw]) -> bool:
     return True
 
 
-def _if_object(body: bytes) -> bytes:
-    """Return a body whose fields have unexpected types, as long as it is a JSON object and no error."""
-    try:
-        document = msgspec.json.decode(body)
-    except UNREADABLE:
-        raise no_answer() from None
-    if not isinstance(document, dict) or "choices" not in document:
-        raise no_answer()
-    return body
-
-
 class _Reader(OpenAIStream):
     same_dialect = True
 
@@ -94,11 +85,12 @@ class _Reader(OpenAIStream):
 
     def _odd(self, data: bytes) -> Answer:
         # A server of this dialect with a twist of its own: the client may know it.
-        try:
-            _if_object(data)
-        except ProviderError:
-            raise BrokenStream("The provider's stream holds something that is no chat completion chunk.") from None
-        return Answer(choices=[])
+        raise_if_error(data, same_dialect=True)
+        document = object_in(data)
+        if not document:
+            return super()._odd(data)
+        usage = document.get("usage")
+        return Answer(choices=[Choice()], usage=usage if isinstance(usage, dict) else None)
 
     def _last(self, event: Event) -> None:
         self._done = event.raw
