@@ -2,6 +2,8 @@
 
 import signal
 import time
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -9,9 +11,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.edge.metrics import MetricsPage
+from shared.bus.connection import Bus
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
 from shared.settings.file import ServerSettings
+from tests.support.nats_server import NatsServer
+from tollway.services import SERVICES
+from tollway.stack.nats_config import nats_config
+from tollway.stack.permissions import USERS
 
 
 def served(worker: Worker, settings: ServerSettings) -> TestClient[Any, Any]:
@@ -54,6 +61,26 @@ async def test_one_answer_holds_every_workers_metrics(worker_on: Any, eventually
             assert text.count("# TYPE tollway_stage_handled_total counter\n") == 1
             for router in (first, second):
                 assert f'tollway_retries_total{{provider="demo",service="router",worker="{router.id}"}} 1.0\n' in text
+
+
+async def test_a_scrape_needs_no_more_than_each_services_permissions(tmp_path: Path, eventually: Any) -> None:
+    """On a nats-server with the users of the stack, a worker of every service answers the edge."""
+    server = NatsServer(tmp_path / "nats")
+    passwords = {user: f"password-of-{user}" for user in USERS}
+    server.config = nats_config(port=server.port, store=server.folder, passwords=passwords)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(server)
+        workers = {}
+        for service in SERVICES:
+            bus = await Bus.connect(server.url, name=service, inbox=service, user=service, password=passwords[service])
+            stack.push_async_callback(bus.close)
+            workers[service] = Worker(bus, service, f"{service}-1")
+            await workers[service].start()
+            stack.push_async_callback(workers[service].close)
+        edge = workers["edge"]
+        await eventually(lambda: heard(edge, len(SERVICES)))
+        client = await stack.enter_async_context(served(edge, ServerSettings()))
+        assert await workers_in(client) == {(service, f"{service}-1") for service in SERVICES}
 
 
 async def test_metrics_are_answered_while_the_broker_is_frozen(

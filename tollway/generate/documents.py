@@ -1,5 +1,6 @@
 """The table of generated documents: where each one lies, and what makes it."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -27,5 +28,17 @@ def documents() -> dict[Path, str]:
 
 
 def as_text(document: Any) -> str:
-    """Return a document as it is committed: readable, and the same for the same content."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    """Return a document as it is committed: readable, and the same for the same content on every Python."""
+    return json.dumps(_dedented(document), indent=2, ensure_ascii=False) + "\n"
+
+
+def _dedented(value: Any) -> Any:
+    """Take the indentation out of docstrings, as Python does by itself from 3.13 on."""
+    if isinstance(value, list):
+        return [_dedented(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: inspect.cleandoc(item) if name == "description" and isinstance(item, str) else _dedented(item)
+        for name, item in value.items()
+    }

@@ -20,8 +20,9 @@ from shared.schemas import context, control, events, frames
 from shared.schemas.context import Principal, RequestContext
 from shared.schemas.frames import Ending, FrameHeader, Opening
 from tollway.generate.__main__ import ROOT, main
-from tollway.generate.asyncapi import CHANNELS, asyncapi
+from tollway.generate.asyncapi import CHANNELS, Channel, asyncapi
 from tollway.generate.messages import message_schema, message_schemas
+from tollway.stack.permissions import permissions
 
 
 def references(document: Any) -> Iterator[str]:
@@ -97,6 +98,36 @@ def test_the_asyncapi_document_names_every_subject() -> None:
     addresses = {channel.address for channel in CHANNELS}
     fixed = {value for name, value in vars(subjects).items() if name.isupper() and str(value).startswith("tollway.")}
     assert {value for value in fixed if "*" not in value} <= addresses
+
+
+def fits(subject: str, pattern: str) -> bool:
+    """Tell whether nats-server lets a subject through a pattern."""
+    tokens, wanted = subject.split("."), pattern.split(".")
+    if wanted[-1] == ">":
+        tokens, wanted = tokens[: len(wanted) - 1], wanted[:-1]
+    return len(tokens) == len(wanted) and all(w in ("*", t) for t, w in zip(tokens, wanted, strict=True))
+
+
+def addresses(channel: Channel) -> set[str]:
+    """Return a concrete subject of a channel for each of its receivers."""
+    named = {"{worker}": "w1", "{lane}": "r1", "{kind}": "key"}
+    written = channel.address
+    for name, value in named.items():
+        written = written.replace(name, value)
+    return {written.replace("{service}", service) for service in channel.receivers or ("billing",)}
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
+def test_the_asyncapi_document_says_what_the_broker_permits(channel: Channel) -> None:
+    """Who is said to send or to listen may do so by the permissions of its user."""
+    allowed = permissions()
+    for sender in channel.senders:
+        assert any(fits(one, pattern) for one in addresses(channel) for pattern in allowed[sender].publish), sender
+    if channel.name in ("completions", "deadCompletions"):
+        return
+    for receiver in channel.receivers:
+        own = {one for one in addresses(channel) if "{service}" not in channel.address or f".{receiver}" in one}
+        assert any(fits(one, pattern) for one in own for pattern in allowed[receiver].subscribe), receiver
 
 
 def test_a_drifted_document_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
