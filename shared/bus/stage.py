@@ -175,6 +175,7 @@ class Stage:
         self._calls[token] = call
         self._idle.clear()
         call.task = asyncio.get_running_loop().create_task(self._run(call, work))
+        call.task.add_done_callback(lambda _: self._let_go(call, work))
         call.lane.when_reader_gone(call.abandon)
 
     async def _run(self, call: Call, work: Coroutine[Any, Any, None]) -> None:
@@ -196,11 +197,14 @@ class Stage:
             self._fault(call)
         finally:
             self._metrics.stage_seconds(time.perf_counter() - started)
-            if not call.lane.closed:
-                call.lane.close()
-            self._calls.pop(call.lane.token, None)
-            if not self._calls:
-                self._idle.set()
+
+    def _let_go(self, call: Call, work: Coroutine[Any, Any, None]) -> None:
+        """Clean up after a task, also after one that was cancelled before its first step and so never ran."""
+        work.close()
+        call.lane.close()
+        self._calls.pop(call.lane.token, None)
+        if not self._calls:
+            self._idle.set()
 
     def _fault(self, call: Call) -> None:
         log.exception("stage.fault", request_id=call.ctx.id)
