@@ -12,6 +12,7 @@ from services.edge.domain.bodies import read_chat_body
 from services.edge.domain.credentials import digest, find_key
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import MAX_LABEL, accepted_label, new_request_id, wanted_tags, wanted_timeout
+from services.edge.facts import ID, LABEL, LAST, RECEIVED
 from services.edge.forwarding import arriving, as_it_came
 from services.edge.relay import Relay
 from shared.bus.beats import SEND_WITHIN
@@ -131,16 +132,16 @@ class Gateway:
         metrics = self._worker.metrics
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            request["received"] = time.time()
-            request["id"] = new_request_id()
-            request["label"] = accepted_label(request.headers.get("x-request-id"))
+            request[RECEIVED] = time.time()
+            request[ID] = new_request_id()
+            request[LABEL] = accepted_label(request.headers.get("x-request-id"))
             if self.in_flight >= self._settings.max_in_flight:
                 busy = Overloaded("the gateway is at its limit of requests; try again shortly", retry_after=1)
                 metrics.shed()
                 return self._refused(request, dialect, busy)
             self.in_flight += 1
             self.idle.clear()
-            request["last"] = self.draining
+            request[LAST] = self.draining
             status = ClientGone.status
             try:
                 response = await self._answered(request, dialect, handle)
@@ -149,7 +150,7 @@ class Gateway:
                 self.in_flight -= 1
                 if not self.in_flight:
                     self.idle.set()
-                metrics.request_ended(route, status, time.time() - request["received"])
+                metrics.request_ended(route, status, time.time() - request[RECEIVED])
             if self.draining and not response.prepared:
                 response.force_close()
             return response
@@ -164,16 +165,16 @@ class Gateway:
         except ConnectionError:
             raise
         except Exception:
-            log.exception("edge.fault", request_id=request["id"])
+            log.exception("edge.fault", request_id=request[ID])
             return self._refused(request, dialect, InternalError("The gateway failed to handle this request."))
 
     def _refused(self, request: web.Request, dialect: Dialect, error: TollwayError) -> web.Response:
         body = error.to_body()
         return web.Response(
             status=body.status,
-            body=error_json(body, dialect, request["id"]),
+            body=error_json(body, dialect, request[ID]),
             content_type="application/json",
-            headers=id_headers(request["id"], request["label"]) | error_headers(body),
+            headers=id_headers(request[ID], request[LABEL]) | error_headers(body),
         )
 
     async def _read(self, request: web.Request) -> bytes:
@@ -190,8 +191,8 @@ class Gateway:
         key = find_key(request.headers, self._settings.key_header)
         if not self._worker.responsive:
             raise Unavailable("the gateway is cut off from its workers; try again shortly", retry_after=2)
-        request_id = request["id"]
-        received = request["received"]
+        request_id = request[ID]
+        received = request[RECEIVED]
         return RequestContext(
             id=request_id,
             lane=self._lanes.subject(request_id),
@@ -205,7 +206,7 @@ class Gateway:
             next=route.policy.next,
             stream=stream,
             model=model,
-            label=request["label"],
+            label=request[LABEL],
             method=request.method,
             path=request.path,
             query=request.query_string,

@@ -1,9 +1,10 @@
 """The body of a request on its way to the provider."""
 
 from collections.abc import AsyncIterator
+from io import BytesIO
 
 from services.passthrough.clock import Clock
-from shared.bus.bodies import BodyReader
+from shared.bus.bodies import INLINE_BYTES, BodyReader
 from shared.errors import TollwayError
 from shared.schemas.context import BodyRef
 
@@ -18,10 +19,10 @@ class WholeBody:
         self.data = data
         self.size = len(data)
 
-    def opened(self, clock: Clock) -> bytes | None:
-        """Return the body for the HTTP client; None when there is none."""
+    def opened(self, clock: Clock) -> bytes | BytesIO | None:
+        """Return the body for the HTTP client, which writes a large one in pieces; None when there is none."""
         clock.restart()
-        return self.data or None
+        return BytesIO(self.data) if self.size > INLINE_BYTES else self.data or None
 
 
 class ArrivingBody:

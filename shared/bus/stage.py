@@ -177,6 +177,7 @@ class Stage:
         self._calls[token] = call
         self._idle.clear()
         call.task = asyncio.get_running_loop().create_task(self._run(call, work))
+        call.task.add_done_callback(lambda _: self._let_go(call, work))
         call.lane.when_reader_gone(call.abandon)
 
     async def _run(self, call: Call, work: Coroutine[Any, Any, None]) -> None:
@@ -193,11 +194,14 @@ class Stage:
             self._fault(call)
         finally:
             self._metrics.stage_seconds(time.perf_counter() - started)
-            if not call.lane.closed:
-                call.lane.close()
-            self._calls.pop(call.lane.token, None)
-            if not self._calls:
-                self._idle.set()
+
+    def _let_go(self, call: Call, work: Coroutine[Any, Any, None]) -> None:
+        """Clean up after a task, also after one that was cancelled before its first step and so never ran."""
+        work.close()
+        call.lane.close()
+        self._calls.pop(call.lane.token, None)
+        if not self._calls:
+            self._idle.set()
 
     def _end_overdue(self, _: float) -> None:
         """End what is past its deadline, with each beat; a timer for each request would cost more than it tells.

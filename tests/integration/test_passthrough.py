@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+import io
 import json
 import random
 import time
@@ -124,7 +125,7 @@ async def test_headers_arrive_without_those_of_the_connection_and_of_the_caller(
         b"POST /openai/v1/anything HTTP/1.1\r\nHost: gateway\r\nX-B: 2\r\nx-A: 1\r\nX-B: 3\r\n"
         b"Authorization: Bearer " + KEY.encode() + b"\r\nX-Copy: the key is " + KEY.encode() + b"\r\n"
         b"Connection: keep-alive, X-Hop\r\nX-Hop: gone\r\nKeep-Alive: timeout=5\r\nTE: trailers\r\n"
-        b"X-Forwarded-For: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\nCookie: session=1\r\nExpect: 100-continue\r\n"
+        b"X-Forwarded-For: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\nCookie: session=1\r\n"
         b"OpenAI-Organization: org-of-somebody\r\nX-Tollway-Tags: a\r\nContent-Length: 2\r\n\r\nhi"
     )
     answer = await raw_request(on_raw.url, request)
@@ -418,7 +419,7 @@ async def test_an_upload_over_the_limit_is_413(
 ) -> None:
     """The edge's limit of uploads holds for bodies of known and of unknown length."""
     async with gateway(nats_server, tmp_path, demo.url, server={"max_upload_bytes": MIB}) as running:
-        data: Any = bytes(2 * MIB) if declared else pieces_of(bytes(2 * MIB), 65536)
+        data: Any = io.BytesIO(bytes(2 * MIB)) if declared else pieces_of(bytes(2 * MIB), 65536)
         async with http.post(f"{running.url}/openai/v1/files", data=data, headers=BEARER) as answer:
             assert answer.status == 413
             assert (await answer.json())["error"]["code"] == "request_too_large"

@@ -1,0 +1,15 @@
+"""What the edge notes on an HTTP request for everybody who handles it."""
+
+from aiohttp import web
+
+RECEIVED = web.RequestKey("received", float)
+"""When it came, in Unix seconds."""
+
+ID = web.RequestKey("id", str)
+"""The request id that the edge made."""
+
+LABEL = web.RequestKey("label", str)
+"""The client's own `x-request-id`, or an empty string."""
+
+LAST = web.RequestKey("last", bool)
+"""True when its connection is to be closed after it, since this process stops."""
