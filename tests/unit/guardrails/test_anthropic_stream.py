@@ -37,12 +37,13 @@ def test_tool_input_is_masked_by_what_it_says() -> None:
 
 def test_a_banned_word_ends_the_stream_before_it_came_out() -> None:
     """The word is split over deltas, and neither half of it went out."""
-    stream, out = AnswerStream("anthropic", [banned("bomb")]), b""
-    with pytest.raises(Blocked):
-        for event in anthropic_events([("text", ["how to build a bo", "mb at home"])]):
-            out += stream.feed(event)
+    stream = AnswerStream("anthropic", [banned("bomb")])
+    *before, _, last, _, _, _ = events = anthropic_events([("text", ["how to build a bo", "mb", " at home"])])
+    out = b"".join([stream.feed(event) for event in events[: len(before) + 1]])
     assert b"how to" in out
     assert b"bo" not in out
+    with pytest.raises(Blocked):
+        stream.feed(last)
 
 
 def test_events_that_need_no_change_keep_their_bytes() -> None:

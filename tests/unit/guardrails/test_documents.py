@@ -27,7 +27,11 @@ OPENAI_REQUESTS: list[dict[str, Any]] = [
     {"messages": [{"role": "assistant", "content": [{"type": "refusal", "refusal": BOMB}]}]},
     {"messages": [{"role": "assistant", "content": "", "reasoning_content": BOMB}]},
     {"messages": [{"role": "assistant", "content": "", "reasoning_details": [{"type": "t", "summary": BOMB}]}]},
-    {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": '{"q":"\\u0062omb"}'}}]}]},
+    {
+        "messages": [
+            {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": '{"q":"\\u0062omb"}'}}]}
+        ]
+    },
     {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "bomb no json"}}]}]},
     {"messages": [{"role": "assistant", "tool_calls": [{"custom": {"name": "f", "input": BOMB}}]}]},
     {"messages": [{"role": "assistant", "function_call": {"name": "f", "arguments": '{"bomb":1}'}}]},
@@ -47,7 +51,11 @@ ANTHROPIC_REQUESTS: list[dict[str, Any]] = [
     {"messages": [{"role": "user", "content": BOMB}]},
     {"messages": [{"role": "user", "content": [{"type": "text", "text": BOMB}]}]},
     {"messages": [{"role": "assistant", "content": [{"type": "thinking", "thinking": BOMB, "signature": "s"}]}]},
-    {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "name": "f", "input": {"a": [{"b": BOMB}]}}]}]},
+    {
+        "messages": [
+            {"role": "assistant", "content": [{"type": "tool_use", "name": "f", "input": {"a": [{"b": BOMB}]}}]}
+        ]
+    },
     {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "name": "f", "input": {"bomb": 1}}]}]},
     {"messages": [{"role": "user", "content": [{"type": "tool_result", "content": BOMB}]}]},
     {"messages": [{"role": "user", "content": [{"type": "tool_result", "content": [{"type": "text", "text": BOMB}]}]}]},
@@ -55,7 +63,11 @@ ANTHROPIC_REQUESTS: list[dict[str, Any]] = [
     {"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "text", "data": BOMB}}]}]},
     {"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "content", "content": BOMB}}]}]},
     {"messages": [{"role": "user", "content": [{"type": "search_result", "source": BOMB, "content": []}]}]},
-    {"messages": [{"role": "assistant", "content": [{"type": "text", "text": "", "citations": [{"cited_text": BOMB}]}]}]},
+    {
+        "messages": [
+            {"role": "assistant", "content": [{"type": "text", "text": "", "citations": [{"cited_text": BOMB}]}]}
+        ]
+    },
     {"tools": [{"name": "f", "description": BOMB, "input_schema": {}}]},
     {"tools": [{"name": "f", "input_schema": {"properties": {"p": {"enum": [BOMB]}}}}]},
 ]

@@ -44,7 +44,8 @@ def test_what_is_no_json_passes_whole_where_nothing_is_found(text: str, data: st
 
 
 @pytest.mark.parametrize(
-    "written", ['{"a":"\\u0062omb"}', '{"a":"x\\nbomb"}', '{"bomb":1}', "{bomb}", '{"a":"bomb', "bomb", '["\\"bomb\\""]']
+    "written",
+    ['{"a":"\\u0062omb"}', '{"a":"x\\nbomb"}', '{"bomb":1}', "{bomb}", '{"a":"bomb', "bomb", '["\\"bomb\\""]'],
 )
 def test_a_banned_word_is_found_however_it_is_written(written: str) -> None:
     """Escapes, names, cut strings and what stands outside of strings are looked at, character by character."""
