@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from services.guardrails.handlers import Guarding
 from services.guardrails.inspection import Inspection
 from services.guardrails.relay import Relay
+from services.guardrails.verdicts import Verdicts
 from shared.bus.bodies import BodyShelf
 from shared.bus.lane_reader import Lanes
 from shared.bus.stage import Stage
@@ -22,7 +23,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     inspection = Inspection(settings.guardrails, offload)
     lanes = Lanes(worker)
     shelf = BodyShelf(worker)
-    guarding = Guarding(inspection, Relay(worker, lanes, inspection), shelf)
+    verdicts = Verdicts(worker.metrics)
+    guarding = Guarding(inspection, Relay(worker, lanes, inspection, verdicts), shelf, verdicts)
     stage = Stage(worker, guarding.guard, max_in_hand=settings.max_in_hand)
     await lanes.start()
     await shelf.start()

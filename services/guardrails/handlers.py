@@ -3,18 +3,16 @@
 from collections.abc import Coroutine
 
 import msgspec
-import structlog
 
 from services.guardrails.domain.guardrail import Blocked, Guardrail
 from services.guardrails.inspection import Inspection
 from services.guardrails.relay import Relay
+from services.guardrails.verdicts import Verdicts
 from shared.bus.bodies import BodyShelf
 from shared.bus.stage import Call, fits_inline, with_body
 from shared.offload import INLINE_LIMIT
 from shared.routes import ROUTES
 from shared.schemas.context import RequestContext
-
-log = structlog.get_logger(__name__)
 
 NEXT = "router"
 
@@ -22,12 +20,13 @@ NEXT = "router"
 class Guarding:
     """The stage's handler."""
 
-    def __init__(self, inspection: Inspection, relay: Relay, shelf: BodyShelf) -> None:
+    def __init__(self, inspection: Inspection, relay: Relay, shelf: BodyShelf, verdicts: Verdicts) -> None:
         self._inspection = inspection
         self._policy = inspection.policy
         self._names = inspection.policy.names
         self._relay = relay
         self._shelf = shelf
+        self._verdicts = verdicts
 
     def guard(self, call: Call) -> Coroutine[None, None, None] | None:
         """Pass the request on, checked, or raise why not; a coroutine where it is large or its answer is checked."""
@@ -50,7 +49,7 @@ class Guarding:
         try:
             return self._inspection.small_request(body, call.ctx.dialect)
         except Blocked as verdict:
-            _log_blocked(call, verdict)
+            self._verdicts.blocked(call.ctx.id, "request", verdict)
             raise
 
     async def _guard_large(self, call: Call, ctx: RequestContext) -> None:
@@ -59,7 +58,7 @@ class Guarding:
             try:
                 checked = await self._inspection.request(body, ctx.dialect)
             except Blocked as verdict:
-                _log_blocked(call, verdict)
+                self._verdicts.blocked(call.ctx.id, "request", verdict)
                 raise
         if checked is body:
             await self._go_on(call, ctx, None)
@@ -83,7 +82,3 @@ class Guarding:
 
     def _output(self, ctx: RequestContext) -> tuple[Guardrail, ...]:
         return self._policy.stream if ctx.stream else self._policy.post_call
-
-
-def _log_blocked(call: Call, verdict: Blocked) -> None:
-    log.info("guardrails.request_blocked", request_id=call.ctx.id, guardrail=verdict.guardrail)

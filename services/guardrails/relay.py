@@ -3,20 +3,18 @@
 import asyncio
 
 import msgspec
-import structlog
 
 from services.guardrails.domain.answer_stream import AnswerStream, PassingBytes, Untouched
 from services.guardrails.domain.guardrail import Blocked
 from services.guardrails.inspection import Inspection
+from services.guardrails.verdicts import Verdicts
 from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.lane_reader import HolderLost, Lane, Lanes
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
-from shared.errors import DeadlinePassed, ProviderError, TollwayError
+from shared.errors import DeadlinePassed, ProviderError
 from shared.schemas.context import RequestContext
 from shared.schemas.frames import FrameHeader, Opening
-
-log = structlog.get_logger(__name__)
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """A whole answer is held until it was checked; a larger one is refused."""
@@ -30,10 +28,11 @@ Frame = tuple[FrameHeader, bytes]
 class Relay:
     """Passes answers from the router on to where they were to go."""
 
-    def __init__(self, worker: Worker, lanes: Lanes, inspection: Inspection) -> None:
+    def __init__(self, worker: Worker, lanes: Lanes, inspection: Inspection, verdicts: Verdicts) -> None:
         self._worker = worker
         self._lanes = lanes
         self._inspection = inspection
+        self._verdicts = verdicts
 
     async def answer(self, call: Call, ctx: RequestContext, body: bytes | None) -> None:
         """Send the request on, to be answered here, and pass its answer on as the guardrails allow."""
@@ -48,10 +47,9 @@ class Relay:
             # Only the edge knows whether a provider was called, so it decides: our silence tells it.
             passage.upstream_ended = True
             call.lane.close()
-        except TollwayError as error:
-            if isinstance(error, Blocked):
-                log.info("guardrails.answer_blocked", request_id=ctx.id, guardrail=error.guardrail)
-            call.lane.fail(error.to_body())
+        except Blocked as verdict:
+            self._verdicts.blocked(ctx.id, "answer", verdict)
+            raise
         finally:
             lane.close()
             if not passage.upstream_ended and not self._worker.cancelled.covers(ctx.id, ctx.epoch):

@@ -91,8 +91,6 @@ class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
     """Names of the guardrails that ran."""
     trace: str = ""
     """W3C `traceparent`."""
-    guardrails: tuple[str, ...] = ()
-    """Names of the guardrails that apply, for the completion event."""
 
     @property
     def token(self) -> str:
