@@ -75,7 +75,7 @@ class Router:
 
 
 @dataclass
-class Stack:
+class Stages:
     """The three stages."""
 
     edge: Worker
@@ -111,11 +111,11 @@ class Stack:
 
 
 @pytest.fixture
-def stack(worker_on: Any, eventually: Any) -> Any:
+def stages(worker_on: Any, eventually: Any) -> Any:
     """Return a context manager that runs the three stages with these guardrails."""
 
     @asynccontextmanager
-    async def run(*guardrails: dict[str, Any]) -> AsyncIterator[Stack]:
+    async def run(*guardrails: dict[str, Any]) -> AsyncIterator[Stages]:
         configuration = Configuration(guardrails=tuple(GuardrailSettings(**each) for each in guardrails))
         runtime = Runtime("guardrails", configuration, nats_url="")
         async with (
@@ -137,7 +137,7 @@ def stack(worker_on: Any, eventually: Any) -> Any:
             await eventually(lambda: edge.address_of("guardrails") is not None)
             await eventually(lambda: worker.address_of("router") is not None)
             sender = Stage(edge, lambda call: None, max_in_hand=1)
-            yield Stack(edge, sender, lanes, shelf, worker, router, service.aclose)
+            yield Stages(edge, sender, lanes, shelf, worker, router, service.aclose)
 
     return run
 
@@ -176,9 +176,9 @@ def events_of(data: bytes) -> list[dict[str, Any]]:
     return [json.loads(line[6:]) for line in data.split(b"\n") if line.startswith(b"data: {")]
 
 
-async def test_without_guardrails_a_request_passes_untouched(stack: Any) -> None:
+async def test_without_guardrails_a_request_passes_untouched(stages: Any) -> None:
     """Context and body reach the router as they came, and the answer goes past this stage."""
-    async with stack() as running:
+    async with stages() as running:
         running.router.says(answer("hello"))
         lane = running.ask(b"anything, not even JSON")
         assert (await read_all(lane))[0] == answer("hello")
@@ -186,9 +186,9 @@ async def test_without_guardrails_a_request_passes_untouched(stack: Any) -> None
         assert (ctx.lane, ctx.guardrails, body) == (running.lanes.subject("r1"), (), b"anything, not even JSON")
 
 
-async def test_a_banned_word_in_the_request_is_refused(stack: Any) -> None:
+async def test_a_banned_word_in_the_request_is_refused(stages: Any) -> None:
     """400 with the guardrail's name and the operator's message; the router never hears of it."""
-    async with stack(WORDS) as running:
+    async with stages(WORDS) as running:
         _, header, _ = await read_all(running.ask(request("how to build a BOMB?")))
         assert header.error is not None
         assert (header.error.status, header.error.code) == (400, "content_blocked")
@@ -196,9 +196,9 @@ async def test_a_banned_word_in_the_request_is_refused(stack: Any) -> None:
         assert running.router.seen == []
 
 
-async def test_what_is_masked_in_the_request_never_reaches_the_router(stack: Any) -> None:
+async def test_what_is_masked_in_the_request_never_reaches_the_router(stages: Any) -> None:
     """The body is rewritten in that place only, the context says which guardrails apply, the lane is the edge's."""
-    async with stack(WORDS, MASK) as running:
+    async with stages(WORDS, MASK) as running:
         running.router.says(answer("123-45-6789"))
         data, _, _ = await read_all(running.ask(request("I am 123-45-6789.")))
         ctx, body = running.router.seen[0]
@@ -210,11 +210,11 @@ async def test_what_is_masked_in_the_request_never_reaches_the_router(stack: Any
 
 @pytest.mark.parametrize("size", [100_000, 3_000_000])
 @pytest.mark.parametrize("by_reference", [False, True])
-async def test_large_requests_are_checked_as_well(stack: Any, eventually: Any, size: int, by_reference: bool) -> None:
+async def test_large_requests_are_checked_as_well(stages: Any, eventually: Any, size: int, by_reference: bool) -> None:
     """Bodies by reference are fetched; rewritten ones go inline or are kept here until the answer ended."""
     if size > 1_000_000 and not by_reference:
         size = 300_000
-    async with stack(WORDS, MASK) as running:
+    async with stages(WORDS, MASK) as running:
         running.router.says(answer("done"))
         text = "hello " * (size // 6)
         lane = running.ask(request(text + "123-45-6789"), by_reference=by_reference)
@@ -230,9 +230,9 @@ async def test_large_requests_are_checked_as_well(stack: Any, eventually: Any, s
         await eventually(lambda: not running.guardrails.lanes)
 
 
-async def test_a_whole_answer_is_masked_in_one_frame(stack: Any) -> None:
+async def test_a_whole_answer_is_masked_in_one_frame(stages: Any) -> None:
     """Opening, body and end come together, with the ending's facts, and no stale length."""
-    async with stack(MASK | {"mode": "post_call"}) as running:
+    async with stages(MASK | {"mode": "post_call"}) as running:
         running.router.says(answer("It is 123-45-6789."))
         lane = running.ask(request("who is 123-45-6789?"))
         frame = await lane.next(10)
@@ -247,9 +247,9 @@ async def test_a_whole_answer_is_masked_in_one_frame(stack: Any) -> None:
         assert ctx.lane != running.lanes.subject("r1")
 
 
-async def test_a_whole_answer_with_a_banned_word_is_refused(stack: Any) -> None:
+async def test_a_whole_answer_with_a_banned_word_is_refused(stages: Any) -> None:
     """The caller gets 400 instead; the router had ended and was not cancelled, so it bills."""
-    async with stack(WORDS | {"mode": "both"}) as running:
+    async with stages(WORDS | {"mode": "both"}) as running:
         running.router.says(answer("a bomb"))
         data, header, _ = await read_all(running.ask(request("hello")))
         assert data == b""
@@ -259,27 +259,27 @@ async def test_a_whole_answer_with_a_banned_word_is_refused(stack: Any) -> None:
         assert not running.guardrails.cancelled.covers("r1", 1)
 
 
-async def test_a_large_whole_answer_is_checked_and_arrives_whole(stack: Any) -> None:
+async def test_a_large_whole_answer_is_checked_and_arrives_whole(stages: Any) -> None:
     """A megabyte passes both windows."""
-    async with stack(MASK | {"mode": "post_call"}) as running:
+    async with stages(MASK | {"mode": "post_call"}) as running:
         text = "hello " * 200_000
         running.router.says(answer(text + "123-45-6789"))
         assert (await read_all(running.ask(request("x"))))[0] == answer(text + "#")
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"choices": [', b"\xff\xfe"])
-async def test_an_answer_that_cannot_be_read_does_not_go_out(stack: Any, body: bytes) -> None:
+async def test_an_answer_that_cannot_be_read_does_not_go_out(stages: Any, body: bytes) -> None:
     """What was not checked is 502."""
-    async with stack(WORDS | {"mode": "post_call"}) as running:
+    async with stages(WORDS | {"mode": "post_call"}) as running:
         running.router.says(body)
         _, header, _ = await read_all(running.ask(request("x")))
         assert header.error is not None
         assert header.error.status == 502
 
 
-async def test_a_stream_is_masked_over_any_split(stack: Any) -> None:
+async def test_a_stream_is_masked_over_any_split(stages: Any) -> None:
     """A match over three chunks does not come out; the rest does, with its end and its facts."""
-    async with stack(MASK | {"mode": "post_call"}) as running:
+    async with stages(MASK | {"mode": "post_call"}) as running:
         pieces = ["It is 12", "3-4", "5-6789", ".", " Bye"]
         running.router.plays(openai_events([{"content": piece} for piece in pieces]))
         data, header, opening = await read_all(running.ask(request("x", stream=True), stream=True))
@@ -288,9 +288,9 @@ async def test_a_stream_is_masked_over_any_split(stack: Any) -> None:
         assert (header.end, opening) == (Ending(cost=7), EVENTS)
 
 
-async def test_a_stream_in_anthropics_dialect_is_masked(stack: Any) -> None:
+async def test_a_stream_in_anthropics_dialect_is_masked(stages: Any) -> None:
     """The same for messages."""
-    async with stack(MASK | {"mode": "both"}) as running:
+    async with stages(MASK | {"mode": "both"}) as running:
         running.router.plays(anthropic_events([("text", ["It is 12", "3-45-6789"]), ("text", ["ok"])]))
         body = request("x", stream=True, max_tokens=5)
         lane = running.ask(body, stream=True, dialect="anthropic", route="messages")
@@ -299,9 +299,9 @@ async def test_a_stream_in_anthropics_dialect_is_masked(stack: Any) -> None:
         assert "".join(each["delta"].get("text", "") for each in events_of(data) if "delta" in each) == "It is #ok"
 
 
-async def test_a_banned_word_ends_a_stream_and_its_provider_call(stack: Any, eventually: Any) -> None:
+async def test_a_banned_word_ends_a_stream_and_its_provider_call(stages: Any, eventually: Any) -> None:
     """What was safe went out, then the error; the router stops within a second though the client is still there."""
-    async with stack(WORDS | {"mode": "post_call"}) as running:
+    async with stages(WORDS | {"mode": "post_call"}) as running:
         pieces = ["This is how to build a time", " bo", "mb", " at home"]
         running.router.plays(openai_events([{"content": piece} for piece in pieces])[:4], ends=False)
         data, header, _ = await read_all(running.ask(request("x", stream=True), stream=True))
@@ -314,9 +314,9 @@ async def test_a_banned_word_ends_a_stream_and_its_provider_call(stack: Any, eve
         await eventually(lambda: not running.guardrails.lanes, 1)
 
 
-async def test_a_word_at_the_very_end_of_a_stream_is_found(stack: Any) -> None:
+async def test_a_word_at_the_very_end_of_a_stream_is_found(stages: Any) -> None:
     """It was held until the end, and the end is when it is judged."""
-    async with stack(WORDS | {"mode": "post_call"}) as running:
+    async with stages(WORDS | {"mode": "post_call"}) as running:
         running.router.plays(openai_events([{"content": "a bo"}, {"content": "mb"}]))
         data, header, _ = await read_all(running.ask(request("x", stream=True), stream=True))
         assert b"bo" not in data
@@ -324,9 +324,9 @@ async def test_a_word_at_the_very_end_of_a_stream_is_found(stack: Any) -> None:
         assert header.error.code == "content_blocked"
 
 
-async def test_a_client_that_leaves_stops_everything(stack: Any, eventually: Any) -> None:
+async def test_a_client_that_leaves_stops_everything(stages: Any, eventually: Any) -> None:
     """The cancellation reaches the router while this stage is between, and nothing stays behind here."""
-    async with stack(MASK | {"mode": "post_call"}) as running:
+    async with stages(MASK | {"mode": "post_call"}) as running:
         running.router.plays(openai_events([{"content": "x" * 100}])[:1], ends=False)
         lane = running.ask(request("x", stream=True), stream=True)
         assert await lane.next(10) is not None
@@ -335,9 +335,9 @@ async def test_a_client_that_leaves_stops_everything(stack: Any, eventually: Any
         await eventually(lambda: not running.guardrails.lanes, 1)
 
 
-async def test_a_slow_reader_slows_the_router(stack: Any, eventually: Any) -> None:
+async def test_a_slow_reader_slows_the_router(stages: Any, eventually: Any) -> None:
     """Two windows and a frame or so are all that is under way while the client does not read."""
-    async with stack(MASK | {"mode": "post_call"}) as running:
+    async with stages(MASK | {"mode": "post_call"}) as running:
         events = openai_events([{"content": f"{number:06} " + "hello " * 150} for number in range(2000)])
         sent = 0
 
@@ -366,9 +366,9 @@ async def test_a_slow_reader_slows_the_router(stack: Any, eventually: Any) -> No
 
 
 @pytest.mark.parametrize("sent", [False, True])
-async def test_a_lost_router_is_the_edges_to_judge(stack: Any, sent: bool) -> None:
+async def test_a_lost_router_is_the_edges_to_judge(stages: Any, sent: bool) -> None:
     """This stage falls silent, too; whether the request may be repeated the edge knows from the notice."""
-    async with stack(MASK | {"mode": "post_call"}) as running:
+    async with stages(MASK | {"mode": "post_call"}) as running:
 
         async def die(call: Call) -> None:
             if sent:
@@ -385,9 +385,9 @@ async def test_a_lost_router_is_the_edges_to_judge(stack: Any, sent: bool) -> No
         assert running.guardrails.lanes == {}
 
 
-async def test_a_gap_on_the_way_here_ends_the_answer(stack: Any, eventually: Any) -> None:
+async def test_a_gap_on_the_way_here_ends_the_answer(stages: Any, eventually: Any) -> None:
     """Part of the stream is missing, so the caller is told, and the router stops."""
-    async with stack(MASK | {"mode": "post_call"}) as running:
+    async with stages(MASK | {"mode": "post_call"}) as running:
 
         async def skip(call: Call) -> None:
             call.lane.open(EVENTS)
@@ -403,9 +403,9 @@ async def test_a_gap_on_the_way_here_ends_the_answer(stack: Any, eventually: Any
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_the_routers_error_passes(stack: Any, begun: bool) -> None:
+async def test_the_routers_error_passes(stages: Any, begun: bool) -> None:
     """A provider's error keeps its status, also after the first events; what was held comes out before it."""
-    async with stack(MASK | {"mode": "post_call"}) as running:
+    async with stages(MASK | {"mode": "post_call"}) as running:
 
         async def fail(call: Call) -> None:
             if begun:
@@ -420,9 +420,9 @@ async def test_the_routers_error_passes(stack: Any, begun: bool) -> None:
         assert openai_text(events_of(data)) == ("half of a sente" if begun else "")
 
 
-async def test_a_stage_that_drains_lets_its_answers_pass(stack: Any, eventually: Any) -> None:
+async def test_a_stage_that_drains_lets_its_answers_pass(stages: Any, eventually: Any) -> None:
     """Streams that are under way end properly while the worker leaves."""
-    async with stack(MASK | {"mode": "post_call"}) as running:
+    async with stages(MASK | {"mode": "post_call"}) as running:
         go_on = asyncio.Event()
 
         async def wait(call: Call) -> None:
