@@ -71,14 +71,15 @@ class Call:
             return self._inline
         return await self._stage.bodies.read(self.ctx.body)
 
-    def forward(self, service: str, ctx: RequestContext, body: bytes | None = None) -> None:
-        """Pass the request on to the next stage; this stage is done with it.
+    def forward(self, service: str, ctx: RequestContext, body: bytes | None = None, *, stay: bool = False) -> None:
+        """Pass the request on to the next stage; this stage is done with it, unless it stays to relay the answer.
 
         `body` replaces the client's body; it must fit a message, larger ones go by reference in `ctx.body`.
         Raises `Unavailable` when nobody serves that stage, `DeadlinePassed` when it is too late.
         """
         self._stage.forward(service, ctx, self._inline if body is None else body)
-        self.lane.close()
+        if not stay:
+            self.lane.close()
 
 
 Handler = Callable[[Call], Coroutine[Any, Any, None] | None]

@@ -1,9 +1,9 @@
 """The shape of `tollway.yaml`. Unknown names are refused; secrets are written as `${NAME}`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
 
@@ -68,15 +68,52 @@ class ModelGroup(_Section):
 
 
 class GuardrailSettings(_Section):
-    """One guardrail by its type; `services/guardrails/checks` says what each reads."""
+    """One guardrail by its type; `docs/guardrails.md` says what each reads."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=64)
     type: Literal["banned_words", "regex_mask"]
     mode: Literal["pre_call", "post_call", "both"] = "pre_call"
+    """Look at requests, at answers, or at both."""
     words: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     replacement: str = "[masked]"
     message: str = ""
+    """What the caller of blocked content is told, beside the guardrail's name."""
+    stream_window: int = Field(256, ge=1, le=4096)
+    """Characters of a stream that wait for patterns whose longest match cannot be told."""
+
+    @field_validator("words")
+    @classmethod
+    def _check_words(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        stripped = tuple(word.strip() for word in words)
+        for word in stripped:
+            if not word or not word.isprintable() or len(word) > 200:
+                raise ValueError(f"{word[:40]!r} is not a word or phrase of 1 to 200 printable characters")
+        return stripped
+
+    @field_validator("patterns")
+    @classmethod
+    def _check_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        # Only processes that read guardrails from a file need the library.
+        import re2
+
+        quiet = re2.Options()
+        quiet.log_errors = False
+        for pattern in patterns:
+            try:
+                empty = re2.compile(pattern, quiet).search("") is not None
+            except re2.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression that RE2 reads ({error})") from None
+            if empty:
+                raise ValueError(f"{pattern!r} matches the empty text, so it would match everywhere")
+        return patterns
+
+    @model_validator(mode="after")
+    def _check_complete(self) -> Self:
+        needed = {"banned_words": "words", "regex_mask": "patterns"}[self.type]
+        if not getattr(self, needed):
+            raise ValueError(f"guardrail '{self.name}' of type {self.type} needs '{needed}'")
+        return self
 
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -160,3 +197,12 @@ class Configuration(_Section):
     pass_through_endpoints: tuple[PassThroughEndpoint, ...] = ()
     max_in_hand: int = Field(1000, ge=1)
     """Requests that one worker of a stage handles at a time; past it, it sheds."""
+
+    @field_validator("guardrails")
+    @classmethod
+    def _check_guardrail_names(cls, guardrails: tuple[GuardrailSettings, ...]) -> tuple[GuardrailSettings, ...]:
+        names = [guardrail.name for guardrail in guardrails]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two guardrails have the name {name!r}")
+        return guardrails

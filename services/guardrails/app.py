@@ -1,0 +1,36 @@
+"""The composition root of guardrails: the stage that checks what goes to a model and what comes back."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.guardrails.handlers import Guarding
+from services.guardrails.inspection import Inspection
+from services.guardrails.relay import Relay
+from services.guardrails.verdicts import Verdicts
+from shared.bus.bodies import BodyShelf
+from shared.bus.lane_reader import Lanes
+from shared.bus.stage import Stage
+from shared.bus.worker import Worker
+from shared.offload import Offload
+from shared.settings import Runtime
+
+
+@asynccontextmanager
+async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
+    """Serve the stage until left; then drain it, the answers that pass through it included."""
+    settings = runtime.configuration
+    offload = Offload()
+    inspection = Inspection(settings.guardrails, offload)
+    lanes = Lanes(worker)
+    shelf = BodyShelf(worker)
+    verdicts = Verdicts(worker.metrics)
+    guarding = Guarding(inspection, Relay(worker, lanes, inspection, verdicts), shelf, verdicts)
+    stage = Stage(worker, guarding.guard, max_in_hand=settings.max_in_hand)
+    await lanes.start()
+    await shelf.start()
+    await stage.start()
+    try:
+        yield
+    finally:
+        await stage.drain(settings.server.drain_seconds)
+        offload.close()

@@ -1,0 +1,1 @@
+"""The guardrails: one file each, listed in `registry`."""

@@ -1,0 +1,44 @@
+"""Replaces what matches a regular expression (RE2, whose time is linear in the text, whatever the pattern)."""
+
+import re
+
+import re2
+
+from services.guardrails.checks.modes import modes_of
+from services.guardrails.checks.regex_width import width_of
+from services.guardrails.domain.guardrail import Span, Verdict
+from shared.settings.file import GuardrailSettings
+
+MAX_HOLD = 4096
+"""Characters of a stream that are held at most, also for patterns whose matches can get longer."""
+
+_ANCHORED = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")
+"""A pattern that may see the difference between the end of a line and the end of a text."""
+
+
+class RegexMask:
+    """Each pattern is looked for by itself; matches that overlap are masked as one."""
+
+    def __init__(self, settings: GuardrailSettings) -> None:
+        self.name = settings.name
+        self.modes = modes_of(settings)
+        widths = [width_of(pattern) or settings.stream_window for pattern in settings.patterns]
+        self.hold = min(max(widths), MAX_HOLD)
+        self._replacement = settings.replacement
+        self._patterns = [re2.compile(pattern) for pattern in settings.patterns]
+        self._any = re2.compile("|".join(f"(?m:{pattern})" for pattern in settings.patterns))
+        self._certain = not any(_ANCHORED.search(pattern) for pattern in settings.patterns)
+
+    def may_match(self, lines: str) -> bool:
+        """Tell whether any pattern matches in the lines, by one look for all of them."""
+        return not self._certain or self._any.search(lines) is not None
+
+    def judge(self, text: str, start: int = 0, *, more: bool = False) -> Verdict:
+        """Return the matches. Of those near the end of a text with `more`, the caller waits for `hold`."""
+        spans: list[Span] = []
+        for pattern in self._patterns:
+            for match in pattern.finditer(text, start):
+                first, end = match.span()
+                if end > first:
+                    spans.append(Span(first, end, self._replacement))
+        return spans

@@ -1,0 +1,1 @@
+"""What guardrails decide: where text stands, what a verdict is, what may leave a running stream."""

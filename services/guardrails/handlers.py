@@ -1,0 +1,84 @@
+"""Checks a request and passes it on; stays on its way back where the answer must be checked, too."""
+
+from collections.abc import Coroutine
+
+import msgspec
+
+from services.guardrails.domain.guardrail import Blocked, Guardrail
+from services.guardrails.inspection import Inspection
+from services.guardrails.relay import Relay
+from services.guardrails.verdicts import Verdicts
+from shared.bus.bodies import BodyShelf
+from shared.bus.stage import Call, fits_inline, with_body
+from shared.offload import INLINE_LIMIT
+from shared.routes import ROUTES
+from shared.schemas.context import RequestContext
+
+NEXT = "router"
+
+
+class Guarding:
+    """The stage's handler."""
+
+    def __init__(self, inspection: Inspection, relay: Relay, shelf: BodyShelf, verdicts: Verdicts) -> None:
+        self._inspection = inspection
+        self._policy = inspection.policy
+        self._names = inspection.policy.names
+        self._relay = relay
+        self._shelf = shelf
+        self._verdicts = verdicts
+
+    def guard(self, call: Call) -> Coroutine[None, None, None] | None:
+        """Pass the request on, checked, or raise why not; a coroutine where it is large or its answer is checked."""
+        ctx = call.ctx
+        if not self._names or not ROUTES[ctx.route].policy.guardrails:
+            call.forward(NEXT, ctx)
+            return None
+        ctx = msgspec.structs.replace(ctx, guardrails=self._names)
+        body = call.inline
+        if self._policy.pre_call:
+            if body is None or len(body) > INLINE_LIMIT:
+                return self._guard_large(call, ctx)
+            body = self._checked(call, body)
+        if self._output(ctx):
+            return self._relay.answer(call, ctx, body)
+        call.forward(NEXT, ctx, body)
+        return None
+
+    def _checked(self, call: Call, body: bytes) -> bytes:
+        try:
+            return self._inspection.small_request(body, call.ctx.dialect)
+        except Blocked as verdict:
+            self._verdicts.blocked(call.ctx.id, "request", verdict)
+            raise
+
+    async def _guard_large(self, call: Call, ctx: RequestContext) -> None:
+        async with self._inspection.turn:
+            body = await call.read_body()
+            try:
+                checked = await self._inspection.request(body, ctx.dialect)
+            except Blocked as verdict:
+                self._verdicts.blocked(call.ctx.id, "request", verdict)
+                raise
+        if checked is body:
+            await self._go_on(call, ctx, None)
+        elif fits_inline(checked):
+            await self._go_on(call, with_body(ctx, None), checked)
+        else:
+            await self._go_on_with_reference(call, ctx, checked)
+
+    async def _go_on(self, call: Call, ctx: RequestContext, body: bytes | None) -> None:
+        if self._output(ctx):
+            await self._relay.answer(call, ctx, body)
+        else:
+            call.forward(NEXT, ctx, body)
+
+    async def _go_on_with_reference(self, call: Call, ctx: RequestContext, body: bytes) -> None:
+        """The rewritten body is here, and the router may ask for it again until the answer ended: so stay."""
+        try:
+            await self._relay.answer(call, with_body(ctx, self._shelf.keep(ctx.token, body)), b"")
+        finally:
+            self._shelf.drop(ctx.token)
+
+    def _output(self, ctx: RequestContext) -> tuple[Guardrail, ...]:
+        return self._policy.stream if ctx.stream else self._policy.post_call
