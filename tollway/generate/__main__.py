@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     options = parser.parse_args(arguments)
     broken = [] if options.break_messages else incompatibilities(committed_messages(root), message_schemas())
     if broken:
-        return _fail("Messages may only gain optional fields:", broken)
+        return _fail("Messages may only gain optional fields (--break-messages writes them all the same):", broken)
     made = documents()
     drifted = [path for path, text in made.items() if _differs(root / path, text)]
     stale = [path for path in _committed(root) if path not in made]

@@ -1,7 +1,7 @@
 """The AsyncAPI document of all three planes: which subjects there are, who sends on them and who listens.
 
-The event plane's consumers are FastStream's; this document describes their messages beside the others, so that
-the whole bus is on one page.
+The event plane's consumer is FastStream's, which describes it too (`docs/schemas/asyncapi-billing.json`); this
+document has its messages beside the others, so that the whole bus is on one page.
 """
 
 from dataclasses import dataclass

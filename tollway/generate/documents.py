@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.openapi import openapi
+from services.billing.asyncapi import asyncapi as billing_asyncapi
+from shared.openapi import VERSION, openapi
 from tollway.generate.asyncapi import asyncapi
 from tollway.generate.compose import compose_nats_config
 from tollway.generate.configuration import schema
@@ -23,6 +24,7 @@ def documents() -> dict[Path, str]:
         **{MESSAGE_FOLDER / f"{name}.json": schema for name, schema in message_schemas().items()},
     }
     texts = {path: as_text(document) for path, document in made.items()}
+    texts[Path("docs/schemas/asyncapi-billing.json")] = as_text(json.loads(billing_asyncapi(VERSION)))
     texts[Path("deploy/compose/nats.conf")] = compose_nats_config()
     return texts
 
