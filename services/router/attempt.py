@@ -9,6 +9,7 @@ from services.router.accounting import Account, OpenAttempt, partial_usage
 from services.router.clocks import Clocks
 from services.router.target import Target
 from services.router.translate import Ask, StreamReader, Translator, Whole, translator
+from services.router.translate.errors import retry_after_in
 from services.router.upstream import Upstream, read_error, read_whole
 from shared.bus.group_commit import EventWriter
 from shared.bus.permission import may_send
@@ -176,8 +177,7 @@ class Attempts:
         try:
             if response.status < 400:
                 raise ProviderError(f"the provider answered with status {response.status}, which is no answer")
-            retry_after = response.headers.get("retry-after-ms") or response.headers.get("retry-after")
-            raise translate.error(response.status, await read_error(response), retry_after)
+            raise translate.error(response.status, await read_error(response), retry_after_in(response.headers))
         finally:
             response.close()
 

@@ -21,7 +21,12 @@ _ANTHROPIC_TYPES = {
 }
 """Anthropic's documented error types by status; every other status is its `api_error`."""
 
+class _ProviderError(msgspec.Struct):
+    error: dict[str, msgspec.Raw] = {}
+
+
 _encode = msgspec.json.Encoder().encode
+_provider_error = msgspec.json.Decoder(_ProviderError).decode
 
 
 def error_json(error: ErrorBody, dialect: Dialect, request_id: str = "") -> bytes:
@@ -30,18 +35,26 @@ def error_json(error: ErrorBody, dialect: Dialect, request_id: str = "") -> byte
         kind = error.type if error.type == "budget_exceeded" else _ANTHROPIC_TYPES.get(error.status)
         if kind is None:
             kind = "invalid_request_error" if 400 <= error.status < 500 else "api_error"
-        body = {"type": "error", "error": {"type": kind, "message": error.message}, "request_id": request_id}
-        return _encode(body)
-    return _encode(
-        {
-            "error": {
-                "message": error.message,
-                "type": error.type,
-                "param": error.param,
-                "code": error.code,
-            }
-        }
-    )
+        told = {**_more(error), "type": kind, "message": error.message}
+        return _encode({"type": "error", "error": told, "request_id": request_id})
+    told = {
+        **_more(error),
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+    }
+    return _encode({"error": told})
+
+
+def _more(error: ErrorBody) -> dict[str, msgspec.Raw]:
+    """Return the fields of a provider's own error object, for a client of its dialect."""
+    if error.provider_body is None:
+        return {}
+    try:
+        return _provider_error(error.provider_body).error
+    except msgspec.MsgspecError:
+        return {}
 
 
 def error_event(error: ErrorBody, dialect: Dialect, request_id: str = "") -> bytes:

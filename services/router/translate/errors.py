@@ -130,9 +130,13 @@ def _error(status: int, error: dict[str, Any], message: str, retry_after: float 
 
 
 def _masked_body(body: bytes) -> bytes | None:
+    """Return a provider's error on one line, as it has to be inside of a frame's head, with every key hidden."""
     if not body or len(body) > 16 * MAX_MESSAGE:
         return None
-    return masked(body.decode(errors="replace")).encode()
+    try:
+        return msgspec.json.format(masked(body.decode(errors="replace")), indent=-1).encode()
+    except msgspec.MsgspecError:
+        return None
 
 
 def _document(body: bytes) -> Any:
