@@ -37,7 +37,7 @@ def error_json(error: ErrorBody, dialect: Dialect, request_id: str = "") -> byte
             kind = "invalid_request_error" if 400 <= error.status < 500 else "api_error"
         told = {**_more(error), "type": kind, "message": error.message}
         return _encode({"type": "error", "error": told, "request_id": request_id})
-    told = {
+    told: dict[str, object] = {
         **_more(error),
         "message": error.message,
         "type": error.type,
