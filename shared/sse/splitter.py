@@ -41,6 +41,8 @@ class Splitter:
 
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes and return the events that are now whole; raises `BrokenStream` past the size limit."""
+        if not self._held and self._started and _is_one_plain_event(data):
+            return [Event(b"", data[6:-2], data)]
         if self._held:
             searched = max(0, len(self._held) - 3)
             self._held += data
@@ -69,6 +71,12 @@ class Splitter:
             raise BrokenStream(f"The provider's stream holds an event of more than {self._limit} bytes.")
         self._held = rest
         return []
+
+
+def _is_one_plain_event(data: bytes) -> bool:
+    """Tell whether a read is just one event of one line, which is what a slow stream's reads are."""
+    end = len(data) - 2
+    return end > 6 and data.startswith(b"data: ") and data.find(b"\n") == end and data[-1] == 10 and b"\r" not in data
 
 
 def _has_end(data: bytearray, start: int) -> bool:

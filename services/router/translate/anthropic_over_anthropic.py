@@ -36,7 +36,7 @@ class AnthropicOverAnthropic:
             return Whole(body, whole_usage(body), "")
         except UNREADABLE:
             raise no_answer() from None
-        if message.type == "error" or message.error is not None:
+        if message.type == "error" or message.error:
             raise error_in_answer(message.error, body, same_dialect=True)
         if message.content is None:
             raise no_answer()

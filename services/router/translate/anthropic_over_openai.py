@@ -37,7 +37,7 @@ class AnthropicOverOpenAI:
             answer = decode(body)
         except UNREADABLE:
             raise no_answer() from None
-        if answer.error is not None:
+        if answer.error:
             raise error_in_answer(answer.error, body, same_dialect=False)
         if not answer.choices or answer.choices[0].message is None:
             raise no_answer()

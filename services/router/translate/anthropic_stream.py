@@ -23,7 +23,7 @@ class AnthropicStream(ProviderStream):
 
     def _take(self, event: Event) -> bytes:
         read = self._decoded(event.data)
-        if read.type == "error" or read.error is not None:
+        if read.type == "error" or read.error:
             raise error_in_answer(read.error, event.data, same_dialect=self.same_dialect)
         if read.type == "content_block_delta":
             self._delta(read)

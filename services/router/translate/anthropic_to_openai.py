@@ -7,7 +7,7 @@ from msgspec import Raw
 from services.router.translate.openai_messages import openai_messages
 from services.router.translate.openai_tools import openai_tool_choice, openai_tools
 from services.router.translate.reasoning import effort_for
-from services.router.translate.request_fields import value_of
+from services.router.translate.request_fields import refuse_fields
 from shared.errors import InvalidRequest
 from shared.wire.anthropic_request import MessagesRequest
 
@@ -15,11 +15,26 @@ _AS_THEY_ARE = frozenset({"temperature", "top_p"})
 
 _MAPPED = frozenset(MessagesRequest.__struct_fields__) | {"model", "stream"}
 
-_DROPPED = frozenset({"top_k", "cache_control", "context_management", "diagnostics", "speed"})
+_DROPPED = frozenset({"stream_options", "top_k", "cache_control", "context_management", "diagnostics", "speed"})
 """Fields that shape or hasten an answer without changing what it is: dropped, OpenAI has nothing like them."""
 
-_REFUSED = ("container", "inference_geo", "mcp_servers")
-"""Fields that OpenAI's dialect cannot express and that change the answer or where it is made."""
+_REFUSED: dict[str, tuple[Any, ...]] = {
+    "container": (),
+    "inference_geo": (),
+    "mcp_servers": ([],),
+    "n": (1,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "modalities": (["text"], []),
+    "audio": (),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+    "web_search_options": (),
+}
+"""Fields that change the answer or where it is made, each with the values that do not.
+
+The first three have no form in OpenAI's dialect. The others are OpenAI's own, which would go on as unknown fields,
+and what they bring has no form in the answer: more choices, for example, would be paid for and not seen."""
 
 _SERVICE_TIERS = {"standard_only": "default"}
 
@@ -30,7 +45,7 @@ def openai_request(request: MessagesRequest, fields: dict[str, Raw], model: str,
     Fields that are none of Anthropic's (`seed`, `reasoning_effort`, …) go on as they came. The limit goes as
     `max_completion_tokens`, the only one that OpenAI's reasoning models take.
     """
-    _refuse(fields)
+    refuse_fields(fields, _REFUSED)
     body: dict[str, Any] = {
         "model": model,
         "max_completion_tokens": request.max_tokens,
@@ -41,18 +56,12 @@ def openai_request(request: MessagesRequest, fields: dict[str, Raw], model: str,
     body |= _tools(request) | _identity(request) | _output(request)
     if request.stop_sequences:
         body["stop"] = request.stop_sequences
-    passed = fields.keys() - _MAPPED - _DROPPED - set(_REFUSED)
+    passed = fields.keys() - _MAPPED - _DROPPED - _REFUSED.keys()
     return {name: value for name, value in fields.items() if name in passed and _is_set(name, value)} | body
 
 
 def _is_set(name: str, value: Raw) -> bool:
     return name not in _AS_THEY_ARE or bytes(value) != b"null"
-
-
-def _refuse(fields: dict[str, Raw]) -> None:
-    for name in _REFUSED:
-        if name in fields and value_of(fields[name], name):
-            raise InvalidRequest(f"'{name}' is not possible with this model.", param=name)
 
 
 def _tools(request: MessagesRequest) -> dict[str, Any]:

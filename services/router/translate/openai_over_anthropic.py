@@ -40,7 +40,7 @@ class OpenAIOverAnthropic:
             message = wire.decode(body)
         except UNREADABLE:
             raise no_answer() from None
-        if message.type == "error" or message.error is not None:
+        if message.type == "error" or message.error:
             raise error_in_answer(message.error, body, same_dialect=False)
         if message.content is None:
             raise no_answer()

@@ -38,7 +38,7 @@ class OpenAIOverOpenAI:
             return Whole(body, whole_usage(body), "")
         except UNREADABLE:
             raise no_answer() from None
-        if answer.error is not None:
+        if answer.error:
             raise error_in_answer(answer.error, body, same_dialect=True)
         if answer.choices is None:
             raise no_answer()

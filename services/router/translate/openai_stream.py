@@ -28,7 +28,7 @@ class OpenAIStream(ProviderStream):
             self._last(event)
             return b""
         chunk = self._decoded(event.data)
-        if chunk.error is not None:
+        if chunk.error:
             raise error_in_answer(chunk.error, event.data, same_dialect=self.same_dialect)
         self._chunks += 1
         if chunk.usage is not None:

@@ -7,7 +7,7 @@ from msgspec import UNSET, Raw
 from services.router.translate.anthropic_messages import Conversation, anthropic_conversation
 from services.router.translate.anthropic_tools import anthropic_tool_choice, anthropic_tools
 from services.router.translate.reasoning import budget_for
-from services.router.translate.request_fields import value_of
+from services.router.translate.request_fields import refuse_fields, value_of
 from shared.errors import InvalidRequest
 from shared.wire.openai_request import ChatRequest
 
@@ -51,7 +51,7 @@ def anthropic_request(request: ChatRequest, fields: dict[str, Raw], model: str, 
 
     Fields that are none of OpenAI's (`top_k`, `thinking`, …) go on as they came.
     """
-    _refuse(fields)
+    refuse_fields(fields, _REFUSED)
     conversation = anthropic_conversation(request.messages)
     body: dict[str, Any] = {"model": model, "max_tokens": 0, "messages": conversation.messages}
     if conversation.system:
@@ -67,13 +67,6 @@ def anthropic_request(request: ChatRequest, fields: dict[str, Raw], model: str, 
     body = {name: value for name, value in fields.items() if name in unknown} | body
     _limit_and_think(body, request, conversation)
     return body
-
-
-def _refuse(fields: dict[str, Raw]) -> None:
-    for name in _REFUSED.keys() & fields.keys():
-        value = value_of(fields[name], name)
-        if value is not None and value not in _REFUSED[name]:
-            raise InvalidRequest(f"'{name}' is not possible with this model.", param=name)
 
 
 def _system(conversation: Conversation) -> str | list[dict[str, Any]]:

@@ -28,7 +28,9 @@ class ProviderStream:
                 out.append(self._take(event))
         except ProviderError as fault:
             self._fault = fault
-            if not (given := b"".join(out)):
+            given = b"".join(out)
+            # Before the first token a head alone is worth nothing, and another deployment can still be tried.
+            if not given or not self.began:
                 raise
             return given
         return b"".join(out)

@@ -55,3 +55,11 @@ def value_of(raw: Raw, name: str) -> Any:
         return msgspec.json.decode(raw)
     except UNREADABLE:
         raise InvalidRequest(f"'{name}' cannot be read.", param=name) from None
+
+
+def refuse_fields(fields: dict[str, Raw], refused: dict[str, tuple[Any, ...]]) -> None:
+    """Raise `InvalidRequest` for a field in `refused` that is there with a value other than null and those listed."""
+    for name in refused.keys() & fields.keys():
+        value = value_of(fields[name], name)
+        if value is not None and value not in refused[name]:
+            raise InvalidRequest(f"'{name}' is not possible with this model.", param=name)

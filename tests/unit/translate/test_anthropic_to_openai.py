@@ -182,6 +182,13 @@ def test_thinking(fields: dict[str, Any], effort: str | None) -> None:
     assert asked(**fields).get("reasoning_effort") == effort
 
 
+def test_fields_of_openais_own_go_on() -> None:
+    """What is no field of Anthropic's reaches the provider as it came, and cannot replace what we set."""
+    sent = asked(seed=7, n=1, stop=["x"], stop_sequences=["END"], max_completion_tokens=10**6, stream_options={})
+    assert (sent["seed"], sent["stop"], sent["max_completion_tokens"]) == (7, ["END"], 100)
+    assert sent.keys() == {"model", "messages", "seed", "stop", "max_completion_tokens"}
+
+
 def test_structured_output() -> None:
     """A JSON schema for the answer has a form in both dialects."""
     schema = {"type": "object"}
@@ -195,6 +202,8 @@ def test_structured_output() -> None:
         ({"mcp_servers": [{"url": "x"}]}, "mcp_servers"),
         ({"container": "c"}, "container"),
         ({"inference_geo": "eu"}, "inference_geo"),
+        ({"n": 2}, "n"),
+        ({"audio": {}}, "audio"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools[0].type"),
         ({"tools": [{"name": "a"}], "tool_choice": {"type": "odd"}}, "tool_choice"),
         ({"output_config": {"format": {"type": "odd"}}}, "output_config.format"),

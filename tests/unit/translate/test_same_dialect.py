@@ -168,6 +168,20 @@ def test_an_error_comes_after_what_was_good() -> None:
     assert caught.value.to_body().status == 503
 
 
+def test_an_error_before_the_first_token_gives_nothing_out() -> None:
+    """A head that came in the same read as an error is kept back, so that another deployment can be tried."""
+    reader = reader_for("openai", "openai")
+    with pytest.raises(ProviderError, match="Busy"):
+        reader.feed(openai_stream({"role": "assistant", "content": ""}, {"error": {"message": "Busy."}}))
+    assert not reader.began
+
+
+def test_an_empty_error_is_none() -> None:
+    """Servers that write an empty error on every chunk mean none."""
+    stream = openai_stream({"choices": [], "error": {}}, {"choices": [], "error": ""}, {"content": "a"}, b"[DONE]")
+    assert read(reader_for("openai", "openai"), stream) == stream
+
+
 def test_an_error_in_place_of_a_stream() -> None:
     """A JSON error where a stream was asked for is that error."""
     with pytest.raises(ProviderError, match="Busy"):
