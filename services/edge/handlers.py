@@ -70,7 +70,6 @@ class Gateway:
         self._offload = offload
         self._settings = settings
         self.in_flight = 0
-        """Set while no request is in flight."""
         self.draining = False
         """True while this process stops: requests on open connections are served, and the connections closed."""
 
