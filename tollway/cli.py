@@ -28,10 +28,13 @@ Config = Annotated[
 
 
 def main() -> None:
-    """Run the command; what goes wrong is one sentence and exit code 1."""
+    """Run the command; what goes wrong is one sentence (of a configuration, one line each) and exit code 1."""
     try:
         app()
-    except (StackError, ConfigurationError) as error:
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except StackError as error:
         print(f"tollway: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

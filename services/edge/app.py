@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,6 +25,10 @@ from shared.offload import Offload
 from shared.routes.passthrough import passthrough_endpoints
 from shared.settings import Runtime
 from shared.telemetry import families
+
+LINGER_SECONDS = 0.5
+"""How long open connections are still read after the last answer, once no new ones are taken. A request that is on
+its way is answered, as its connection's last one; only a client that was silent for so long is cut off."""
 
 CLOSE_SECONDS = 2.0
 """How long connections may take to close once their requests have ended."""
@@ -54,6 +59,13 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     add_routes(app, gateway, Health(worker), MetricsPage(worker, server), Docs(server), natives)
     if server.cors_origins:
         allow_origins(app, server.cors_origins)
+
+    async def last_answer(_: web.Request, response: web.StreamResponse) -> None:
+        if gateway.draining:
+            response.headers["Connection"] = "close"  # the header's own time has passed here
+            response.force_close()
+
+    app.on_response_prepare.append(last_answer)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -71,20 +83,30 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         yield
     finally:
         await site.stop()
-        await _drain(gateway, lanes, server.drain_seconds)
+        await _drain(gateway, runner, lanes, server.drain_seconds)
         await runner.cleanup()
         await writer.close()
         offload.close()
 
 
-async def _drain(gateway: Gateway, lanes: Lanes, limit: float) -> None:
+async def _drain(gateway: Gateway, runner: web.AppRunner, lanes: Lanes, limit: float) -> None:
     """Let requests in flight end within `limit` seconds, then end them with an error of their dialect."""
     gateway.draining = True
-    try:
-        async with asyncio.timeout(limit):
-            await gateway.idle.wait()
-    except TimeoutError:
-        lanes.fail_all(Unavailable("this gateway is shutting down", retry_after=1))
+    began = quiet_since = time.monotonic()
+    while _connections(runner):
+        await asyncio.sleep(0.02)
+        now = time.monotonic()
+        if gateway.in_flight:
+            quiet_since = now
+        if now - quiet_since >= LINGER_SECONDS:
+            return
+        if now - began >= limit:
+            lanes.fail_all(Unavailable("this gateway is shutting down", retry_after=1))
+            return
+
+
+def _connections(runner: web.AppRunner) -> int:
+    return len(runner.server.connections) if runner.server is not None else 0
 
 
 async def _listen(runner: web.AppRunner, runtime: Runtime) -> web.BaseSite:

@@ -10,6 +10,3 @@ ID = web.RequestKey("id", str)
 
 LABEL = web.RequestKey("label", str)
 """The client's own `x-request-id`, or an empty string."""
-
-LAST = web.RequestKey("last", bool)
-"""True when its connection is to be closed after it, since this process stops."""

@@ -1,6 +1,5 @@
 """From an HTTP request to a stage message, and from the reply lane to the HTTP answer."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +11,7 @@ from services.edge.domain.bodies import read_chat_body
 from services.edge.domain.credentials import digest, find_key
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import MAX_LABEL, accepted_label, new_request_id, wanted_tags, wanted_timeout
-from services.edge.facts import ID, LABEL, LAST, RECEIVED
+from services.edge.facts import ID, LABEL, RECEIVED
 from services.edge.forwarding import arriving, as_it_came
 from services.edge.relay import Relay
 from shared.bus.beats import SEND_WITHIN
@@ -71,9 +70,6 @@ class Gateway:
         self._offload = offload
         self._settings = settings
         self.in_flight = 0
-        self.idle = asyncio.Event()
-        """Set while no request is in flight."""
-        self.idle.set()
         self.draining = False
         """True while this process stops: requests on open connections are served, and the connections closed."""
 
@@ -140,19 +136,13 @@ class Gateway:
                 metrics.shed()
                 return self._refused(request, dialect, busy)
             self.in_flight += 1
-            self.idle.clear()
-            request[LAST] = self.draining
             status = ClientGone.status
             try:
                 response = await self._answered(request, dialect, handle)
                 status = response.status
             finally:
                 self.in_flight -= 1
-                if not self.in_flight:
-                    self.idle.set()
                 metrics.request_ended(route, status, time.time() - request[RECEIVED])
-            if self.draining and not response.prepared:
-                response.force_close()
             return response
 
         return guarded

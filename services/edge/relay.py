@@ -9,7 +9,6 @@ from aiohttp import web
 
 from services.edge.domain.answers import answer_headers, ending_headers, error_headers, id_headers
 from services.edge.domain.losses import lost_completion
-from services.edge.facts import LAST
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import HolderLost, Lane, Lanes
@@ -99,8 +98,6 @@ class Relay:
     ) -> web.StreamResponse:
         headers = answer_headers(id_headers(ctx.id, ctx.label), opening.headers)
         response = web.StreamResponse(status=opening.status, headers=headers)
-        if request[LAST]:
-            response.force_close()
         # Pass-through answers stay as they came: no comment and no event of ours goes in between.
         events = ctx.next != "passthrough" and headers.get("content-type", "").startswith("text/event-stream")
         await response.prepare(request)

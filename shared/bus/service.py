@@ -71,6 +71,8 @@ async def _serve(runtime: Runtime, build: Build) -> int:
         async with build(worker, runtime):
             await bus.barrier()
             worker.ready()
+            # Whoever is stopped because this worker is ready says good-bye after everybody heard that it is.
+            await bus.barrier()
             runtime.announce_ready()
             worker.on_beat.append(lambda _: runtime.announce_alive())
             log.info("service.ready")

@@ -16,7 +16,7 @@ from shared.bus.beats import BEAT, LOST_AFTER
 from shared.bus.cancellations import Cancellations
 from shared.bus.connection import Bus
 from shared.bus.lane_writer import ReplyLane
-from shared.bus.membership import Membership
+from shared.bus.membership import FRESH, Membership
 from shared.bus.observed import observe_worker
 from shared.bus.scrape import ScrapeResponder
 from shared.errors import Unavailable
@@ -55,6 +55,7 @@ class Worker:
         self.missing: Callable[[], tuple[str, ...]] = tuple
         """Says what this process cannot serve without right now; part of its beat."""
         self.on_beat: list[Callable[[float], None]] = []
+        self._began = time.monotonic()
         self._ready = False
         self._stopping = False
         self._ticker: asyncio.Task[None] | None = None
@@ -97,8 +98,15 @@ class Worker:
         return self.bus.connected and not self.members.silent(time.monotonic())
 
     def address_of(self, service: str, *, direct: bool = False) -> str | None:
-        """Return the subject for the next request to a service; None when nobody serves it."""
-        return self.members.address(service, time.monotonic(), direct=direct)
+        """Return the subject for the next request to a service; None when nobody serves it.
+
+        A worker that just began may not have heard everybody's beat yet, and trusts the queue group.
+        """
+        now = time.monotonic()
+        address = self.members.address(service, now, direct=direct)
+        if address is None and now - self._began < FRESH:
+            return subjects.request(service)
+        return address
 
     def cancel(self, request: str, epoch: int) -> None:
         """Tell everybody that a request is over, here too."""

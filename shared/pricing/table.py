@@ -11,7 +11,7 @@ from shared.pricing import snapshot
 from shared.pricing.dollars import FIELDS, always, service_tiers
 from shared.pricing.prices import UNPRICED, Price
 from shared.settings.file import Deployment
-from shared.settings.load import ConfigurationError
+from shared.settings.problems import ConfigurationError
 
 DEMO_PRICES = {"input_cost_per_token": "1e-6", "output_cost_per_token": "4e-6"}
 """What the built-in demo model pretends to cost, so that a first request shows a cost in the ledger."""

@@ -6,7 +6,7 @@ from shared.routes.llm import LLM_ROUTES, PASSTHROUGH
 from shared.routes.management import MANAGEMENT_ROUTES
 from shared.routes.policy import Route
 from shared.settings.file import Configuration, PassThroughEndpoint
-from shared.settings.load import ConfigurationError
+from shared.settings.problems import ConfigurationError
 
 PREFIX = "passthrough:"
 """What the names of all pass-through routes begin with."""

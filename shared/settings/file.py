@@ -206,3 +206,25 @@ class Configuration(_Section):
             if names.count(name) > 1:
                 raise ValueError(f"two guardrails have the name {name!r}")
         return guardrails
+
+    @model_validator(mode="after")
+    def _names_are_used_once(self) -> Self:
+        for what, names in (
+            ("model group", [group.model_name for group in self.models]),
+            ("deployment id", [item.id for group in self.models for item in group.deployments if item.id]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"there are two of the {what} '{twice[0]}'; each needs a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _demo_deployments_have_an_address(self) -> Self:
+        for group in self.models:
+            for deployment in group.deployments:
+                if deployment.provider == "demo" and deployment.api_base is None and not self.demo:
+                    raise ValueError(
+                        f"a deployment of '{group.model_name}' needs an 'api_base', for 'demo: false' starts no "
+                        "demo provider"
+                    )
+        return self

@@ -6,20 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from shared.settings.file import Configuration, Deployment, ModelGroup
-
-DEMO_INPUT_PRICE, DEMO_OUTPUT_PRICE = 1e-6, 2e-6
-"""Dollars per token of the demo model, which has no price of its own; so that a demo shows what things cost."""
+from shared.settings.demo import with_demo
+from shared.settings.document import Document, read_document
+from shared.settings.file import Configuration
+from shared.settings.problems import ConfigurationError, Place, Problem, spelled
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-class ConfigurationError(Exception):
-    """The configuration cannot be used; the message says what is wrong, and where."""
-
 
 SECRETS = ("api_key", "headers", "default_query_params")
 """Settings that hold a secret; processes that need none of them do not read them."""
@@ -28,30 +22,22 @@ SECRETS = ("api_key", "headers", "default_query_params")
 def load(path: Path | None, env: Mapping[str, str], *, with_secrets: bool = True) -> Configuration:
     """Return the configuration of the file (or the defaults) with what the environment adds.
 
-    `${NAME}` in a value is replaced by the environment's value. Raises `ConfigurationError`.
+    `${NAME}` in a value is replaced by the environment's value. Raises `ConfigurationError` with every problem.
     """
-    document = _read(path) if path else {}
-    if not with_secrets:
-        document = _without_secrets(document)
+    document = read_document(path) if path else Document()
+    values = document.values if with_secrets else _without_secrets(document.values)
+    problems = [
+        Problem(f"'{spelled(place)}' is written twice; the first one would be forgotten.", place)
+        for place in document.repeated
+    ]
+    resolved = _resolve(values, env, (), problems)
     try:
-        configuration = Configuration.model_validate(_resolve(document, env, ""))
+        configuration = Configuration.model_validate(resolved)
     except ValidationError as error:
-        raise ConfigurationError(_explain(error, path)) from None
-    return configuration.model_copy(update={"models": (*configuration.models, *_from_environment(configuration, env))})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path} is not valid YAML: {error}") from None
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise ConfigurationError(f"{path} must hold a mapping of sections.")
-    return document
+        problems += _problems(error)
+    if problems:
+        raise ConfigurationError(problems, path, document.lines)
+    return with_demo(configuration, env)
 
 
 def _without_secrets(value: Any) -> Any:
@@ -62,36 +48,39 @@ def _without_secrets(value: Any) -> Any:
     return value
 
 
-def _resolve(value: Any, env: Mapping[str, str], where: str) -> Any:
+def _resolve(value: Any, env: Mapping[str, str], place: Place, problems: list[Problem]) -> Any:
     if isinstance(value, dict):
-        return {name: _resolve(item, env, f"{where}.{name}".lstrip(".")) for name, item in value.items()}
+        return {name: _resolve(item, env, (*place, str(name)), problems) for name, item in value.items()}
     if isinstance(value, list):
-        return [_resolve(item, env, f"{where}[{index}]") for index, item in enumerate(value)]
-    if isinstance(value, str):
+        return [_resolve(item, env, (*place, index), problems) for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
 
-        def from_env(match: re.Match[str]) -> str:
-            if match[1] not in env:
-                raise ConfigurationError(f"{where} refers to ${{{match[1]}}}, which the environment does not have.")
-            return env[match[1]]
+    def from_env(match: re.Match[str]) -> str:
+        if match[1] not in env:
+            what = f"'{spelled(place)}' refers to ${{{match[1]}}}, which the environment does not have."
+            problems.append(Problem(what, place))
+        return env.get(match[1], "")
 
-        return _REFERENCE.sub(from_env, value)
-    return value
+    return _REFERENCE.sub(from_env, value)
 
 
-def _explain(error: ValidationError, path: Path | None) -> str:
-    lines = []
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"])
+def _problems(error: ValidationError) -> list[Problem]:
+    found = []
+    for problem in error.errors(include_input=False, include_url=False):
+        place = problem["loc"]
         if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(problem["loc"][-1]), _names(problem["loc"][:-1]), 1)
+            near = difflib.get_close_matches(str(place[-1]), _names(place[:-1]), 1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            lines.append(f"'{where}' is not a setting.{hint}")
+            found.append(Problem(f"'{spelled(place)}' is not a setting.{hint}", place))
         else:
-            lines.append(f"'{where}': {problem['msg']}.")
-    return f"{path or 'The configuration'}: " + " ".join(lines)
+            what = str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
+            subject = f"'{spelled(place)}': " if place else ""
+            found.append(Problem(f"{subject}{what[:1].lower()}{what[1:].rstrip('.')}.", place))
+    return found
 
 
-def _names(location: tuple[int | str, ...]) -> list[str]:
+def _names(location: Place) -> list[str]:
     """Return the settings that exist at a place in the document."""
     model: Any = Configuration
     for part in location:
@@ -103,23 +92,3 @@ def _names(location: tuple[int | str, ...]) -> list[str]:
         if model is None:
             return []
     return list(model.model_fields)
-
-
-def _from_environment(configuration: Configuration, env: Mapping[str, str]) -> list[ModelGroup]:
-    """Return the model groups that the environment switches on, unless the file has one of that name."""
-    taken = {group.model_name for group in configuration.models}
-    found: list[ModelGroup] = []
-    if url := env.get("TOLLWAY_DEMO_URL"):
-        demo = Deployment.model_validate(
-            {
-                "id": "demo",
-                "provider": "demo",
-                "model": "demo",
-                "api_base": url,
-                "api_key": env.get("TOLLWAY_DEMO_KEY"),
-                "input_cost_per_token": DEMO_INPUT_PRICE,
-                "output_cost_per_token": DEMO_OUTPUT_PRICE,
-            }
-        )
-        found.append(ModelGroup(model_name="demo", deployments=(demo,)))
-    return [group for group in found if group.model_name not in taken]

@@ -7,7 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from shared.settings.file import Configuration
-from shared.settings.load import ConfigurationError, load
+from shared.settings.load import load
+from shared.settings.problems import ConfigurationError
 from shared.settings.providers import ProviderAccess, provider_keys
 from shared.settings.roles import role_of
 

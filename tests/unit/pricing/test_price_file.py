@@ -9,7 +9,7 @@ import pytest
 from shared.pricing.table import PriceTable
 from shared.pricing.usage import Usage
 from shared.settings.file import Deployment
-from shared.settings.load import ConfigurationError
+from shared.settings.problems import ConfigurationError
 
 
 def table(tmp_path: Path, text: str) -> PriceTable:
