@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,14 @@ async def end(process: asyncio.subprocess.Process, seconds: float = END_SECONDS)
     """End a process: ask first, then kill."""
     if process.returncode is not None:
         return
-    process.send_signal(signal.SIGTERM)
+    # Not by the process object, whose methods may take its end away from the loop's watcher.
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGTERM)
     try:
         await asyncio.wait_for(process.wait(), seconds)
     except TimeoutError:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
         await process.wait()
 
 
