@@ -35,24 +35,18 @@ def error_json(error: ErrorBody, dialect: Dialect, request_id: str = "") -> byte
         kind = error.type if error.type == "budget_exceeded" else _ANTHROPIC_TYPES.get(error.status)
         if kind is None:
             kind = "invalid_request_error" if 400 <= error.status < 500 else "api_error"
-        told = {**_more(error), "type": kind, "message": error.message}
-        return _encode({"type": "error", "error": told, "request_id": request_id})
-    told: dict[str, object] = {
-        **_more(error),
-        "message": error.message,
-        "type": error.type,
-        "param": error.param,
-        "code": error.code,
-    }
-    return _encode({"error": told})
+        anthropic = {**_more(error), "type": kind, "message": error.message}
+        return _encode({"type": "error", "error": anthropic, "request_id": request_id})
+    openai = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    return _encode({"error": _more(error) | openai})
 
 
-def _more(error: ErrorBody) -> dict[str, msgspec.Raw]:
+def _more(error: ErrorBody) -> dict[str, object]:
     """Return the fields of a provider's own error object, for a client of its dialect."""
     if error.provider_body is None:
         return {}
     try:
-        return _provider_error(error.provider_body).error
+        return dict(_provider_error(error.provider_body).error)
     except msgspec.MsgspecError:
         return {}
 
