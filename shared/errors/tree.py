@@ -42,8 +42,8 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     param: str | None = None
     retry_after: float | None = None
     """Seconds after which the same request may succeed; None where waiting does not help."""
-    provider_body: msgspec.Raw | None = None
-    """The provider's own error object, kept for callers of the same dialect."""
+    provider_body: str | None = None
+    """The provider's own answer as JSON, kept for callers of the same dialect."""
 
 
 class TollwayError(Exception):
@@ -62,7 +62,7 @@ class TollwayError(Exception):
         status: int | None = None,
         code: str | None = None,
         type: str | None = None,
-        provider_body: bytes | None = None,
+        provider_body: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -82,7 +82,7 @@ class TollwayError(Exception):
             message=self.message,
             param=self.param,
             retry_after=self.retry_after,
-            provider_body=msgspec.Raw(self._provider_body) if self._provider_body else None,
+            provider_body=self._provider_body,
         )
 
 

@@ -129,14 +129,10 @@ def _error(status: int, error: dict[str, Any], message: str, retry_after: float 
     )
 
 
-def _masked_body(body: bytes) -> bytes | None:
-    """Return a provider's error on one line, as it has to be inside of a frame's head, with every key hidden."""
+def _masked_body(body: bytes) -> str | None:
     if not body or len(body) > 16 * MAX_MESSAGE:
         return None
-    try:
-        return msgspec.json.format(masked(body.decode(errors="replace")), indent=-1).encode()
-    except msgspec.MsgspecError:
-        return None
+    return masked(body.decode(errors="replace"))
 
 
 def _document(body: bytes) -> Any:

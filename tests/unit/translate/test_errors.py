@@ -40,7 +40,7 @@ def test_what_the_error_says_of_itself() -> None:
     body = {"error": {"message": "Bad.", "type": "invalid_request_error", "param": "stop", "code": "odd"}}
     same, other = error(400, body, same_dialect=True), error(400, body)
     assert (same.type, same.code, same.param) == ("invalid_request_error", "odd", "stop")
-    assert msgspec.json.decode(same.provider_body or b"") == body
+    assert msgspec.json.decode(same.provider_body or "") == body
     assert other.provider_body is None
 
 
@@ -95,7 +95,7 @@ def test_keys_are_masked(key: str) -> None:
     """Nothing that could be a key is shown, whatever the status, in the message and in the body."""
     body = {"error": {"message": f"The key {key} is odd.", "type": "x"}}
     found = error(400, body, same_dialect=True)
-    assert (key in found.message, key.encode() in bytes(found.provider_body or b"")) == (False, False)
+    assert (key in found.message, key in (found.provider_body or "")) == (False, False)
     assert masked(f"Bearer {key}") == "***"
 
 
