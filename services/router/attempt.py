@@ -1,6 +1,7 @@
 """One attempt: ask one deployment, read its answer by the clocks, hand it on, and keep the books."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 import aiohttp
@@ -110,11 +111,11 @@ class Attempts:
 
     async def _translated(self, translate: Translator, ask: Ask, body: bytes, group: str) -> Whole:
         if len(body) <= INLINE_LIMIT:
-            return translate.whole(ask, body, group)
+            return translate.whole(ask, body, group, int(time.time()))
         return await self._offload.run(_whole_of, body, translate, ask, group)
 
     async def _stream(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
-        reader = progress.reader = translate.reader(progress.ask, call.ctx.model)
+        reader = progress.reader = translate.reader(progress.ask, call.ctx.model, int(time.time()))
         async with Clocks(attempt.target.deployment.timeouts, call.remaining) as clocks:
             clocks.start("first_byte")
             response = await self._post(call, attempt.target, translate, progress.ask)
@@ -195,7 +196,7 @@ async def _to_the_end(response: aiohttp.ClientResponse) -> None:
 
 
 def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str) -> Whole:
-    return translate.whole(ask, body, group)
+    return translate.whole(ask, body, group, int(time.time()))
 
 
 def _used(progress: _Progress, call: Call, target: Target, body: bytes) -> Usage | None:

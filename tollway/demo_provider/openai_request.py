@@ -111,6 +111,7 @@ class AssistantMessage(Strict, tag_field="role", tag="assistant"):
     content: str | list[TextPart | RefusalPart] | None = None
     name: str | None = None
     refusal: str | None = None
+    annotations: list[dict[str, Any]] | None = None
     audio: dict[str, Any] | None = None
     tool_calls: Annotated[list[FunctionCall], Meta(min_length=1)] | None = None
     function_call: CalledFunction | None = None
