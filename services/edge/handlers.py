@@ -199,7 +199,7 @@ class Gateway:
             label=request[LABEL],
             method=request.method,
             path=request.path,
-            query=request.query_string,
+            query=request.rel_url.raw_query_string,
             headers=tuple((name, request.headers[name]) for name in FORWARDED_HEADERS if name in request.headers),
             client=request.remote or "",
             credential=digest(key),

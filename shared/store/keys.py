@@ -42,6 +42,10 @@ class KeyFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     team_id: str = ""
     organization_id: str = ""
 
+    def with_hash(self, hash: str) -> "KeyFilter":
+        """Return the same filter for one key."""
+        return msgspec.structs.replace(self, hash=hash)
+
 
 class Keys:
     """The collection of keys."""

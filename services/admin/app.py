@@ -1,0 +1,56 @@
+"""The composition root of admin: the stage that answers management routes, and the voice of every change."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.admin.handlers import Desk, Handler
+from services.admin.keys import KeyRoutes
+from services.admin.models import ModelRoutes
+from services.admin.recording import Recorder
+from services.admin.spend import SpendRoutes
+from shared.bus.changes import ChangeAnnouncer
+from shared.bus.stage import Stage
+from shared.bus.worker import Worker
+from shared.settings import Runtime
+from shared.store.changes import Changes
+from shared.store.connection import Store
+from shared.store.keys import Keys
+from shared.store.ledger import Ledger
+from shared.store.models import Models
+
+
+@asynccontextmanager
+async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
+    """Serve the stage until left; then drain it."""
+    settings = runtime.configuration
+    store = Store.open(runtime.mongodb_url)
+    announcer = ChangeAnnouncer(worker, Changes(store))
+    stage = Stage(worker, Desk(_table(store, announcer, runtime)).handle, max_in_hand=settings.max_in_hand)
+    await announcer.start()
+    await stage.start()
+    try:
+        yield
+    finally:
+        await stage.drain(settings.server.drain_seconds)
+        await announcer.close()
+        await store.close()
+
+
+def _table(store: Store, announcer: ChangeAnnouncer, runtime: Runtime) -> dict[str, Handler]:
+    recorder = Recorder(store, announcer)
+    keys, ledger = Keys(store), Ledger(store)
+    key = KeyRoutes(keys, ledger, recorder, runtime.secret)
+    model = ModelRoutes(Models(store), recorder, runtime.configuration, runtime.encryption_key)
+    spend = SpendRoutes(ledger, keys, runtime.secret)
+    return {
+        "key_generate": key.generate,
+        "key_info": key.info,
+        "key_delete": key.delete,
+        "key_block": key.block,
+        "key_unblock": key.unblock,
+        "key_list": key.list,
+        "model_new": model.new,
+        "model_info": model.info,
+        "model_delete": model.delete,
+        "spend_logs": spend.logs,
+    }

@@ -1,0 +1,1 @@
+"""The decisions of admin, without I/O: what a request says, and how an answer looks."""

@@ -1,0 +1,169 @@
+"""Reads fields by name and type, so that nothing but typed scalars gets any further."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from shared.errors import InvalidRequest
+
+LONGEST_TEXT = 256
+"""Characters of an id, an alias or a name."""
+
+MOST_TEXTS = 1000
+
+_FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+"""What LiteLLM's server reads as true or false in a query string."""
+
+
+class Fields:
+    """The fields of one object of a request; null and absent are the same.
+
+    Every reader raises `InvalidRequest` that names the field.
+    """
+
+    def __init__(self, given: Mapping[str, Any], within: str = "") -> None:
+        self._given = given
+        self._within = within
+
+    def __contains__(self, name: str) -> bool:
+        return self._given.get(name) is not None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._given.get(name)
+
+    def text(self, name: str, *, longest: int = LONGEST_TEXT) -> str:
+        """Return a string without control characters; empty when there is none."""
+        value = self._given.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            self.wrong(name, "must be a string")
+        if len(value) > longest:
+            self.wrong(name, f"must not be longer than {longest} characters")
+        if not all(character.isprintable() for character in value):
+            self.wrong(name, "must not hold control characters")
+        return value
+
+    def needed_text(self, name: str) -> str:
+        """Return a string that must be there and not empty."""
+        value = self.text(name)
+        if not value:
+            self.wrong(name, "is missing; it must be a string")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of strings that are not empty, each once; empty when there is none."""
+        value = self._given.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.wrong(name, "must be a list of strings")
+        if len(value) > MOST_TEXTS:
+            self.wrong(name, f"must not hold more than {MOST_TEXTS} strings")
+        inner = Fields({f"{name}[{index}]": item for index, item in enumerate(value)}, self._within)
+        return tuple(dict.fromkeys(inner.needed_text(f"{name}[{index}]") for index in range(len(value))))
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Return true or false."""
+        value = self._given.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self.wrong(name, "must be true or false")
+        return value
+
+    def amount(self, name: str) -> float | None:
+        """Return a number that is finite and not negative, or None; decimal text counts too, as it does in LiteLLM."""
+        value = self._given.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            self.wrong(name, "must be a number")
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            self.wrong(name, "must be a number")
+        if not math.isfinite(number) or number < 0:
+            self.wrong(name, "must be a number that is not negative")
+        return number
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """Return an object; empty when there is none."""
+        value = self._given.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.wrong(name, "must be an object")
+        return value
+
+    def query_flag(self, name: str, *, default: bool = False) -> bool:
+        """Return true or false as a query string says it."""
+        value = self._given.get(name)
+        if value is None:
+            return default
+        if str(value).lower() not in _FLAGS:
+            self.wrong(name, "must be 'true' or 'false'")
+        return _FLAGS[str(value).lower()]
+
+    def query_count(self, name: str, *, default: int, most: int) -> int:
+        """Return a whole number from 1 to `most` as a query string says it."""
+        value = self._given.get(name)
+        if value is None:
+            return default
+        if not (isinstance(value, str) and value.isascii() and value.isdigit() and 1 <= int(value[:20]) <= most):
+            self.wrong(name, f"must be a whole number from 1 to {most}")
+        return int(value)
+
+    def wrong(self, name: str, what: str) -> NoReturn:
+        """Raise the error that names a field."""
+        param = f"{self._within}.{name}" if self._within else name
+        raise InvalidRequest(f"'{param}' {what}.", param=param)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPolicy:
+    """What is done with each field of an object: read, refused unless it says nothing, or kept without a meaning."""
+
+    known: frozenset[str]
+    refused: Mapping[str, Any]
+    """Fields that would restrict something, with their defaults."""
+    kept: frozenset[str]
+
+    def sort_out(self, given: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+        """Return the fields that are kept without a meaning; raise `InvalidRequest` for the refused and the unknown."""
+        fields = Fields(given, within)
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            if name in self.known:
+                continue
+            if name in self.refused:
+                if not says_nothing(value, self.refused[name]):
+                    fields.wrong(name, "is not supported yet, and leaving it out would permit more than was asked for")
+            elif name in self.kept:
+                if not says_nothing(value, False):
+                    found[name] = value
+            else:
+                fields.wrong(name[:64], f"is not a field{nearest(name, self.names)}")
+        return found
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Every field that may stand in the object."""
+        return (*self.known, *self.refused, *self.kept)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return a hint at the name that was probably meant, or nothing."""
+    near = difflib.get_close_matches(name[:64], list(names), 1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def says_nothing(value: Any, default: Any = None) -> bool:
+    """Tell whether a value is null, empty or its default. Zero says something: it may be a limit."""
+    if value is None or (isinstance(value, (str, list, dict)) and not value):
+        return True
+    if isinstance(value, bool) or isinstance(default, bool):
+        return value is default
+    return default is not None and bool(value == default)

@@ -1,0 +1,69 @@
+"""From a stage message to a management request, and from its answer to the reply lane."""
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+
+import msgspec
+import structlog
+
+from services.admin.domain.requests import MAX_BODY_BYTES, Answer, Request, read_body, read_query
+from shared.bus.stage import Call
+from shared.errors import BodyTooLarge, InternalError
+from shared.schemas.frames import Ending, Opening
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Request], Awaitable[Answer]]
+
+IGNORED_FIELDS = "x-tollway-ignored-fields"
+"""The answer's header that names fields of the request that were kept and mean nothing here."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Desk:
+    """The stage's handler: a table from a route's name to what answers it."""
+
+    def __init__(self, table: Mapping[str, Handler]) -> None:
+        self._table = table
+
+    def handle(self, call: Call) -> Coroutine[None, None, None]:
+        """Return the work of answering one request."""
+        return self._answer(call, self._table[call.ctx.route])
+
+    async def _answer(self, call: Call, handler: Handler) -> None:
+        request = await _request_of(call)
+        answer = await handler(request)
+        log.info("admin.answered", request_id=request.id, route=call.ctx.route, actor=request.actor_name)
+        call.lane.open(Opening(200, _headers(answer)))
+        await call.lane.end(Ending(), _encode(answer.body))
+
+
+async def _request_of(call: Call) -> Request:
+    ctx = call.ctx
+    if ctx.principal is None:
+        raise InternalError("the gateway failed to handle this request")
+    is_read = ctx.method in ("GET", "HEAD")
+    return Request(
+        id=ctx.id,
+        principal=ctx.principal,
+        now=time.time(),
+        query=read_query(ctx.query) if is_read else {},
+        body={} if is_read else read_body(await _body(call)),
+        client=ctx.client,
+    )
+
+
+async def _body(call: Call) -> bytes:
+    """Return the body, unless it is too large to be worth fetching."""
+    reference = call.ctx.body
+    if reference is not None and reference.size > MAX_BODY_BYTES:
+        raise BodyTooLarge(f"The request body is larger than {MAX_BODY_BYTES} bytes.")
+    return await call.read_body()
+
+
+def _headers(answer: Answer) -> tuple[tuple[str, str], ...]:
+    headers = (("content-type", "application/json"),)
+    if answer.ignored:
+        return (*headers, (IGNORED_FIELDS, ", ".join(answer.ignored)))
+    return headers

@@ -1,0 +1,71 @@
+"""How a change is made: object, audit entry and number in one transaction, then the broadcast, then the answer."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from services.admin.domain.masking import without_secrets
+from services.admin.domain.requests import Request
+from shared.bus.changes import ChangeAnnouncer
+from shared.schemas.control import ChangeKind
+from shared.store.audit import Audit, AuditEntry
+from shared.store.changes import Changes
+from shared.store.connection import Session, Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done to one object: shapes of it before and after, as the API shows them."""
+
+    kind: ChangeKind
+    id: str
+    action: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+
+class Recorder:
+    """Makes changes that no crash leaves half done, and that every worker hears of."""
+
+    def __init__(self, store: Store, announcer: ChangeAnnouncer) -> None:
+        self._store = store
+        self._changes = Changes(store)
+        self._audit = Audit(store)
+        self._announcer = announcer
+
+    async def carry_out(self, request: Request, work: Callable[[Session], Awaitable[tuple[T, Sequence[Deed]]]]) -> T:
+        """Do `work` in a transaction with its audit entries and numbers, announce it, and return what it returned.
+
+        `work` may be begun anew, so it does nothing but write by its session. Should this process die after
+        the transaction, the next clock tells every worker that it missed something.
+        """
+
+        async def transaction(session: Session) -> tuple[T, list[Any]]:
+            result, deeds = await work(session)
+            numbered = []
+            for deed in deeds:
+                await self._audit.record(_entry(request, deed), session)
+                numbered.append(await self._changes.record(deed.kind, deed.id, session))
+            return result, numbered
+
+        result, numbered = await self._store.atomically(transaction)
+        for change in numbered:
+            self._announcer.announce(change)
+        return result
+
+
+def _entry(request: Request, deed: Deed) -> AuditEntry:
+    return AuditEntry(
+        at=request.now,
+        actor=request.actor,
+        actor_name=request.actor_name,
+        action=deed.action,
+        kind=deed.kind,
+        object=deed.id,
+        before=without_secrets(deed.before),
+        after=without_secrets(deed.after),
+        client=request.client,
+        request_id=request.id,
+    )
