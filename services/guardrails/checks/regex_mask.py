@@ -1,6 +1,8 @@
 """Replaces what matches a regular expression (RE2, whose time is linear in the text, whatever the pattern)."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import re2
 
@@ -26,12 +28,11 @@ class RegexMask:
         self.hold = min(max(widths), MAX_HOLD)
         self._replacement = settings.replacement
         self._patterns = [re2.compile(pattern) for pattern in settings.patterns]
-        self._any = re2.compile("|".join(f"(?m:{pattern})" for pattern in settings.patterns))
-        self._certain = not any(_ANCHORED.search(pattern) for pattern in settings.patterns)
+        self._any = _any_of(settings.patterns)
 
     def may_match(self, lines: str) -> bool:
         """Tell whether any pattern matches in the lines, by one look for all of them."""
-        return not self._certain or self._any.search(lines) is not None
+        return self._any is None or self._any.search(lines) is not None
 
     def judge(self, text: str, start: int = 0, *, more: bool = False) -> Verdict:
         """Return the matches. Of those near the end of a text with `more`, the caller waits for `hold`."""
@@ -42,3 +43,16 @@ class RegexMask:
                 if end > first:
                     spans.append(Span(first, end, self._replacement))
         return spans
+
+
+def _any_of(patterns: Sequence[str]) -> Any | None:
+    """Return one pattern that matches in lines where any of these matches in one of them; None if there is none."""
+    if any(_ANCHORED.search(pattern) for pattern in patterns):
+        return None
+    quiet = re2.Options()
+    quiet.log_errors = False
+    try:
+        return re2.compile("|".join(f"(?m:{pattern})" for pattern in patterns), quiet)
+    except re2.error:
+        # Together they are too large, or two of them have a group of the same name.
+        return None

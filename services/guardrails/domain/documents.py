@@ -1,6 +1,6 @@
 """Checks a whole request or answer and rewrites what must be rewritten, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 import msgspec
@@ -28,10 +28,20 @@ def check_document(body: bytes, shape: Shape, guardrails: Sequence[Guardrail]) -
         edit = _edit(place, guardrails)
         if edit is not None:
             edits[place.path] = edit
+    for place in found:
+        if place.kind is Kind.REPEAT and _changed_beside(place.path, edits):
+            edits[place.path] = lambda _: "null"
     return splice(body.decode(), edits).encode() if edits else body
 
 
+def _changed_beside(path: Path, edits: Iterable[Path]) -> bool:
+    beside = path[:-1]
+    return any(edited[: len(beside)] == beside for edited in edits)
+
+
 def _texts(place: Place) -> list[str]:
+    if place.kind is Kind.REPEAT:
+        return []
     if place.kind is Kind.ARGUMENTS:
         return texts_in(place.value)
     if place.kind is Kind.JSON:
@@ -57,7 +67,7 @@ def _edit(place: Place, guardrails: Sequence[Guardrail]) -> Edit | None:
             if rewrite_json(written, guardrails) == written:
                 return None
             return lambda raw: rewrite_json(raw, guardrails)
-        case Kind.NOTHING:
+        case Kind.REPEAT | Kind.NOTHING:
             return None
         case _:
             assert_never(kind)

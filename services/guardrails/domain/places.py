@@ -17,6 +17,8 @@ class Kind(Enum):
     """A string that holds JSON text."""
     JSON = "json"
     """Any value; each string in it, names included, is a text."""
+    REPEAT = "repeat"
+    """Says what stands beside it again, in pieces; it goes when anything there is rewritten."""
     NOTHING = "nothing"
     """Not read by a model, or not text."""
 
@@ -30,6 +32,10 @@ An array has the shape of each of its elements, and a string where an object cou
 OTHERS = "*"
 
 
+_WHOLE = (Kind.JSON, Kind.REPEAT)
+"""Places that are one place whatever stands there."""
+
+
 class Place(NamedTuple):
     """A place in a document and what stands there."""
 
@@ -40,11 +46,11 @@ class Place(NamedTuple):
 
 def places(value: Any, shape: Shape, path: Path = ()) -> Iterator[Place]:
     """Yield the places of a document, in its order."""
-    if isinstance(value, list) and shape is not Kind.JSON:
+    if isinstance(value, list) and shape not in _WHOLE:
         for index, element in enumerate(value):
             yield from places(element, shape, (*path, index))
     elif isinstance(shape, Kind):
-        if shape is Kind.JSON or isinstance(value, str):
+        if shape in _WHOLE or isinstance(value, str):
             yield Place(path, shape, value)
     elif isinstance(value, str):
         yield Place(path, Kind.TEXT, value)

@@ -48,7 +48,7 @@ _objects = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 
 def _read_leniently(body: bytes) -> Any:
     try:
-        document = json.loads(body)
+        document = json.loads(body.decode())
         return json.loads(whole_characters(json.dumps(document, ensure_ascii=False)))
     except (ValueError, RecursionError):
         raise unreadable() from None

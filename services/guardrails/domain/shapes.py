@@ -80,7 +80,7 @@ _ANTHROPIC_REQUEST: Shape = {
 REQUESTS: Final[dict[Dialect, Shape]] = {"openai": _OPENAI_REQUEST, "anthropic": _ANTHROPIC_REQUEST}
 
 ANSWERS: Final[dict[Dialect, Shape]] = {
-    "openai": {"choices": {"message": _OPENAI_MESSAGE}},
+    "openai": {"choices": {"message": _OPENAI_MESSAGE, "logprobs": Kind.REPEAT}},
     "anthropic": {"content": _PART},
 }
 

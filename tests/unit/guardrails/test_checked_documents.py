@@ -189,3 +189,16 @@ def test_numbers_that_no_float_holds_and_half_characters_are_read_over() -> None
     assert check_document(body, REQUESTS["openai"], [banned("bomb")]) is body
     with pytest.raises(Blocked):
         check_document(body.replace(b"bom", b"bomb"), REQUESTS["openai"], [banned("bomb")])
+
+
+def test_token_probabilities_go_where_their_text_was_rewritten() -> None:
+    """They would say it again; those of a choice that passes stay."""
+    choices = [{"message": {"content": text}, "logprobs": {"content": [{"token": text}]}} for text in ("SECRET", "x")]
+    checked = check_document(json.dumps({"choices": choices}).encode(), ANSWERS["openai"], [masking("SECRET")])
+    assert json.loads(checked)["choices"] == [{"message": {"content": "[masked]"}, "logprobs": None}, choices[1]]
+
+
+def test_an_answer_in_another_encoding_does_not_pass() -> None:
+    """JSON is UTF-8; what a lenient reader might take for it is not looked at, so it is refused."""
+    with pytest.raises(Unreadable):
+        check_document('{"choices": []}'.encode("utf-16"), ANSWERS["openai"], [banned("bomb")])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.guardrails.domain.answer_stream import AnswerStream
 from services.guardrails.domain.guardrail import Blocked
+from services.guardrails.domain.json_text import rewrite_json
 from services.guardrails.domain.reading import Unreadable
 from tests.unit.guardrails.making import (
     banned,
@@ -129,3 +130,19 @@ def test_a_stream_without_its_end_still_says_all() -> None:
     """What was held comes out when the bytes end."""
     events = openai_events([{"content": "a short text"}])[:1]
     assert openai_text(streamed("openai", [masking("x{30}")], events)) == "a short text"
+
+
+@given(st.lists(st.sampled_from(["SEC", "RET", "x", '{"a":"', '"}']), min_size=1, max_size=6))
+def test_a_last_chunk_with_text_says_all_of_it(pieces: list[str]) -> None:
+    """The end may come with the last of the text and of the arguments."""
+    deltas = [{"content": piece, "tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in pieces]
+    chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks[-1]["choices"][0]["finish_reason"] = "stop"
+    written = [b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in chunks]
+    events = streamed("openai", [masking("SECRET", replacement="#")], written)
+    text = "".join(pieces)
+    assert openai_text(events) == text.replace("SECRET", "#")
+    if text.count('"') % 4 == 0:
+        assert openai_arguments(events) == rewrite_json(text, [masking("SECRET", replacement="#")])
+    assert "SECRET" not in openai_arguments(events)
+    assert [event["choices"][0]["finish_reason"] for event in events][-1] == "stop"

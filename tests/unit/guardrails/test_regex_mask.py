@@ -62,3 +62,9 @@ class TestRegexMask(GuardrailBehaviour):
         assert masking(r"\d{3}-\d{4}").hold == 8
         assert masking(r"\d{3}-\d{4}", r"x+").hold == 256
         assert masking(r"x+", stream_window=32).hold == 32
+
+    def test_groups_of_the_same_name_are_no_trouble(self) -> None:
+        """Patterns know nothing of each other."""
+        guardrail = masking(r"(?P<n>a)x", r"(?P<n>b)x", replacement="#")
+        assert guardrail.may_match("bx")
+        assert rewritten("ax bx", judge("ax bx", [guardrail])) == "# #"
