@@ -19,7 +19,6 @@ from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.offload import Offload
 from shared.pricing.table import PriceTable
-from shared.routes.passthrough import passthrough_endpoints
 from shared.settings import Runtime
 from shared.telemetry import families
 
@@ -28,7 +27,6 @@ from shared.telemetry import families
 async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the stage until left; then drain it, store the last events and close all connections."""
     configuration = runtime.configuration
-    passthrough_endpoints(configuration)
     table = PriceTable(configuration.pricing.file)
     await asyncio.to_thread(table.load)
     async with AsyncExitStack() as stack:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
 
 
@@ -206,6 +207,14 @@ class Configuration(_Section):
             if names.count(name) > 1:
                 raise ValueError(f"two guardrails have the name {name!r}")
         return guardrails
+
+    @field_validator("pass_through_endpoints")
+    @classmethod
+    def _check_paths(cls, endpoints: tuple[PassThroughEndpoint, ...]) -> tuple[PassThroughEndpoint, ...]:
+        conflict = conflict_in((endpoint.path, endpoint.include_subpath) for endpoint in endpoints)
+        if conflict:
+            raise ValueError(conflict)
+        return endpoints
 
     @model_validator(mode="after")
     def _names_are_used_once(self) -> Self:

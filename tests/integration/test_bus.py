@@ -218,6 +218,20 @@ async def test_a_cancellation_stops_the_work(worker_on: Any, eventually: Any, ov
             await eventually(lambda: events == ["started", "stopped"])
 
 
+async def test_a_request_cancelled_before_its_first_step_is_let_go(worker_on: Any, eventually: Any) -> None:
+    """A request and its cancellation in one read of the socket leave nothing in hand, and the stage drains at once."""
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        stage = await serve(router, lambda call: asyncio.sleep(60))
+        sender, lanes = await edge_of(edge)
+        await eventually(lambda: edge.address_of("router") is not None)
+        sender.forward("router", context(lanes), b"")
+        edge.cancel("r1", 1)
+        await eventually(lambda: stage.handled == 1 and len(stage) == 0)
+        assert not router.lanes
+        async with asyncio.timeout(2):
+            await stage.drain(5)
+
+
 async def test_a_request_past_its_deadline_is_dropped(worker_on: Any, eventually: Any) -> None:
     """A worker does not begin what nobody waits for any more."""
     async with worker_on("edge") as edge, worker_on("router") as router:
