@@ -80,7 +80,7 @@ def _finding(
     ]
     first, end = _total(idle), _total(samples[-1][1])
     rows.append(("all", _mb(first.pss), _mb(end.pss), _mb(end.rss), f"{sum(grown.values()):.0f}"))
-    ours = sum(value for name, value in grown.items() if name != "store")
+    ours = sum(max(0.0, value) for name, value in grown.items() if name != "store")
     return Finding(
         "sustained",
         f"{measured.load['seconds']:.0f} s at {IN_FLIGHT} in flight: {measured.load['requests']:,} requests",
