@@ -26,6 +26,8 @@ class Membership:
 
     members: dict[str, dict[str, _Member]] = field(default_factory=dict)
     _turn: int = 0
+    _sound: dict[str, float] = field(default_factory=dict)
+    """Until when nobody of a service can be silent, unless a beat or a good-bye changes it."""
     heard: float = 0.0
     """When any beat was last heard; silence of everybody means that the broker is gone, not they."""
 
@@ -41,10 +43,12 @@ class Membership:
     ) -> None:
         """Note a beat."""
         self.heard = now
+        self._sound.pop(service, None)
         self.members.setdefault(service, {})[worker] = _Member(now, ready, in_hand, missing)
 
     def leave(self, service: str, worker: str) -> None:
         """Forget a worker that said good-bye."""
+        self._sound.pop(service, None)
         self.members.get(service, {}).pop(worker, None)
 
     def forget(self, now: float) -> None:
@@ -75,12 +79,15 @@ class Membership:
         The queue group, as long as all of its workers beat; a live worker by name while one of them is
         silent, or when `direct` asks for it.
         """
+        if not direct and now < self._sound.get(service, 0.0):
+            return subjects.request(service)
         alive = self.alive(service, now)
         if not alive:
             return None
         if direct or self.suspicious(service, now):
             self._turn += 1
             return subjects.worker_request(service, alive[self._turn % len(alive)])
+        self._sound[service] = min(member.last for member in self.members[service].values()) + FRESH
         return subjects.request(service)
 
     def silent(self, now: float) -> bool:

@@ -21,6 +21,7 @@ _ANTHROPIC_TYPES = {
 }
 """Anthropic's documented error types by status; every other status is its `api_error`."""
 
+
 class _ProviderError(msgspec.Struct):
     error: dict[str, msgspec.Raw] = {}
 

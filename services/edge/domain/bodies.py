@@ -60,7 +60,7 @@ def _parse(body: bytes) -> Any:
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _too_deep(body):
         raise InvalidRequest(f"The request body is nested more than {MAX_DEPTH} levels deep.")
     try:
-        document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        document = _decode(text)
     except json.JSONDecodeError as error:
         raise InvalidRequest(
             f"The request body is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
@@ -88,6 +88,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise InvalidRequest(f"{name} is not valid JSON.")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant).decode
 
 
 def _too_deep(body: bytes) -> bool:
