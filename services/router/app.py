@@ -22,7 +22,7 @@ from shared.pricing.table import PriceTable
 from shared.settings import Deployment, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
-from shared.store.models import Models, to_deployment
+from shared.store.models import Models, usable_deployments
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     )
 
     async def load() -> list[tuple[str, Deployment]]:
-        return [(record.model_name, to_deployment(record, runtime.encryption_key)) for record in await models.all()]
+        return usable_deployments(await models.all(), runtime.encryption_key)
 
     def prepare(deployment: Deployment) -> Target:
         return target_of(deployment, prices.price_of(deployment))

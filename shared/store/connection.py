@@ -7,8 +7,8 @@ what both have is used; the contract tests run on both.
 import asyncio
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -67,16 +67,22 @@ class Store:
         """
         for attempt in range(TRIES):
             try:
-                return await self._transaction(work)
+                async with self.transaction() as session:
+                    return await work(session)
             except PyMongoError as error:
                 if not _was_beaten(error):
                     raise _unavailable() from error
             await asyncio.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 - jitter, no secret
         raise StoreUnavailable("the database is written by too many at once", retry_after=1)
 
-    async def _transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Open a transaction that is written when the block ends, and undone when it raises.
+
+        For those who begin anew by rules of their own; all others use `atomically`. Raises the driver's errors.
+        """
         async with await _settled(self.client.start_session()) as session, await _settled(session.start_transaction()):
-            return await work(session)
+            yield session
 
     async def close(self) -> None:
         """Close all connections."""

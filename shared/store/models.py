@@ -1,15 +1,19 @@
 """Deployments that were added over the API, and how they become the deployments that the router knows."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from pydantic import SecretStr
+import structlog
+from pydantic import SecretStr, ValidationError
 from pymongo.errors import DuplicateKeyError
 
 from shared.errors import Conflict
-from shared.security.sealing import unseal
+from shared.security.sealing import SealBroken, unseal
 from shared.settings.file import Deployment, Timeouts
 from shared.store.connection import Document, Session, Store, translated
+
+log = structlog.get_logger(__name__)
 
 _AS_TEXT = ("litellm_params", "model_info")
 """Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
@@ -81,6 +85,22 @@ class Models:
         with translated():
             document = await self._models.find_one_and_delete({"_id": id}, session=session)
         return _record(document) if document else None
+
+
+def usable_deployments(records: Iterable[ModelRecord], encryption_key: bytes) -> list[tuple[str, Deployment]]:
+    """Return (model group, deployment) pairs; one that cannot be used is left out, and the log says why.
+
+    So a credential that was sealed under another key takes no other model away.
+    """
+    found = []
+    for record in records:
+        try:
+            found.append((record.model_name, to_deployment(record, encryption_key)))
+        except SealBroken as error:
+            log.error("models.credential_broken", deployment=record.id, reason=str(error))
+        except ValidationError:
+            log.error("models.deployment_unknown", deployment=record.id, provider=record.provider)
+    return found
 
 
 def to_deployment(record: ModelRecord, encryption_key: bytes) -> Deployment:

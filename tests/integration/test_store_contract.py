@@ -15,7 +15,7 @@ from shared.store.audit import Audit, AuditEntry
 from shared.store.changes import Changes
 from shared.store.connection import Driver, Session, Store, StoreUnavailable
 from shared.store.keys import KeyFilter, KeyRecord, Keys
-from shared.store.models import ModelRecord, Models, to_deployment
+from shared.store.models import ModelRecord, Models, to_deployment, usable_deployments
 from shared.store.setup import ensure_indexes
 from tests.support.nats_server import free_port
 from tests.support.store_server import StoreServer
@@ -155,7 +155,7 @@ async def test_a_deployment_is_kept_with_its_credential_sealed(store: Store) -> 
         litellm_params={"$x": 1}, model_info={"base.model": "gpt-4o"},
     )  # fmt: skip
     await models.insert(record)
-    await models.insert(ModelRecord("d0", "fast", "demo", "demo", 1.0))
+    await models.insert(ModelRecord("d0", "slow", "demo", "demo", 1.0))
     assert [item.id for item in await models.all()] == ["d0", "d1"]
     assert await models.find("d1") == record
     assert "sk-provider" not in str(await store.database.models.find({}).to_list(length=None))
@@ -165,6 +165,7 @@ async def test_a_deployment_is_kept_with_its_credential_sealed(store: Store) -> 
     assert (deployment.input_cost_per_token, deployment.output_cost_per_token) == (2.5e-06, None)
     with pytest.raises(SealBroken):
         to_deployment(record, bytes(32))
+    assert [name for name, _ in usable_deployments(await models.all(), bytes(32))] == ["slow"]
     with pytest.raises(Conflict):
         await models.insert(record)
     assert await models.delete("d1") == record

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from services.admin.domain.addresses import checked_base
 from services.admin.domain.fields import FieldPolicy, Fields, nearest, says_nothing
 from services.admin.domain.litellm_params import PARAMS, PRICES, is_price
 from services.admin.domain.masking import is_secret
+from shared.settings.file import Deployment
 
-PROVIDERS = ("openai", "anthropic", "demo")
+PROVIDERS: tuple[str, ...] = get_args(Deployment.model_fields["provider"].annotation)
+"""Those that the configuration file knows."""
 
 _FAMILIES = {
     "anthropic": ("claude-",),
