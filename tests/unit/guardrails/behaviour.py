@@ -75,6 +75,19 @@ class GuardrailBehaviour:
 
         check()
 
+    def test_what_went_out_still_counts_as_context(self) -> None:
+        """Character by character, amid other text, each example ends as it does in the whole text."""
+        guardrail = self.make()
+        for example in (*self.found, *self.passing):
+            for before in ("x", "a ", "1", "é", "\n"):
+                text = f"{before}{example} {'.' * (guardrail.hold + 2)}"
+                lane = PlainLane([guardrail])
+                try:
+                    out: str | None = "".join([lane.feed(character) for character in text]) + lane.finish()
+                except Blocked:
+                    out = None
+                assert out == self.outcome(guardrail, text)
+
     def test_what_stands_before_the_start_is_context_only(self) -> None:
         """A match that begins before the start is not reported."""
         guardrail = self.make()

@@ -59,6 +59,12 @@ def test_a_number_that_is_masked_becomes_a_string() -> None:
     assert out == '{"phone": "#" }'
 
 
+def test_a_character_of_two_escapes_is_one() -> None:
+    """However it is cut, it is read as the character that it is."""
+    for written in (['"\\ud83d\\ude00!"'], list('"\\ud83d\\ude00!"')):
+        assert passed(JsonLane([masking("😀!", replacement="#")]), written) == '"#"'
+
+
 def test_a_large_piece_of_escapes_takes_no_long_time() -> None:
     """The work grows with the text, not with its square."""
     text = '{"a":"' + "\\n" * 100_000 + '"}'

@@ -34,6 +34,11 @@ class TestRegexMask(GuardrailBehaviour):
         guardrail = masking("ab", "bcd", replacement="#")
         assert rewritten("xabcdx", judge("xabcdx", [guardrail])) == "x#x"
 
+    def test_matches_that_overlap_wait_for_each_other(self) -> None:
+        """In a stream, the first is not let go before it is known where the second ends."""
+        lane = PlainLane([masking("abc", "cde", replacement="#")])
+        assert "".join([lane.feed(character) for character in "xabcdexx"]) + lane.finish() == "x#xx"
+
     def test_a_pattern_that_others_would_choke_on_is_harmless(self) -> None:
         """The time is linear in the text."""
         guardrail = masking(r"(a+)+$")
