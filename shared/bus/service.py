@@ -27,8 +27,10 @@ def run_service(runtime: Runtime, build: Build) -> int:
     return uvloop.run(_serve(runtime, build))
 
 
-async def connect(runtime: Runtime, name: str, *, on_closed: Callable[[], None] | None = None) -> Bus:
-    """Return a connection to the broker as the runtime's user; raises `BusUnavailable`."""
+async def connect(
+    runtime: Runtime, name: str, *, on_closed: Callable[[], None] | None = None, timeout: float = 10.0
+) -> Bus:
+    """Return a connection to the broker as the runtime's user; raise `BusUnavailable` after `timeout` seconds."""
     access = runtime.nats_access
     return await Bus.connect(
         runtime.nats_url,
@@ -39,6 +41,7 @@ async def connect(runtime: Runtime, name: str, *, on_closed: Callable[[], None] 
         credentials=access.credentials,
         tls=_tls(runtime),
         on_closed=on_closed,
+        timeout=timeout,
     )
 
 

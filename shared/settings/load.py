@@ -67,8 +67,11 @@ def _resolve(value: Any, env: Mapping[str, str], place: Place, problems: list[Pr
 
 def _problems(error: ValidationError) -> list[Problem]:
     found = []
-    for problem in error.errors(include_input=False, include_url=False):
+    told = error.errors(include_input=False, include_url=False)
+    for problem in told:
         place = problem["loc"]
+        if problem["type"] == "too_short" and any(_within(other["loc"], place) for other in told):
+            continue  # pydantic counts a list's valid items, and those that are not are told already
         if problem["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(place[-1]), _names(place[:-1]), 1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -78,6 +81,10 @@ def _problems(error: ValidationError) -> list[Problem]:
             subject = f"'{spelled(place)}': " if place else ""
             found.append(Problem(f"{subject}{what[:1].lower()}{what[1:].rstrip('.')}.", place))
     return found
+
+
+def _within(inner: Place, outer: Place) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _names(location: Place) -> list[str]:

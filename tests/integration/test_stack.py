@@ -1,5 +1,6 @@
 """The one-machine stack: what `tollway up` starts, keeps running, refuses and leaves behind."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.support.nats_server import NatsServer, free_port
@@ -165,6 +167,41 @@ def test_a_rolling_restart_replaces_every_worker(tmp_path: Path) -> None:
         assert set(answers) == {200}
         assert len(after["router"]) == 2
         assert not before & set(services)
+
+
+async def test_a_rolling_restart_loses_no_request(tmp_path: Path) -> None:
+    """Under load, streamed and not, on connections that are kept alive, each request gets its whole answer."""
+    slow = {"model_name": "slow", "deployments": [{"provider": "demo", "model": "demo;tokens=20;rate=200/s"}]}
+    workers = {"auth": 2, "guardrails": 2, "router": 2}
+    with Stack(tmp_path / "stack", workers=workers, config={"models": [slow]}) as stack:
+        url, headers = f"{stack.url}/v1/chat/completions", stack.headers()
+        failures: list[str] = []
+        answered = 0
+        over = asyncio.Event()
+
+        async def ask(session: aiohttp.ClientSession, *, stream: bool) -> None:
+            nonlocal answered
+            body = {"model": "slow", "stream": stream, "messages": [{"role": "user", "content": "Hi"}]}
+            while not over.is_set():
+                try:
+                    async with session.post(url, json=body, headers=headers) as response:
+                        text = await response.text()
+                        if response.status != 200 or ("[DONE]" if stream else '"finish_reason":"stop"') not in text:
+                            failures.append(f"{response.status} {text[-300:]}")
+                        answered += 1
+                except aiohttp.ClientError as error:
+                    failures.append(repr(error))
+
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, asyncio.timeout(60):
+            asking = [asyncio.ensure_future(ask(session, stream=number % 2 == 0)) for number in range(16)]
+            while answered < 32:
+                await asyncio.sleep(0.02)
+            stack.send(signal.SIGHUP)
+            while "All services were restarted." not in stack.said():
+                await asyncio.sleep(0.02)
+            over.set()
+            await asyncio.gather(*asking)
+        assert failures == []
 
 
 def test_the_data_folder_survives_a_restart(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from shared.store.setup import ensure_indexes
 from shared.telemetry.logs import configure_logs
 from tollway.stack.permissions import SETUP_USER
 
+REACH_SECONDS = 5.0
+"""How long to look for nats-server before saying that it is not there."""
+
 
 def prepare() -> int:
     """Create streams and indexes where the environment says; return the exit code."""
@@ -31,7 +34,7 @@ async def _prepare(runtime: Runtime) -> None:
 
 
 async def _streams(runtime: Runtime) -> None:
-    bus = await connect(runtime, "tollway.setup")
+    bus = await connect(runtime, "tollway.setup", timeout=REACH_SECONDS)
     try:
         await ensure_streams(bus, replicas=runtime.configuration.nats.stream_replicas)
     finally:

@@ -1,0 +1,147 @@
+"""What a configuration file may say, and how its mistakes are told."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.settings import Configuration, ConfigurationError, load
+
+DEMO = {"TOLLWAY_DEMO_URL": "http://127.0.0.1:9100", "TOLLWAY_DEMO_KEY": "sk-demo"}
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> "Written":
+    """Return what writes a file and gives its path."""
+    return Written(tmp_path / "tollway.yaml")
+
+
+class Written:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, text: str) -> Path:
+        self.path.write_text(text)
+        return self.path
+
+
+def problems(path: Path, env: dict[str, str] | None = None) -> list[str]:
+    """Return the problems of a file, each without the folder's name."""
+    with pytest.raises(ConfigurationError) as error:
+        load(path, env or {})
+    return [line.replace(f"{path.parent}/", "") for line in str(error.value).splitlines()]
+
+
+def test_no_file_means_the_defaults() -> None:
+    """Without a file and an environment everything has its default."""
+    assert load(None, {}) == Configuration()
+
+
+def test_an_empty_file_means_the_defaults(written: Written) -> None:
+    """A file that says nothing is valid."""
+    assert load(written("# nothing yet\n"), {}) == Configuration()
+
+
+def test_every_problem_is_told_with_its_line(written: Written) -> None:
+    """All mistakes of a file come at once, in the order of the file, each with its place."""
+    path = written(
+        """\
+server:
+  prot: 4000
+models:
+  - model_name: fast
+    deployments:
+      - provider: opnai
+        model: gpt-5
+        api_key: ${NOPE}
+        wieght: 2
+max_in_hand: many
+"""
+    )
+    assert problems(path) == [
+        "tollway.yaml:2: 'server.prot' is not a setting. Did you mean 'port'?",
+        "tollway.yaml:6: 'models[0].deployments[0].provider': input should be 'openai', 'anthropic' or 'demo'.",
+        "tollway.yaml:8: 'models[0].deployments[0].api_key' refers to ${NOPE}, which the environment does not have.",
+        "tollway.yaml:9: 'models[0].deployments[0].wieght' is not a setting. Did you mean 'weight'?",
+        "tollway.yaml:10: 'max_in_hand': input should be a valid integer, unable to parse string as an integer.",
+    ]
+
+
+def test_a_setting_written_twice_is_refused(written: Written) -> None:
+    """YAML would keep the last one and say nothing."""
+    path = written("server:\n  port: 4000\n  port: 5000\n")
+    assert problems(path) == ["tollway.yaml:3: 'server.port' is written twice; the first one would be forgotten."]
+
+
+def test_names_are_used_once(written: Written) -> None:
+    """Two model groups of one name are one mistake, not one group."""
+    group = "  - model_name: fast\n    deployments: [{provider: demo, model: demo}]\n"
+    assert problems(written(f"models:\n{group}{group}")) == [
+        "tollway.yaml: there are two of the model group 'fast'; each needs a name of its own."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("models: [", "tollway.yaml is not valid YAML in line 1: expected the node content, but found '<stream end>'."),
+        ("- a\n- b\n", "tollway.yaml must hold a mapping of sections, such as 'models:'."),
+    ],
+)
+def test_what_is_no_mapping_is_one_sentence(written: Written, text: str, says: str) -> None:
+    """A file that cannot be read as settings says why."""
+    assert problems(written(text)) == [says]
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    """It names the file."""
+    assert problems(tmp_path / "none.yaml") == ["none.yaml cannot be read: No such file or directory."]
+
+
+def test_a_value_is_never_part_of_a_message(written: Written) -> None:
+    """What stands in the wrong place may be a secret."""
+    path = written("models:\n  - model_name: a\n    deployments: sk-secret-in-the-wrong-place\n")
+    assert "sk-secret" not in problems(path)[0]
+
+
+def test_references_are_replaced(written: Written) -> None:
+    """`${NAME}` takes the environment's value, also inside a longer one."""
+    path = written(
+        "models:\n  - model_name: a\n    deployments:\n"
+        "      - {provider: openai, model: m, api_key: '${KEY}', api_base: 'https://${HOST}/v1'}\n"
+    )
+    deployment = load(path, {"KEY": "sk-1", "HOST": "llm.example"}).models[0].deployments[0]
+    assert deployment.api_key is not None
+    assert (deployment.api_key.get_secret_value(), deployment.api_base) == ("sk-1", "https://llm.example/v1")
+
+
+def test_a_process_without_need_reads_no_secret(written: Written) -> None:
+    """Secrets of the file stay out of processes whose role has no use for them, and their references unasked for."""
+    path = written(
+        "models:\n  - model_name: a\n    deployments: [{provider: openai, model: m, api_key: '${NOT_THERE}'}]\n"
+    )
+    assert load(path, {}, with_secrets=False).models[0].deployments[0].api_key is None
+
+
+def test_the_demo_provider_of_the_environment_is_a_model_group() -> None:
+    """It has a price, so that a demo shows what things cost: $1 and $2 per million tokens."""
+    (group,) = load(None, DEMO).models
+    (deployment,) = group.deployments
+    assert (group.model_name, deployment.api_base) == ("demo", "http://127.0.0.1:9100")
+    assert (deployment.input_cost_per_token, deployment.output_cost_per_token) == (1e-6, 2e-6)
+
+
+def test_a_demo_deployment_needs_no_address(written: Written) -> None:
+    """A deployment of the provider `demo` goes to the stack's own demo provider, with its key."""
+    path = written("models:\n  - model_name: slow\n    deployments: [{provider: demo, model: 'demo;latency=2s'}]\n")
+    slow, demo = load(path, DEMO).models
+    assert [slow.model_name, demo.model_name] == ["slow", "demo"]
+    assert slow.deployments[0].api_base == DEMO["TOLLWAY_DEMO_URL"]
+    assert slow.deployments[0].api_key is not None
+
+
+def test_a_demo_deployment_needs_an_address_where_no_demo_provider_starts(written: Written) -> None:
+    """`demo: false` and a demo deployment without `api_base` contradict each other."""
+    path = written("demo: false\nmodels:\n  - model_name: a\n    deployments: [{provider: demo, model: demo}]\n")
+    assert problems(path) == [
+        "tollway.yaml: a deployment of 'a' needs an 'api_base', for 'demo: false' starts no demo provider."
+    ]
