@@ -7,17 +7,9 @@ WIDTH = 860
 _LEFT, _RIGHT = 150, 110
 _BAR, _STEP, _TOP = 30, 46, 64
 _COLOURS = (
-    "#1f6f8b",
-    "#e07a1f",
-    "#4f9d69",
-    "#a23b72",
-    "#6c5b7b",
-    "#c9a227",
-    "#7f8c8d",
-    "#2d3e50",
-    "#b0413e",
-    "#88a0a8",
-)
+    "#8a949b", "#1f6f8b", "#4f9d69", "#a23b72", "#6c5b7b", "#c9a227",
+    "#e07a1f", "#2d3e50", "#b0413e", "#88a0a8", "#3b5bdb", "#2b8a3e",
+)  # fmt: skip
 
 
 def stacked_bars(title: str, bars: Mapping[str, Mapping[str, float]], mark: tuple[str, float] | None = None) -> str:

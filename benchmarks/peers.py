@@ -49,6 +49,11 @@ async def install() -> Path:
     return folder / "bin" / "litellm"
 
 
+def _version() -> str:
+    found = (home() / "litellm").glob("lib/python3*/site-packages/litellm-*.dist-info")
+    return next((path.name.split("-")[1].removesuffix(".dist") for path in found), "")
+
+
 async def _do(command: list[str]) -> None:
     async with running(command, stderr=asyncio.subprocess.STDOUT) as process:
         assert process.stdout is not None
@@ -75,7 +80,7 @@ async def litellm(folder: Path, upstream: int) -> AsyncIterator[Contender]:
     with (folder / "litellm.log").open("wb") as log:
         async with running([str(command), *arguments], stdout=log, stderr=log, env=env) as process:
             await _first_answer(process, port, key)
-            yield Contender("litellm", port, {"litellm": [process.pid]}, key)
+            yield Contender(f"litellm {_version()}", port, {"litellm": [process.pid]}, key)
 
 
 def configuration(upstream: int, key: str) -> dict[str, object]:

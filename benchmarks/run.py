@@ -18,6 +18,9 @@ from benchmarks.scenarios import SCENARIOS
 from benchmarks.targets import REQUEST_PLANE, REQUEST_PLANE_IN_B
 
 RESULTS = ROOT / "benchmarks" / "results"
+LONGEST_IN_B = 12
+"""A contender that costs more is left out of the chart, where it would make the others unreadable."""
+
 _NEEDS_TOLLWAY = {"start", "sustained"}
 _WITH_PEERS = {"request", "latency", "streams"}
 
@@ -69,13 +72,21 @@ def _chart(finding: Finding, out: Path) -> Path | None:
     if finding.scenario != "request":
         return None
     b = finding.figures["b"]
-    bars = {name: value["us"] for name, value in finding.figures.items() if isinstance(value, dict) and "us" in value}
-    if "tollway" in bars:
-        plane = {name: us for name, us in bars["tollway"].items() if name in REQUEST_PLANE}
-        bars["tollway"] = plane | {name: us for name, us in bars["tollway"].items() if name not in plane}
+    bars = {
+        name: _parts(value["us"])
+        for name, value in finding.figures.items()
+        if isinstance(value, dict) and sum(value["us"].values()) < LONGEST_IN_B * b
+    }
     path = out.with_name(f"{out.stem}-request.svg")
     path.write_text(stacked_bars(finding.title, bars, (f"{REQUEST_PLANE_IN_B} B", REQUEST_PLANE_IN_B * b)))
     return path
+
+
+def _parts(us: dict[str, float]) -> dict[str, float]:
+    """Return the processes that count for anything, those on a request's way first."""
+    first = [name for name in REQUEST_PLANE if name in us]
+    rest = sorted(set(us) - set(first), key=lambda name: -us[name])
+    return {name: us[name] for name in [*first, *rest] if us[name] > 0.005 * sum(us.values())}
 
 
 def arguments() -> argparse.ArgumentParser:
