@@ -1,0 +1,56 @@
+"""Flow control as arithmetic."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.bus.credit import FRAME_BYTES, Allowance, Window, split
+
+
+@given(st.binary(max_size=2000), st.integers(1, 300))
+def test_pieces_join_to_the_whole(data: bytes, size: int) -> None:
+    """Splitting loses nothing, keeps the order, and no piece is larger than asked; empty data is one piece."""
+    pieces = split(data, size)
+    assert b"".join(pieces) == data
+    assert pieces
+    assert all(len(piece) <= size for piece in pieces)
+    assert all(pieces) or pieces == [b""]
+
+
+@given(st.lists(st.integers(0, 10_000), max_size=50))
+def test_grants_in_any_order_allow_the_largest(totals: list[int]) -> None:
+    """A running total that is repeated, late or overtaken changes nothing."""
+    allowance = Allowance(100)
+    for total in totals:
+        allowance.grant(total)
+    assert allowance.granted == max([100, *totals])
+
+
+@given(st.integers(1, 10_000), st.lists(st.integers(1, 5_000), max_size=60), st.lists(st.booleans(), min_size=60))
+def test_a_producer_never_runs_further_ahead_than_the_window_and_a_frame(
+    window: int, frames: list[int], lost: list[bool]
+) -> None:
+    """Whatever grants get lost, what was sent and not yet consumed stays bounded, and a beat gets it going again."""
+    reader, producer = Window(window), Allowance(window)
+    for size, is_lost in zip(frames, lost, strict=False):
+        if producer.exhausted:
+            producer.grant(reader.granted)
+        assert not producer.exhausted
+        producer.spend(size)
+        assert producer.sent - reader.consumed <= window + max(frames)
+        total = reader.consume(size)
+        if total is not None and not is_lost:
+            producer.grant(total)
+
+
+@given(st.integers(2, 1000), st.lists(st.integers(1, 400), max_size=80))
+def test_a_reader_that_took_all_has_granted_more(window: int, taken: list[int]) -> None:
+    """After everything was consumed there is always room for more, so a stream never hangs."""
+    reader = Window(window)
+    for size in taken:
+        reader.consume(size)
+        assert reader.granted > reader.consumed
+
+
+def test_a_frame_fits_a_message() -> None:
+    """Eight frames stay within the broker's default limit of 1 MiB."""
+    assert FRAME_BYTES * 8 <= 1024 * 1024
