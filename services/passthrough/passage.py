@@ -18,7 +18,7 @@ from shared.bus.stage import Call
 from shared.errors import ProviderTimeout, TollwayError
 from shared.schemas.events import Outcome
 from shared.schemas.frames import Opening
-from shared.wire.headers import decoded
+from shared.wire.headers import Headers, decoded
 
 _NO_BODY = frozenset({204, 304})
 
@@ -74,11 +74,12 @@ class Passage:
     async def _hand_on(self, response: aiohttp.ClientResponse) -> None:
         lane = self._call.lane
         self._status = response.status
+        headers = decoded(response.raw_headers)
         bodiless = self._call.ctx.method == "HEAD" or response.status in _NO_BODY
         length = None if bodiless else response.content_length
-        meter = self._meter = self._metered(response)
+        meter = self._meter = self._metered(headers)
         hold = HoldBack(length)
-        lane.open(Opening(response.status, answer_headers(self._target, decoded(response.raw_headers))))
+        lane.open(Opening(response.status, answer_headers(self._target, headers)))
         if length is None and not bodiless and "json" not in response.content_type:
             # Whoever reads a stream wants to know that it has begun.
             await lane.send(b"")
@@ -90,11 +91,11 @@ class Passage:
         ending = await self._books.settle(reading, self._finished("success", response.status))
         await lane.end(ending, hold.rest)
 
-    def _metered(self, response: aiohttp.ClientResponse) -> Meter | None:
+    def _metered(self, headers: Headers) -> Meter | None:
         vendor = self._target.vendor
-        if vendor is None or self._admitted.meaning != "metered" or response.status >= 400:
+        if vendor is None or self._admitted.meaning != "metered" or self._status >= 400:
             return None
-        return Meter(self._copying, vendor, decoded(response.raw_headers), self._call.ctx.id)
+        return Meter(self._copying, vendor, headers, self._call.ctx.id)
 
     def _told(self) -> Reading | None:
         return self._meter.told_so_far() if self._meter is not None else None

@@ -105,16 +105,23 @@ class Provider:
 
 async def pieces(response: aiohttp.ClientResponse, target: Target) -> AsyncIterator[bytes]:
     """Yield an answer's body as it comes; raise `ProviderTimeout` after silence, `BrokenStream` when it is cut."""
+    content = response.content
     seconds = target.timeouts.first_token
-    while True:
+    while not content.at_eof():
         try:
-            async with asyncio.timeout(seconds):
-                data = await response.content.readany()
-        except TimeoutError:
-            raise ProviderTimeout(f"the provider sent nothing for {seconds:g} s") from None
+            data = content.read_nowait() or await _next(response, seconds)
         except aiohttp.ClientError:
             raise BrokenStream("the provider's answer was cut before its end") from None
-        if not data:
-            return
-        yield data
+        if data:
+            yield data
         seconds = target.timeouts.between_tokens
+    if content.exception() is not None:
+        raise BrokenStream("the provider's answer was cut before its end")
+
+
+async def _next(response: aiohttp.ClientResponse, seconds: float) -> bytes:
+    try:
+        async with asyncio.timeout(seconds):
+            return await response.content.readany()
+    except TimeoutError:
+        raise ProviderTimeout(f"the provider sent nothing for {seconds:g} s") from None
