@@ -10,7 +10,6 @@ from services.guardrails.relay import Relay
 from services.guardrails.verdicts import Verdicts
 from shared.bus.bodies import BodyShelf
 from shared.bus.stage import Call, fits_inline, with_body
-from shared.offload import INLINE_LIMIT
 from shared.routes import ROUTES
 from shared.schemas.context import RequestContext
 
@@ -37,22 +36,22 @@ class Guarding:
         ctx = msgspec.structs.replace(ctx, guardrails=self._names)
         body = call.inline
         if self._policy.pre_call:
-            if body is None or len(body) > INLINE_LIMIT:
-                return self._guard_large(call, ctx)
-            body = self._checked(call, body)
+            body = None if body is None else self._checked(call, body)
+            if body is None:
+                return self._guard_elsewhere(call, ctx)
         if self._output(ctx):
             return self._relay.answer(call, ctx, body)
         call.forward(NEXT, ctx, body)
         return None
 
-    def _checked(self, call: Call, body: bytes) -> bytes:
+    def _checked(self, call: Call, body: bytes) -> bytes | None:
         try:
-            return self._inspection.small_request(body, call.ctx.dialect)
+            return self._inspection.request_at_once(body, call.ctx.dialect)
         except Blocked as verdict:
             self._verdicts.blocked(call.ctx.id, "request", verdict)
             raise
 
-    async def _guard_large(self, call: Call, ctx: RequestContext) -> None:
+    async def _guard_elsewhere(self, call: Call, ctx: RequestContext) -> None:
         async with self._inspection.turn:
             body = await call.read_body()
             try:

@@ -39,6 +39,12 @@ class Offload:
         """Return `function(body, …)`, which must be importable by name and raise only errors that pickle."""
         if len(body) <= INLINE_LIMIT:
             return function(body, *args, **kwargs)
+        return await self.away(function, body, *args, **kwargs)
+
+    async def away(
+        self, function: Callable[Concatenate[bytes, P], T], body: bytes, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return `function(body, …)` from the helper process, for bodies of any size that are much work."""
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._workers, multiprocessing.get_context("spawn"), initializer=_die_with_parent

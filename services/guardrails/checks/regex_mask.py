@@ -8,7 +8,7 @@ import re2
 
 from services.guardrails.checks.modes import modes_of
 from services.guardrails.checks.regex_width import width_of
-from services.guardrails.domain.guardrail import Span, Verdict
+from services.guardrails.domain.guardrail import PASS, Span, Verdict
 from shared.settings.file import GuardrailSettings
 
 MAX_HOLD = 4096
@@ -36,6 +36,8 @@ class RegexMask:
 
     def judge(self, text: str, start: int = 0, *, more: bool = False) -> Verdict:
         """Return the matches. Of those near the end of a text with `more`, the caller waits for `hold`."""
+        if self._any is not None and self._any.search(text, start) is None:
+            return PASS
         spans: list[Span] = []
         for pattern in self._patterns:
             for match in pattern.finditer(text, start):

@@ -21,7 +21,7 @@ def check_document(body: bytes, shape: Shape, guardrails: Sequence[Guardrail]) -
     Raises `Blocked`, or `Unreadable` when the body is no JSON.
     """
     found = list(places(read_document(body), shape))
-    if not may_match("\n".join([text for place in found for text in _texts(place)]), guardrails):
+    if not _suspicious(found, guardrails):
         return body
     edits: dict[Path, Edit] = {}
     for place in found:
@@ -32,6 +32,18 @@ def check_document(body: bytes, shape: Shape, guardrails: Sequence[Guardrail]) -
         if place.kind is Kind.REPEAT and _changed_beside(place.path, edits):
             edits[place.path] = lambda _: "null"
     return splice(body.decode(), edits).encode() if edits else body
+
+
+def needs_a_closer_look(body: bytes, shape: Shape, guardrails: Sequence[Guardrail]) -> bool:
+    """Tell whether anything may be found, by a look that takes a few milliseconds at 64 KiB, whatever they hold.
+
+    Raises `Unreadable` when the body is no JSON.
+    """
+    return _suspicious(places(read_document(body), shape), guardrails)
+
+
+def _suspicious(found: Iterable[Place], guardrails: Sequence[Guardrail]) -> bool:
+    return may_match("\n".join([text for place in found for text in _texts(place)]), guardrails)
 
 
 def _changed_beside(path: Path, edits: Iterable[Path]) -> bool:

@@ -44,7 +44,7 @@ class TestRegexMask(GuardrailBehaviour):
         guardrail = masking(r"(a+)+$")
         text = "a" * 50_000 + "b"
         started = time.perf_counter()
-        assert guardrail.judge(text) == []
+        assert guardrail.judge(text) == ()
         assert time.perf_counter() - started < 1
 
     def test_an_endless_match_leaks_nothing_and_holds_little(self) -> None:
