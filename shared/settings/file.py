@@ -17,67 +17,99 @@ class ServerSettings(_Section):
     """The edge."""
 
     host: str = "127.0.0.1"
+    """Address to listen on; `--host` wins."""
     port: int = Field(4000, ge=0, le=65535)
+    """Port to listen on, 0 for a free one; `--port` wins."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024)
+    """Bytes of the largest request body; a larger one gets 413."""
     max_upload_bytes: int = Field(1024 * 1024 * 1024, ge=1024)
     """Bytes of the largest body on pass-through routes, where bodies are streamed and never held."""
     max_in_flight: int = Field(2000, ge=1)
+    """Requests that one edge has open at a time; past it, it sheds."""
     request_timeout: float = Field(600.0, gt=0)
     """Seconds from the request's arrival to its one deadline."""
     drain_seconds: float = Field(30.0, ge=0)
+    """How long requests in flight may take to end when a process stops; then they end with an error."""
     sse_ping_seconds: float = Field(10.0, gt=0)
+    """A stream that is silent for so long after its first byte gets a comment, so that load balancers keep it."""
     key_header: str | None = None
+    """One more header in which callers may send their key."""
     metrics_key: SecretStr | None = None
     """What `Authorization: Bearer …` must hold to read `/metrics`; anybody may while it is not set."""
     cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may call the API; none unless listed."""
 
 
 class Timeouts(_Section):
     """The five clocks of a provider call, in seconds."""
 
     connect: float = Field(5.0, gt=0)
+    """Until the connection stands."""
     first_byte: float = Field(120.0, gt=0)
+    """Until the provider's status line."""
     first_token: float = Field(120.0, gt=0)
+    """Until the first event of a stream."""
     between_tokens: float = Field(60.0, gt=0)
+    """Between two events of a stream."""
     total: float = Field(600.0, gt=0)
+    """For the whole answer."""
 
 
 class Deployment(_Section):
     """One way to reach a model."""
 
     id: str = ""
+    """A name that lasts, for the ledger; made of the model group and a number unless given."""
     provider: Literal["openai", "anthropic", "demo"]
+    """Whose API it speaks: `openai` is any OpenAI-compatible server."""
     model: str
+    """The model's name at the provider."""
     api_base: str | None = None
+    """Where the provider is, unless at the vendor's own address; `demo` finds the stack's demo provider by itself."""
     api_key: SecretStr | None = None
+    """The key for the provider; write it as `${NAME}`."""
     weight: float = Field(1.0, ge=0)
+    """Its share of the requests, beside the other deployments of the group."""
     timeouts: Timeouts = Timeouts()
+    """The clocks of its calls."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
+    """Dollars for a token of the answer."""
     output_cost_per_reasoning_token: float | None = Field(None, ge=0)
+    """Dollars for a token of reasoning; as for the answer unless given."""
     cache_read_input_token_cost: float | None = Field(None, ge=0)
+    """Dollars for a token of input that came from the provider's cache."""
     cache_creation_input_token_cost: float | None = Field(None, ge=0)
+    """Dollars for a token of input that was written to the provider's cache for minutes."""
     cache_creation_input_token_cost_above_1hr: float | None = Field(None, ge=0)
+    """The same, for an hour."""
 
 
 class ModelGroup(_Section):
     """The name that callers ask for, and what serves it."""
 
     model_name: str = Field(min_length=1)
+    """The name in requests."""
     deployments: tuple[Deployment, ...] = Field(min_length=1)
+    """What serves it; a request that fails on one is tried on another."""
 
 
 class GuardrailSettings(_Section):
     """One guardrail by its type; `docs/guardrails.md` says what each reads."""
 
     name: str = Field(min_length=1, max_length=64)
+    """What callers of blocked content are told, and what requests ask for it by."""
     type: Literal["banned_words", "regex_mask"]
+    """What it does."""
     mode: Literal["pre_call", "post_call", "both"] = "pre_call"
     """Look at requests, at answers, or at both."""
     words: tuple[str, ...] = ()
+    """Words and phrases that block, for `banned_words`."""
     patterns: tuple[str, ...] = ()
+    """What is masked, for `regex_mask`, in RE2's syntax."""
     replacement: str = "[masked]"
+    """What stands in its place."""
     message: str = ""
     """What the caller of blocked content is told, beside the guardrail's name."""
     stream_window: int = Field(256, ge=1, le=4096)
@@ -124,24 +156,30 @@ class PassThroughEndpoint(_Section):
     """A path whose requests go to a target as they came, under LiteLLM's names (docs/passthrough.md)."""
 
     path: EndpointPath
+    """Where callers reach it."""
     target: TargetUrl
+    """Where requests go."""
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     """Set on every request, in place of the caller's own; here stands the target's key."""
     auth: KeyNeeded = True
+    """Always true: callers need a Tollway key."""
     methods: tuple[Method, ...] = ()
     """Empty means all."""
     include_subpath: bool = False
+    """True forwards paths below `path` too."""
     cost_per_request: float | None = Field(None, ge=0)
     """Dollars for each request that succeeds; without it the ledger says `unpriced`."""
     default_query_params: dict[str, HeaderValue] = Field(default_factory=dict)
     """Added where the caller's query does not have the name."""
     timeouts: Timeouts = Timeouts()
+    """The clocks of its calls."""
 
 
 class AuthSettings(_Section):
     """Keys in the cache."""
 
     cached_keys: int = Field(100_000, ge=1)
+    """Keys that one worker remembers; the one unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
 
@@ -150,7 +188,9 @@ class BillingSettings(_Section):
     """How completion events are stored."""
 
     on_stall: Literal["wait", "spool"] = "wait"
+    """When JetStream does not answer: answers wait and then fail, or events go to a synced local spool."""
     stall_seconds: float = Field(5.0, gt=0)
+    """How long an answer waits for JetStream."""
 
 
 class PricingSettings(_Section):
@@ -164,7 +204,9 @@ class LoggingSettings(_Section):
     """One way of logging for all services."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
     format: Literal["auto", "json", "console"] = "auto"
+    """`auto` is readable on a terminal and JSON elsewhere."""
 
 
 class NatsSettings(_Section):
@@ -185,17 +227,27 @@ class Configuration(_Section):
     """Everything that `tollway.yaml` can say."""
 
     server: ServerSettings = ServerSettings()
+    """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
+    """Keys in the cache."""
     billing: BillingSettings = BillingSettings()
+    """How completion events are stored."""
     pricing: PricingSettings = PricingSettings()
+    """Prices beside the built-in table."""
     logging: LoggingSettings = LoggingSettings()
+    """Logs of all services."""
     nats: NatsSettings = NatsSettings()
+    """The message broker."""
     mongodb: MongodbSettings = MongodbSettings()
+    """The system of record."""
     demo: bool = True
     """False leaves out the built-in demo model."""
     models: tuple[ModelGroup, ...] = ()
+    """Model groups; more can be added over the API, and provider keys in the environment add theirs."""
     guardrails: tuple[GuardrailSettings, ...] = ()
+    """Checks and rewrites of what goes in and comes out, in this order."""
     pass_through_endpoints: tuple[PassThroughEndpoint, ...] = ()
+    """Paths whose requests go to a target as they came."""
     max_in_hand: int = Field(1000, ge=1)
     """Requests that one worker of a stage handles at a time; past it, it sheds."""
 

@@ -11,6 +11,7 @@ from tollway.generate.asyncapi import asyncapi
 from tollway.generate.compose import compose_nats_config
 from tollway.generate.configuration import schema
 from tollway.generate.messages import message_schemas
+from tollway.generate.settings_page import settings_page
 
 MESSAGE_FOLDER = Path("docs/schemas/messages")
 
@@ -26,6 +27,7 @@ def documents() -> dict[Path, str]:
     texts = {path: as_text(document) for path, document in made.items()}
     texts[Path("docs/schemas/asyncapi-billing.json")] = as_text(json.loads(billing_asyncapi(VERSION)))
     texts[Path("deploy/compose/nats.conf")] = compose_nats_config()
+    texts[Path("docs/settings.md")] = settings_page()
     return texts
 
 
