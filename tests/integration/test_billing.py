@@ -219,6 +219,23 @@ async def test_a_store_that_dies_pauses_billing_and_loses_nothing(
     await books.balance()
 
 
+@pytest.mark.timeout(180)
+async def test_a_frozen_store_holds_billing_up_and_nothing_more(
+    books: Books, billing: Any, store_server: StoreServer, eventually: Eventually
+) -> None:
+    """Stopped in the middle of writes, connections open, and woken: all is written once, by whichever worker."""
+    async with billing() as one, billing() as other:
+        for number in range(200):
+            if number == 20:
+                store_server.signal(signal.SIGSTOP)
+            await books.send([completion(number * 5 + m) for m in range(5)])
+        await eventually(lambda: ("database",) in (one.missing(), other.missing()), 40)
+        store_server.signal(signal.SIGCONT)
+        await books.settled(90)
+        assert _counted(one, "tollway_dead_letters") + _counted(other, "tollway_dead_letters") == 0
+    await books.balance()
+
+
 async def test_a_store_that_is_away_at_the_start_is_waited_for(
     books: Books, billing: Any, store_server: StoreServer, eventually: Eventually
 ) -> None:

@@ -1,5 +1,6 @@
 """A real MongoDB-protocol store for tests."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +38,11 @@ class StoreServer:
             except OSError:
                 assert time.monotonic() < end, "the store did not start"
                 time.sleep(0.05)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """Kill it."""
