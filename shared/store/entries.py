@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from shared.pricing.usage import Usage
 from shared.schemas.events import Attempt, Completion
 from shared.store.connection import Document
 
@@ -66,7 +65,7 @@ def shown(stored: Mapping[str, Any]) -> Document:
 
 def unpriced(completion: Completion) -> bool:
     """Tell whether something that was used has no known price."""
-    return any(attempt.unpriced and attempt.usage != Usage() for attempt in completion.attempts)
+    return any(attempt.unpriced for attempt in completion.attempts)
 
 
 def merged(known: Completion, news: Completion) -> Completion:
