@@ -28,7 +28,6 @@ class Terminal:
         show(f"\n[bold green]Tollway is ready[/] after {seconds:.1f} s.\n")
         show(f"  Address      [bold]{escape(url)}[/]")
         show(f"  Master key   [bold]{escape(master_key)}[/]")
-        show(f"  Console      {escape(url)}/ui")
         show(f"  API docs     {escape(url)}/docs")
         show(f"  Logs         {escape(logs)}")
         if demo:
