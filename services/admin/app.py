@@ -23,7 +23,7 @@ from shared.store.models import Models
 async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the stage until left; then drain it."""
     settings = runtime.configuration
-    store = Store.open(runtime.mongodb_url)
+    store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     announcer = ChangeAnnouncer(worker, Changes(store))
     stage = Stage(worker, Desk(_table(store, announcer, runtime)).handle, max_in_hand=settings.max_in_hand)
     await announcer.start()

@@ -24,7 +24,7 @@ DURABLE = "billing"
 @asynccontextmanager
 async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Consume until left; then finish the batch in hand. The first event is taken once the database answers."""
-    store = Store.open(runtime.mongodb_url)
+    store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     consumer = EventConsumer(worker.bus, durable=DURABLE, drain_seconds=runtime.configuration.server.drain_seconds)
     billing = Billing(Ledger(store), store.ping, consumer.dead_letter, worker.metrics)
     worker.missing = lambda: (*billing.missing(), *(() if consumer.running else ("event stream",)))

@@ -69,6 +69,16 @@ class Membership:
         """Return how many workers of a service were heard of lately, ready or not."""
         return sum(1 for member in self.members.get(service, {}).values() if now - member.last < FRESH)
 
+    def present(self, now: float) -> set[str] | None:
+        """Return the ids of all workers that were heard of lately; None when nobody was, so that nobody can tell."""
+        heard = {
+            worker
+            for workers in self.members.values()
+            for worker, member in workers.items()
+            if now - member.last < FRESH
+        }
+        return heard or None
+
     def suspicious(self, service: str, now: float) -> bool:
         """Tell whether a worker fell silent without a good-bye; its queue group may go on feeding it."""
         return any(now - member.last >= FRESH for member in self.members.get(service, {}).values())

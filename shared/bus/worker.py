@@ -108,6 +108,10 @@ class Worker:
             return subjects.request(service)
         return address
 
+    def present(self) -> set[str] | None:
+        """Return the ids of all workers that were heard of lately, or None when nobody can tell."""
+        return self.members.present(time.monotonic())
+
     def cancel(self, request: str, epoch: int) -> None:
         """Tell everybody that a request is over, here too."""
         self.cancelled.add(request, epoch)

@@ -5,7 +5,6 @@ what both have is used; the contract tests run on both.
 """
 
 import asyncio
-import inspect
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -16,6 +15,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from shared.errors import Unavailable
+from shared.store.sessions import Alive, Sessions, settled
 
 SELECT_MS = 2000
 """How long to look for a server before saying that there is none."""
@@ -24,6 +24,9 @@ SOCKET_MS = 10_000
 
 TRIES = 12
 """Times that a transaction is begun anew after a conflict with another writer."""
+
+PATIENT_TRIES = 3
+"""After so many beaten tries it is asked whether the winner is still alive."""
 
 FIRST_PAUSE = 0.002
 """Seconds that a beaten transaction waits at most before its second try; doubled for each further one."""
@@ -43,16 +46,29 @@ class StoreUnavailable(Unavailable):
 class Store:
     """An open database."""
 
-    def __init__(self, client: Any, database: str) -> None:
+    def __init__(self, client: Any, database: str, owner: str = "", alive: Alive = lambda: None) -> None:
         self.client = client
         self.database = client[database]
+        self._sessions = Sessions(client, self.database, owner, alive)
 
     @classmethod
-    def open(cls, url: str, database: str = "tollway", *, driver: Driver = "motor") -> "Store":
-        """Return a store; nothing is sent before the first question."""
+    def open(
+        cls,
+        url: str,
+        database: str = "tollway",
+        *,
+        driver: Driver = "motor",
+        owner: str = "",
+        alive: Alive = lambda: None,
+    ) -> "Store":
+        """Return a store; nothing is sent before the first question.
+
+        A process that writes says who it is and who is alive, so that a transaction whose owner died in the
+        middle of it is ended by whoever it stands in the way of.
+        """
         connect: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
         client = connect(url, serverSelectionTimeoutMS=SELECT_MS, socketTimeoutMS=SOCKET_MS, connectTimeoutMS=SELECT_MS)
-        return cls(client, database)
+        return cls(client, database, owner, alive)
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the database answers."""
@@ -72,6 +88,8 @@ class Store:
             except PyMongoError as error:
                 if not _was_beaten(error):
                     raise _unavailable() from error
+            if attempt >= PATIENT_TRIES:
+                await self._sessions.end_strays()
             await asyncio.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 - jitter, no secret
         raise StoreUnavailable("the database is written by too many at once", retry_after=1)
 
@@ -81,12 +99,13 @@ class Store:
 
         For those who begin anew by rules of their own; all others use `atomically`. Raises the driver's errors.
         """
-        async with await _settled(self.client.start_session()) as session, await _settled(session.start_transaction()):
+        async with self._sessions.borrowed() as session, await settled(session.start_transaction()):
             yield session
 
     async def close(self) -> None:
         """Close all connections."""
-        await _settled(self.client.close())
+        await self._sessions.close()
+        await settled(self.client.close())
 
 
 @contextmanager
@@ -107,8 +126,3 @@ def _unavailable() -> StoreUnavailable:
 def _was_beaten(error: PyMongoError) -> bool:
     """Tell whether another writer was faster, which only happens within a transaction."""
     return isinstance(error, OperationFailure) and error.has_error_label("TransientTransactionError")
-
-
-async def _settled(value: Any) -> Any:
-    """Return what a call gave, awaited where one driver has a coroutine and the other a plain function."""
-    return await value if inspect.isawaitable(value) else value
