@@ -28,15 +28,17 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def openai_client(guarded: Stack) -> openai.OpenAI:
+def openai_client(guarded: Stack) -> Iterator[openai.OpenAI]:
     """The OpenAI SDK."""
-    return openai.OpenAI(base_url=f"{guarded.url}/v1", api_key=guarded.master_key, max_retries=0)
+    with openai.OpenAI(base_url=f"{guarded.url}/v1", api_key=guarded.master_key, max_retries=0) as client:
+        yield client
 
 
 @pytest.fixture
-def anthropic_client(guarded: Stack) -> anthropic.Anthropic:
+def anthropic_client(guarded: Stack) -> Iterator[anthropic.Anthropic]:
     """The Anthropic SDK."""
-    return anthropic.Anthropic(base_url=guarded.url, api_key=guarded.master_key, max_retries=0)
+    with anthropic.Anthropic(base_url=guarded.url, api_key=guarded.master_key, max_retries=0) as client:
+        yield client
 
 
 def said(text: str) -> list[Any]:
@@ -71,7 +73,7 @@ def test_a_banned_word_is_400_in_both_dialects(
 
 
 async def test_answers_are_masked_streamed_or_not(guarded: Stack, openai_client: openai.OpenAI) -> None:
-    """The echo of a number comes masked, however the provider cuts it; the ledger names the guardrails."""
+    """The echo of a number comes masked, however the provider cuts it, and is billed."""
     text = "It is 123-45-6789, he said, and 123-45-67890 is none."
     masked = "It is [masked], he said, and 123-45-67890 is none."
     raw = openai_client.chat.completions.with_raw_response.create(model="demo", messages=said(text), extra_headers=ECHO)
@@ -110,8 +112,8 @@ async def test_a_stream_that_is_stopped_is_billed(guarded: Stack, openai_client:
         stream=True,
     )
     text = ""
-    with pytest.raises(openai.APIError) as error:
-        for chunk in raw.parse():
+    with raw.parse() as stream, pytest.raises(openai.APIError) as error:
+        for chunk in stream:
             text += chunk.choices[0].delta.content or ""
     assert "Blocked by guardrail 'never-said'" in error.value.message
     assert text.startswith("These are my very own words. These")
