@@ -19,7 +19,7 @@ def key_digest(key: str) -> str:
 
 def stored_hash(digest: str, secret: bytes) -> str:
     """Return the hash under which a key stands in the store, from its digest in hex."""
-    return hmac.new(secret, digest.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, digest.encode(), "sha256").hex()
 
 
 def same(one: str, other: str) -> bool:
