@@ -11,3 +11,6 @@ LOST_AFTER = BEAT * (MISSED + 0.5)
 
 SEND_WITHIN = BEAT * MISSED
 """Seconds after a (re)send within which a router may call a provider without asking the edge."""
+
+SLEPT = BEAT * 2
+"""Seconds between two ticks after which a process knows that it was stopped, so that silence proves nothing."""

@@ -113,6 +113,11 @@ class Bus:
         """Bytes that wait to be handed to the broker's socket."""
         return int(self._client._pending_data_size)
 
+    @property
+    def clustered(self) -> bool:
+        """True when others may be connected to another broker than this process is."""
+        return bool(self._client._server_info.get("cluster")) or len(self._client._server_pool) > 1
+
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Have `callback` awaited after each reconnect, before anything relies on what was missed."""
         self._on_reconnect.append(callback)

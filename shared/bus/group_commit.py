@@ -6,6 +6,7 @@ half a millisecond, so events that arrive meanwhile share the next one (docs/adr
 
 import asyncio
 import contextlib
+import itertools
 import time
 import uuid
 from typing import Literal, Protocol
@@ -25,6 +26,9 @@ BATCH_BYTES = 512 * 1024
 
 TRY_SECONDS = 2.0
 """How long one publish waits for its acknowledgement; a repeat has the same `Nats-Msg-Id`, so it counts once."""
+
+LAST_TRY_SECONDS = 0.25
+"""How long a try waits at least, however late it is: JetStream may be back."""
 
 PERSISTING = 20_000
 """Events that may wait for JetStream with nobody waiting for them (cancelled and failed requests)."""
@@ -53,6 +57,26 @@ class Spool(Protocol):
         ...
 
 
+class _Queued:
+    """An event in the queue."""
+
+    __slots__ = ("event", "since", "stored")
+
+    def __init__(self, event: bytes, stored: "asyncio.Future[None]", since: float) -> None:
+        self.event = event
+        self.stored = stored
+        self.since = since
+
+    def done(self) -> None:
+        if not self.stored.done():
+            self.stored.set_result(None)
+
+    def fail(self, error: EventsNotStored) -> None:
+        if not self.stored.done():
+            self.stored.set_exception(error)
+            self.stored.exception()
+
+
 class EventWriter:
     """The one way to store completion events."""
 
@@ -65,10 +89,9 @@ class EventWriter:
         spool: Spool | None = None,
     ) -> None:
         self._bus = bus
-        self._on_stall = on_stall
         self._stall_seconds = stall_seconds
-        self._spool = spool
-        self._queue: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._spool = spool if on_stall == "spool" else None
+        self._queue: list[_Queued] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._persisting: set[asyncio.Task[None]] = set()
@@ -83,13 +106,18 @@ class EventWriter:
     def __len__(self) -> int:
         return len(self._queue)
 
+    @property
+    def kept(self) -> int:
+        """How many events wait with nobody waiting for them."""
+        return len(self._persisting)
+
     async def start(self) -> None:
         """Begin to write."""
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._watch())]
 
     async def close(self, timeout: float = 10.0) -> None:
         """Write what is queued, for at most `timeout` seconds, and stop."""
-        pending: list[asyncio.Future[None]] = [future for _, future in self._queue]
+        pending: list[asyncio.Future[None]] = [queued.stored for queued in self._queue]
         pending += self._persisting
         if pending:
             await asyncio.wait(pending, timeout=timeout)
@@ -106,7 +134,7 @@ class EventWriter:
         It fails with `EventsNotStored` when JetStream stalls for longer than the configured bound.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((event, future))
+        self._queue.append(_Queued(event, future, time.monotonic()))
         self._wake.set()
         return future
 
@@ -139,43 +167,52 @@ class EventWriter:
             if not batch:
                 self._wake.clear()
                 continue
-            payload = b'{"completions":[' + b",".join(event for event, _ in batch) + b"]}"
+            payload = b'{"completions":[' + b",".join(queued.event for queued in batch) + b"]}"
             try:
-                await self._commit(uuid.uuid4().hex, payload)
+                await self._commit(uuid.uuid4().hex, payload, batch[0].since + self._stall_seconds)
             except EventsNotStored as error:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-                        future.exception()
+                for queued in batch:
+                    queued.fail(error)
+                self._fail_late(error)
             else:
                 self.batches += 1
                 self.events += len(batch)
-                for _, future in batch:
-                    if not future.done():
-                        future.set_result(None)
+                for queued in batch:
+                    queued.done()
 
-    def _take_batch(self) -> list[tuple[bytes, asyncio.Future[None]]]:
+    def _take_batch(self) -> list["_Queued"]:
         size = count = 0
-        for event, _ in self._queue[:BATCH_EVENTS]:
-            size += len(event) + 1
+        for queued in self._queue[:BATCH_EVENTS]:
+            size += len(queued.event) + 1
             if count and size > BATCH_BYTES:
                 break
             count += 1
         batch, self._queue = self._queue[:count], self._queue[count:]
         return batch
 
-    async def _commit(self, batch_id: str, payload: bytes) -> None:
-        started = time.monotonic()
+    def _fail_late(self, error: EventsNotStored) -> None:
+        """Fail what has waited behind a batch for as long as an answer may wait; the rest has its own tries."""
+        latest = time.monotonic() - self._stall_seconds
+        late = sum(1 for _ in itertools.takewhile(lambda queued: queued.since <= latest, self._queue))
+        for queued in self._queue[:late]:
+            queued.fail(error)
+        self._queue = self._queue[late:]
+
+    async def _commit(self, batch_id: str, payload: bytes, until: float) -> None:
+        """Try until `until` (monotonic seconds), and once in any case; spool while JetStream is known to stall."""
         while True:
+            if self.stalled and self._spool is not None:
+                await _put(self._spool, batch_id, payload)
+                return
+            patience = min(TRY_SECONDS, max(LAST_TRY_SECONDS, until - time.monotonic()))
             try:
-                await self._publish(batch_id, payload)
+                await self._publish(batch_id, payload, patience)
             except (nats.errors.Error, OSError, TimeoutError) as error:
                 self.stalled = True
                 log.warning("events.not_acknowledged", error=type(error).__name__, detail=str(error))
-                if self._on_stall == "spool" and self._spool is not None:
-                    await self._spool_batch(batch_id, payload)
-                    return
-                if time.monotonic() - started > self._stall_seconds:
+                if self._spool is not None:
+                    continue
+                if time.monotonic() >= until:
                     raise EventsNotStored(
                         "the answer could not be recorded, so it is not complete", retry_after=2
                     ) from error
@@ -184,18 +221,11 @@ class EventWriter:
                 self.stalled = False
                 return
 
-    async def _spool_batch(self, batch_id: str, payload: bytes) -> None:
-        assert self._spool is not None  # noqa: S101 - checked by the caller
-        try:
-            await self._spool.put(batch_id, payload)
-        except OSError as error:
-            raise EventsNotStored("the answer could not be recorded anywhere", retry_after=2) from error
-
-    async def _publish(self, batch_id: str, payload: bytes) -> None:
+    async def _publish(self, batch_id: str, payload: bytes, patience: float = TRY_SECONDS) -> None:
         await self._bus.jetstream.publish(
             subjects.COMPLETION_FINISHED,
             payload,
-            timeout=TRY_SECONDS,
+            timeout=patience,
             stream=subjects.EVENT_STREAM,
             headers={"Nats-Msg-Id": batch_id},
         )
@@ -207,6 +237,7 @@ class EventWriter:
                 info = await self._bus.jetstream.stream_info(subjects.EVENT_STREAM)
                 room = info.config.max_bytes or 0
                 self.full = room > 0 and info.state.bytes > room * FULL_AT
+                self.stalled = False
                 if self._spool is not None:
                     await self._empty_spool(self._spool)
             except (nats.errors.Error, OSError, TimeoutError) as error:
@@ -217,3 +248,10 @@ class EventWriter:
         for batch_id, payload in await asyncio.to_thread(spool.waiting):
             await self._publish(batch_id, payload)
             await asyncio.to_thread(spool.remove, batch_id)
+
+
+async def _put(spool: Spool, batch_id: str, payload: bytes) -> None:
+    try:
+        await spool.put(batch_id, payload)
+    except OSError as error:
+        raise EventsNotStored("the answer could not be recorded anywhere", retry_after=2) from error

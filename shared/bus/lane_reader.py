@@ -10,12 +10,12 @@ import structlog
 from nats.aio.msg import Msg
 
 from shared.bus import subjects
-from shared.bus.beats import BEAT, LOST_AFTER
+from shared.bus.beats import BEAT, LOST_AFTER, SLEPT
 from shared.bus.credit import Window
 from shared.bus.envelope import BadEnvelope, Envelope
 from shared.bus.observed import observe_lanes
 from shared.bus.worker import Worker
-from shared.errors import BrokenStream, TollwayError, WorkerLost
+from shared.errors import BrokenStream, TollwayError, Unavailable, WorkerLost
 from shared.schemas.frames import FrameHeader, Grants, Holds, Sent
 
 log = structlog.get_logger(__name__)
@@ -163,6 +163,7 @@ class Lanes:
         self.prefix = subjects.reader(worker.service, worker.id)
         self._open: dict[str, Lane] = {}
         self._ticked = time.monotonic()
+        self._judging: asyncio.Task[None] | None = None
         self.gaps = 0
         self.lost = 0
 
@@ -242,7 +243,7 @@ class Lanes:
 
     def _tick(self, now: float) -> None:
         """Beat to everybody who answers here, with the credit so far; break the lanes that fell silent."""
-        paused = now - self._ticked > BEAT * 2
+        paused = now - self._ticked > SLEPT
         self._ticked = now
         if paused or not self._worker.responsive:
             for lane in self._open.values():
@@ -251,10 +252,37 @@ class Lanes:
         credit: dict[str, dict[str, int]] = defaultdict(dict)
         for lane in list(self._open.values()):
             silence = lane.silence(now)
-            if silence is not Silence.NONE:
-                self.lost += 1
-                lane.fail(HolderLost(silence, lane.sent))
-            elif lane.worker and now - lane.began >= BEAT / 2:
+            if silence is Silence.SENT:
+                self._give_up(lane, silence)
+            elif silence is Silence.NONE and lane.worker and now - lane.began >= BEAT / 2:
                 credit[lane.worker][lane.token] = lane.window.granted
+            elif silence is Silence.UNSENT and self._judging is None:
+                self._judging = asyncio.ensure_future(self._judge_again())
+                self._judging.add_done_callback(self._judged)
         for worker, totals in credit.items():
             self.grant(worker, totals)
+
+    async def _judge_again(self) -> None:
+        """Before a request is repeated, read everything that the broker had for this process.
+
+        Where the broker does not answer, a notice may be on its way still, and nothing is repeated.
+        """
+        try:
+            async with asyncio.timeout(BEAT):
+                await self._worker.bus.barrier()
+        except (Unavailable, TimeoutError):
+            for lane in self._open.values():
+                lane.doubtful = True
+        now = time.monotonic()
+        for lane in list(self._open.values()):
+            silence = lane.silence(now)
+            if silence is not Silence.NONE:
+                self._give_up(lane, silence)
+
+    def _judged(self, _: "asyncio.Task[None]") -> None:
+        self._judging = None
+
+    def _give_up(self, lane: Lane, silence: Silence) -> None:
+        if lane.alive:
+            self.lost += 1
+        lane.fail(HolderLost(silence, lane.sent))

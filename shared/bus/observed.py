@@ -57,6 +57,8 @@ def observe_events(metrics: Metrics, writer: "EventWriter", spool: Sized | None 
     metrics.watch(families.EVENTS, lambda: writer.events)
     metrics.watch(families.EVENT_BATCHES, lambda: writer.batches)
     metrics.watch(families.EVENTS_QUEUED, lambda: len(writer))
+    metrics.watch(families.EVENTS_KEPT, lambda: writer.kept)
+    metrics.watch(families.EVENTS_LOST, lambda: writer.lost)
     metrics.watch(families.EVENTS_STALLED, lambda: writer.stalled)
     metrics.watch(families.EVENT_STREAM_FULL, lambda: writer.full)
     if spool is not None:

@@ -30,8 +30,9 @@ class FileSpool:
 
     def waiting(self) -> list[tuple[str, bytes]]:
         """Return up to `AT_ONCE` batches as (id, payload), oldest first."""
-        files = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)[:AT_ONCE]
-        return [(path.stem, path.read_bytes()) for path in files]
+        files = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        self._count = len(files)  # other workers write to the folder and empty it, too
+        return [(path.stem, path.read_bytes()) for path in files[:AT_ONCE]]
 
     def remove(self, batch_id: str) -> None:
         """Forget a batch."""

@@ -12,7 +12,7 @@ import structlog
 from nats.aio.msg import Msg
 
 from shared.bus import subjects
-from shared.bus.beats import BEAT, LOST_AFTER
+from shared.bus.beats import BEAT, LOST_AFTER, SLEPT
 from shared.bus.cancellations import Cancellations
 from shared.bus.connection import Bus
 from shared.bus.lane_writer import ReplyLane
@@ -150,10 +150,14 @@ class Worker:
         self.bus.publish(f"{reader}.{subjects.HOLDS}", _encode(holds))
 
     async def _tick(self) -> None:
+        before = time.monotonic()
         while True:
             await asyncio.sleep(BEAT)
             now = time.monotonic()
+            slept, before = now - before > SLEPT, now
             try:
+                if slept:
+                    self._give_readers_time(now)
                 self._beat()
                 self._hold(now)
                 self.members.forget(now)
@@ -161,6 +165,11 @@ class Worker:
                     callback(now)
             except Exception as error:  # noqa: BLE001 - the heart must go on beating
                 log.warning("worker.beat_failed", error=str(error))
+
+    def _give_readers_time(self, now: float) -> None:
+        """After a pause of this process itself: what its readers said meanwhile has not been read yet."""
+        for lane in self.lanes.values():
+            lane.reader_heard = now
 
     def _beat(self) -> None:
         beat = Beat(self._ready, self._stopping, len(self.lanes), self.missing())

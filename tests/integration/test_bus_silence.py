@@ -1,0 +1,178 @@
+"""What silence proves, and what it does not: who may repeat a request, and who may send it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from shared.bus.beats import SEND_WITHIN
+from shared.bus.connection import BusUnavailable
+from shared.bus.credit import ANSWER_WINDOW
+from shared.bus.group_commit import EventsNotStored, EventWriter
+from shared.bus.lane_reader import HolderLost, Lanes
+from shared.bus.permission import may_send
+from shared.bus.setup import ensure_streams
+from shared.schemas.context import Principal, RequestContext
+from shared.schemas.frames import Sent
+
+
+def context(lanes: Lanes, token: str, *, send_within: float = SEND_WITHIN) -> RequestContext:
+    """Return the context of a request whose answer goes to one of these lanes."""
+    now = time.time()
+    return RequestContext(
+        id=token,
+        lane=lanes.subject(token),
+        edge=lanes.prefix,
+        route="chat_completions",
+        dialect="openai",
+        deadline=now + 30,
+        send_by=now + send_within,
+        received=now,
+        credit=ANSWER_WINDOW,
+    )
+
+
+def notice(token: str) -> Sent:
+    """Return what an edge is told before a provider is called."""
+    return Sent(token, "a1", "d", "demo", "demo", Principal("key_holder", key="k"))
+
+
+async def lanes_of(worker: Any) -> Lanes:
+    """Return the lanes that a worker reads."""
+    lanes = Lanes(worker)
+    await lanes.start()
+    await worker.bus.barrier()
+    return lanes
+
+
+async def test_silence_proves_nothing_while_the_broker_does_not_answer(nats_server: Any, worker_on: Any) -> None:
+    """A notice may stand in a frozen broker, so a lane that falls silent meanwhile is not to be repeated."""
+    async with worker_on("edge") as edge:
+        lanes = await lanes_of(edge)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        nats_server.signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(HolderLost) as lost:
+                await lane.next(15)
+        finally:
+            nats_server.signal(signal.SIGCONT)
+        assert not lost.value.repeatable
+
+
+async def test_a_late_worker_asks_and_one_answer_rules_out_the_other(worker_on: Any) -> None:
+    """Who was allowed to send late is not replaced; whose lane is gone may not send; who hears nothing may not."""
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        lanes = await lanes_of(edge)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        assert await may_send(router, context(lanes, "r1", send_within=-1), notice("r1"))
+        assert lane.doubtful
+        lane.close()
+        assert not await may_send(router, context(lanes, "r1", send_within=-1), notice("r1"))
+        nobody = RequestContext(
+            **{
+                name: getattr(context(lanes, "r1", send_within=-1), name)
+                for name in ("id", "lane", "route", "dialect", "deadline", "send_by", "received", "credit")
+            },
+            edge="tollway.edge.nobody",
+        )
+        with pytest.raises(BusUnavailable):
+            await may_send(router, nobody, notice("r1"))
+
+
+async def test_a_request_that_was_cancelled_is_not_sent(worker_on: Any, eventually: Any) -> None:
+    """The cancellation of an epoch covers the earlier ones and no later one."""
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        lanes = await lanes_of(edge)
+        lanes.open("r1", ANSWER_WINDOW)
+        edge.cancel("r1", 1)
+        await eventually(lambda: len(router.cancelled) == 1)
+        assert not await may_send(router, context(lanes, "r1"), notice("r1"))
+        assert await may_send(router, context(lanes, "r2"), notice("r2"))
+
+
+SLEEPER = """
+import asyncio, sys, time
+from shared.bus.connection import Bus
+from shared.bus.lane_writer import ReplyLane
+from shared.bus.worker import Worker
+
+async def main(url, subject):
+    worker = Worker(await Bus.connect(url, name="router", inbox="router"), "router", "sleeper")
+    await worker.start()
+    lane = ReplyLane(worker, subject, 1 << 20)
+    lane.when_reader_gone(lambda: print("gone", flush=True))
+    await lane.send(b"begun")
+    print("begun", flush=True)
+    while not lane.closed:
+        await asyncio.sleep(0.05)
+        if sys.stdin in __import__("select").select([sys.stdin], [], [], 0)[0]:
+            break
+    print("closed" if lane.closed else "open", flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.timeout(60)
+async def test_a_worker_that_slept_does_not_take_its_readers_for_gone(nats_server: Any, worker_on: Any) -> None:
+    """After a pause of its own a worker first reads what came meanwhile; its answers go on."""
+    async with worker_on("edge") as edge:
+        lanes = await lanes_of(edge)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", SLEEPER, nats_server.url, lanes.subject("r1"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()},
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdin is not None
+        try:
+            assert await asyncio.wait_for(process.stdout.readline(), 20) == b"begun\n"
+            frame = await lane.next(5)
+            assert frame is not None
+            heard = lane.heard
+            while lane.heard == heard:  # its first beat
+                await asyncio.sleep(0.02)
+            process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(3.2)
+            process.send_signal(signal.SIGCONT)
+            heard = lane.heard
+            async with asyncio.timeout(5):
+                while lane.heard == heard:
+                    await asyncio.sleep(0.02)
+            process.stdin.write(b"enough\n")
+            assert await asyncio.wait_for(process.stdout.readline(), 10) == b"open\n"
+            assert lane.alive
+        finally:
+            process.kill()
+            await process.wait()
+
+
+async def test_every_event_waits_as_long_as_it_may_and_no_longer(nats_server: Any, worker_on: Any) -> None:
+    """While JetStream stalls, an event that was queued behind a batch fails when its own time is over."""
+    async with worker_on("router") as router:
+        await ensure_streams(router.bus)
+        writer = EventWriter(router.bus, stall_seconds=1.0)
+        await writer.start()
+        nats_server.signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            waiting = []
+            for number in range(4):
+                waiting.append(asyncio.ensure_future(_fails(writer, number)))
+                await asyncio.sleep(0.2)
+            ended = await asyncio.gather(*waiting)
+        finally:
+            nats_server.signal(signal.SIGCONT)
+        assert max(end - began - 0.2 * number for number, end in enumerate(ended)) < 3.0
+        await writer.close(1)
+
+
+async def _fails(writer: EventWriter, number: int) -> float:
+    with pytest.raises(EventsNotStored):
+        await writer.store(b'{"n":%d}' % number)
+    return time.monotonic()
