@@ -41,4 +41,6 @@ def add_routes(
 
 def _add(app: web.Application, route: Route, handle: object) -> None:
     for path in route.paths:
-        app.router.add_route(route.method, path, handle)  # type: ignore[arg-type]
+        # Names of models may hold slashes.
+        pattern = path.replace("{model}", "{model:.+}")
+        app.router.add_route(route.method, pattern, handle)  # type: ignore[arg-type]
