@@ -25,19 +25,20 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     settings = runtime.configuration
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     announcer = ChangeAnnouncer(worker, Changes(store))
-    stage = Stage(worker, Desk(_table(store, announcer, runtime)).handle, max_in_hand=settings.max_in_hand)
+    recorder = Recorder(store, announcer)
+    stage = Stage(worker, Desk(_table(store, recorder, runtime)).handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
     await stage.start()
     try:
         yield
     finally:
         await stage.drain(settings.server.drain_seconds)
+        await recorder.close()
         await announcer.close()
         await store.close()
 
 
-def _table(store: Store, announcer: ChangeAnnouncer, runtime: Runtime) -> dict[str, Handler]:
-    recorder = Recorder(store, announcer)
+def _table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Handler]:
     keys, ledger = Keys(store), Ledger(store)
     key = KeyRoutes(keys, ledger, recorder, runtime.secret)
     model = ModelRoutes(Models(store), recorder, runtime.configuration, runtime.encryption_key)

@@ -1,5 +1,6 @@
 """How a change is made: object, audit entry and number in one transaction, then the broadcast, then the answer."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +14,9 @@ from shared.store.changes import Changes
 from shared.store.connection import Session, Store
 
 T = TypeVar("T")
+
+Work = Callable[[Session], Awaitable[tuple[T, Sequence["Deed"]]]]
+"""Writes objects by a session, and returns its result with what it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,32 @@ class Recorder:
         self._changes = Changes(store)
         self._audit = Audit(store)
         self._announcer = announcer
+        self._running: set[asyncio.Task[Any]] = set()
 
-    async def carry_out(self, request: Request, work: Callable[[Session], Awaitable[tuple[T, Sequence[Deed]]]]) -> T:
+    async def close(self) -> None:
+        """Wait until the changes that were begun are made."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def carry_out(self, request: Request, work: Work[T]) -> T:
         """Do `work` in a transaction with its audit entries and numbers, announce it, and return what it returned.
 
-        `work` may be begun anew, so it does nothing but write by its session. Should this process die after
-        the transaction, the next clock tells every worker that it missed something.
+        `work` may be begun anew, so it does nothing but write by its session. A client that leaves stops no
+        change that was begun. Should this process die after the transaction, the next clock tells every worker
+        that it missed something.
         """
+        task = asyncio.ensure_future(self._carry_out(request, work))
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
 
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            # Whoever asked may be gone; an error that nobody reads is no fault.
+            task.exception()
+
+    async def _carry_out(self, request: Request, work: Work[T]) -> T:
         async def transaction(session: Session) -> tuple[T, list[Any]]:
             result, deeds = await work(session)
             numbered = []

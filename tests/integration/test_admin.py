@@ -333,6 +333,29 @@ async def test_changes_are_heard_by_everybody_at_once_and_numbered_once(running:
     await follower.close()
 
 
+async def test_a_client_that_leaves_stops_no_change_that_was_begun(running: Running, eventually: Any) -> None:
+    """It is made whole and announced, though nobody waits for the answer."""
+    heard: list[Change] = []
+    changes = Changes(running.office.store)
+    follower = ChangeFollower(running.edge, changes, on_change=heard.append, on_reset=heard.clear)
+    await follower.start()
+    async with running.office.store.transaction() as session:
+        # While this holds the counter of changes, no other change can be finished.
+        held = await changes.record("model", "held", session)
+        asked = asyncio.ensure_future(running.office.post("key_generate", key_alias="gone"))
+        await eventually(lambda: any(admin.lanes for admin in running.admins))
+        running.edge.cancel("r0", 1)
+        await eventually(lambda: not any(admin.lanes for admin in running.admins))
+        asked.cancel()
+        await asyncio.wait([asked])
+    await eventually(lambda: held.number + 1 in {change.number for change in heard})
+    found = await Keys(running.office.store).find_by_alias("gone")
+    assert found is not None
+    assert found.hash in {change.id for change in heard}
+    assert len(await Audit(running.office.store).history("key", found.hash)) == 1
+    await follower.close()
+
+
 async def test_spend_is_what_the_ledger_says(office: Office) -> None:
     """Shown by /key/info and /spend/logs in dollars, by key, request, user and day."""
     key = (await office.post("key_generate", user_id="u1")).body
