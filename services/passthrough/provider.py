@@ -11,8 +11,8 @@ from yarl import URL
 from services.passthrough.clock import Clock
 from services.passthrough.domain.targets import Target
 from services.passthrough.outgoing import Outgoing
-from services.passthrough.resolver import GuardedResolver
 from shared.errors import BrokenStream, ProviderError, ProviderTimeout, ProviderUnreachable
+from shared.http.resolver import GuardedResolver
 from shared.wire.headers import Headers
 
 KEEP_ALIVE_SECONDS = 4.0

@@ -8,6 +8,7 @@ import aiohttp
 from services.router.target import Target
 from services.router.translate import Ask
 from shared.errors import BrokenStream, ProviderError, ProviderUnreachable
+from shared.http.resolver import GuardedResolver
 
 KEEP_ALIVE_SECONDS = 15.0
 """An idle connection is given up before most servers close it, so that few requests meet a closing one."""
@@ -65,7 +66,9 @@ class Upstream:
         if known is not None and known[0] is target:
             return known[1]
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60),
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60, resolver=GuardedResolver()
+            ),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=target.deployment.timeouts.connect),
             skip_auto_headers=("User-Agent", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -1,0 +1,1 @@
+"""Calling providers over HTTP, as the router and pass-through both do."""
