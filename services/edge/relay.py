@@ -1,5 +1,6 @@
 """One request's life at the edge: send it off, hand its answer to the client, repeat or cancel it."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -20,6 +21,9 @@ from shared.schemas.events import encode_completion
 from shared.schemas.frames import FrameHeader, Opening
 
 log = structlog.get_logger(__name__)
+
+STUCK_SECONDS = 5.0
+"""How long past its request's deadline a client may leave the last bytes unread before its connection is cut."""
 
 _PINGS = {"openai": b": ping\n\n", "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n'}
 
@@ -100,27 +104,37 @@ class Relay:
         response = web.StreamResponse(status=opening.status, headers=headers)
         # Pass-through answers stay as they came: no comment and no event of ours goes in between.
         events = ctx.next != "passthrough" and headers.get("content-type", "").startswith("text/event-stream")
-        await response.prepare(request)
-        await response.write(data)
-        if ctx.stream:
-            self._worker.metrics.first_token(ctx.route, time.time() - ctx.received)
-        lane.consumed(len(data))
+        guard = asyncio.get_running_loop().call_later(ctx.deadline - time.time() + STUCK_SECONDS, _cut, request)
         try:
-            error = await self._body(response, ctx, lane, events=events)
+            await response.prepare(request)
+            await response.write(data)
+            if ctx.stream:
+                self._worker.metrics.first_token(ctx.route, time.time() - ctx.received)
+            lane.consumed(len(data))
+            error = await self._to_the_end(response, ctx, lane, events=events)
+            if error is None:
+                self._finished = True
+                await response.write_eof()
+            elif events:
+                await response.write(error_event(error, ctx.dialect, ctx.id))
+                await response.write_eof()
+            else:
+                # The status is out already: a connection cut short is the only way left to say "not complete".
+                _cut(request)
+        finally:
+            guard.cancel()
+        return response
+
+    async def _to_the_end(
+        self, response: web.StreamResponse, ctx: RequestContext, lane: Lane, *, events: bool
+    ) -> ErrorBody | None:
+        """Hand on the rest of the answer and return the error that it ended with, if it did."""
+        try:
+            return await self._body(response, ctx, lane, events=events)
         except TollwayError as broken:
             if isinstance(broken, HolderLost):
                 self._note_lost(ctx, broken)
-            error = broken.to_body()
-        if error is None:
-            self._finished = True
-            await response.write_eof()
-        elif events:
-            await response.write(error_event(error, ctx.dialect, ctx.id))
-            await response.write_eof()
-        elif request.transport is not None:
-            # The status is out already: a connection cut short is the only way left to say "not complete".
-            request.transport.abort()
-        return response
+            return broken.to_body()
 
     async def _body(
         self, response: web.StreamResponse, ctx: RequestContext, lane: Lane, *, events: bool
@@ -142,6 +156,11 @@ class Relay:
                 return header.error
             if header.end is not None:
                 return None
+
+
+def _cut(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _whole(header: FrameHeader, data: bytes, ctx: RequestContext) -> web.Response:
