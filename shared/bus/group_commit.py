@@ -120,7 +120,10 @@ class EventWriter:
         pending: list[asyncio.Future[None]] = [queued.stored for queued in self._queue]
         pending += self._persisting
         if pending:
-            await asyncio.wait(pending, timeout=timeout)
+            _, late = await asyncio.wait(pending, timeout=timeout)
+            if late:
+                self.lost += len(late)
+                log.error("events.lost", waiting=len(late), reason="this process stops and JetStream takes no events")
         self._tasks += self._persisting
         for task in self._tasks:
             task.cancel()
