@@ -51,6 +51,8 @@ class Admission:
         if not self._follower.fresh and not self._follower.store_away:
             await self._follower.wait_fresh(min(REFRESH_SECONDS, max(0.0, call.remaining)))
         entry = None if self._outdated else self._keys.get(hash)
+        if entry is None and self._follower.store_away:
+            raise Unavailable("the database does not answer, so this key is not known", retry_after=2)
         if entry is None:
             entry = await self._keys.fetch(hash)
         elif not self._follower.fresh and not self._follower.store_away:

@@ -9,6 +9,7 @@ from cachetools import LRUCache
 
 from services.auth.domain.admission import principal_of
 from shared.bus.changes import ChangeFollower
+from shared.errors import Unavailable
 from shared.schemas.context import Principal
 from shared.schemas.control import Change
 from shared.store.keys import KeyRecord
@@ -17,6 +18,12 @@ UNKNOWN_KEYS = 10_000
 """Hashes that are remembered as belonging to no key, so that a flood of bad keys spares the database."""
 
 UNKNOWN_SECONDS = 30.0
+
+LOOK_UP_SECONDS = 3.0
+"""How long a request waits for the store to tell about a key."""
+
+MOST_ASKED = 1000
+"""Keys that are asked for at a time; past it a frozen store would be asked about more and more."""
 
 Find = Callable[[str], Coroutine[None, None, KeyRecord | None]]
 
@@ -38,6 +45,7 @@ class KeyCache:
         self._known: LRUCache[str, CachedKey] = LRUCache(capacity)
         self._unknown: LRUCache[str, CachedKey] = LRUCache(UNKNOWN_KEYS)
         self._asked: dict[str, asyncio.Task[CachedKey]] = {}
+        self._running: set[asyncio.Task[CachedKey]] = set()
         self.follower: ChangeFollower | None = None
         self.hits = 0
         self.misses = 0
@@ -60,10 +68,28 @@ class KeyCache:
         """Ask the store, and cache the answer unless a change came meanwhile; raises `Unavailable`."""
         task = self._asked.get(hash)
         if task is None:
-            self.misses += 1
-            task = self._asked[hash] = asyncio.ensure_future(self._ask(hash))
-            task.add_done_callback(lambda _: self._asked.pop(hash, None))
-        return await asyncio.shield(task)
+            task = self._begin(hash)
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            raise Unavailable("the database does not answer, so this key is not known", retry_after=2) from None
+
+    def _begin(self, hash: str) -> "asyncio.Task[CachedKey]":
+        if len(self._running) >= MOST_ASKED:
+            raise Unavailable("too many keys are being looked up; try again shortly", retry_after=1)
+        self.misses += 1
+        task = self._asked[hash] = asyncio.ensure_future(self._ask(hash))
+        self._running.add(task)
+        task.add_done_callback(lambda task: self._ended(hash, task))
+        return task
+
+    def _ended(self, hash: str, task: "asyncio.Task[CachedKey]") -> None:
+        self._running.discard(task)
+        if self._asked.get(hash) is task:
+            del self._asked[hash]
+        if not task.cancelled():
+            task.exception()  # whoever waited for it may have given up
 
     def forget(self, change: Change) -> None:
         """Drop what changed."""

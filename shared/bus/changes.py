@@ -26,6 +26,9 @@ CLOCK_SECONDS = 0.5
 SILENCE_SECONDS = 1.25
 """Without the clock for longer than this, the store is asked instead."""
 
+STORE_SECONDS = 3.0
+"""A store that takes longer than this to tell the changes counts as away, until it answers."""
+
 _change = msgspec.json.Decoder(Change).decode
 _clock = msgspec.json.Decoder(Clock).decode
 _encode = msgspec.json.Encoder().encode
@@ -152,10 +155,11 @@ class ChangeFollower:
 
     async def _try_to_catch_up(self) -> bool:
         try:
-            await self._catch_up()
-        except Unavailable as error:
+            async with asyncio.timeout(STORE_SECONDS):
+                await self._catch_up()
+        except (Unavailable, TimeoutError) as error:
             if not self.store_away:
-                log.warning("changes.store_unavailable", error=error.message)
+                log.warning("changes.store_unavailable", error=str(error))
             self.store_away = True
             return False
         self.store_away = False

@@ -6,6 +6,7 @@ keeps a test for each.
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -95,7 +96,7 @@ class Bus:
                     **options,  # type: ignore[arg-type]
                 )
         except (OSError, TimeoutError, nats.errors.Error) as error:
-            raise BusUnavailable(f"nats-server at {url} cannot be reached: {error}") from error
+            raise BusUnavailable(f"nats-server at {_shown(url)} cannot be reached: {_reason(error)}") from error
         return bus
 
     @property
@@ -237,6 +238,15 @@ class Bus:
         if isinstance(error, nats.errors.SlowConsumerError):
             self.dropped += 1
         log.warning("bus.error", error=type(error).__name__, detail=str(error))
+
+
+def _shown(url: str) -> str:
+    """Return addresses without the user and password that may stand in them."""
+    return ",".join(re.sub(r"(?<=//)[^/@]*@", "", address) for address in url.split(","))
+
+
+def _reason(error: Exception) -> str:
+    return str(error).removeprefix("nats: ") or "it does not answer"
 
 
 class _DirectDelivery:

@@ -12,6 +12,8 @@ from shared.store.connection import Store
 from shared.store.ledger import IN_ONE_QUESTION, Ledger
 from tests.support.stack import Stack
 
+AMOUNTS = ("requests", "spend", "prompt_tokens", "completion_tokens")
+
 
 class Books:
     """What the ledger says, and what the demo provider says it sold."""
@@ -35,6 +37,22 @@ class Books:
             missing -= set(found)
             await asyncio.sleep(0.2)
         return found
+
+    async def summed(self) -> dict[str, int]:
+        """Return what all documents come to."""
+        sums = dict.fromkeys(AMOUNTS, 0)
+        async for stored in self._store.database.ledger.find({}):
+            entry = entries.shown(stored)
+            sums["requests"] += 1
+            sums["spend"] += entry["cost"]
+            sums["prompt_tokens"] += entry["prompt_tokens"]
+            sums["completion_tokens"] += entry["completion_tokens"]
+        return sums
+
+    async def rolled_up(self) -> dict[str, int]:
+        """Return what the rollups of everything say."""
+        days = await self._store.database.rollups.find({"scope": "all"}).to_list(length=None)
+        return {name: sum(int(day.get(name, 0)) for day in days) for name in AMOUNTS}
 
     async def sold(self) -> dict[str, Any]:
         """Return the demo provider's own figures."""

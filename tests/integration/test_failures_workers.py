@@ -1,0 +1,99 @@
+"""Workers are killed, frozen and replaced under load: what callers see, and what is in the ledger."""
+
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.support.books import Books
+from tests.support.stack import Stack
+from tests.support.traffic import Traffic, until
+from tests.support.trouble import FROZEN_SECONDS, PACE, SERVICES, at_rest, check, frozen, whole
+
+WORKERS = dict.fromkeys(SERVICES, 2)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two workers of each service; every test leaves it whole."""
+    with Stack(tmp_path_factory.mktemp("workers"), workers=WORKERS) as running:
+        yield running
+
+
+@pytest.fixture
+async def books(stack: Stack) -> AsyncIterator[Books]:
+    """The ledger of that stack."""
+    books = Books(stack)
+    yield books
+    await books.close()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_killed_worker_loses_no_finished_answer(stack: Stack, books: Books, service: str) -> None:
+    """Kill -9 of one of two workers with 200 requests in flight, half of them streams."""
+    await whole(stack, WORKERS)
+    traffic = Traffic(stack, stack.master_key, 200, PACE)
+    await traffic.start()
+    await traffic.at_least(200)
+    killed = stack.kill(service)
+    await traffic.at_least(400)
+    await until(lambda: killed not in stack.pids(service) and len(stack.pids(service)) == 2)
+    await traffic.at_least(200)
+    await check(await traffic.stop(), books)
+
+
+@pytest.mark.timeout(300)
+async def test_a_rolling_restart_loses_no_request(stack: Stack, books: Books) -> None:
+    """Every worker of every service is replaced under load, and no caller sees an error."""
+    await whole(stack, WORKERS)
+    before = {name: set(stack.pids(name)) for name in SERVICES}
+    traffic = Traffic(stack, stack.master_key, 50, PACE)
+    await traffic.start()
+    await traffic.at_least(100)
+    stack.send(signal.SIGHUP)
+    await until(lambda: all(not before[name] & set(stack.pids(name)) for name in before), 120)
+    await traffic.at_least(100)
+    await check(await traffic.stop(), books, errors=0)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("services", [["edge"], ["auth", "guardrails", "router", "billing"]], ids="+".join)
+async def test_a_frozen_worker_sends_nothing_twice(stack: Stack, books: Books, services: list[str]) -> None:
+    """Workers that are stopped for 20 s and wake find their requests gone; the others serve meanwhile."""
+    await whole(stack, WORKERS)
+    traffic = Traffic(stack, stack.master_key, 100, "nonce")
+    await traffic.start()
+    await traffic.at_least(200)
+    with frozen([stack.pids(name)[0] for name in services]):
+        began = time.monotonic()
+        await traffic.at_least(400)
+        await until(lambda: time.monotonic() - began > FROZEN_SECONDS)
+    await traffic.at_least(200)
+    await check(await traffic.stop(), books)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seconds", [1.5, 3.0, 4.5])
+async def test_a_short_sleep_sends_nothing_twice_either(stack: Stack, books: Books, seconds: float) -> None:
+    """Pauses around the moment at which a request is given to another worker, of each stage in turn."""
+    await whole(stack, WORKERS)
+    traffic = Traffic(stack, stack.master_key, 60, "nonce")
+    await traffic.start()
+    for name in ("edge", "auth", "guardrails", "router"):
+        await traffic.at_least(100)
+        with frozen([stack.pids(name)[0]]):
+            began = time.monotonic()
+            await until(lambda began=began: time.monotonic() - began > seconds)  # type: ignore[misc]
+    await traffic.at_least(100)
+    await check(await traffic.stop(), books)
+
+
+@pytest.mark.timeout(120)
+async def test_after_all_that_nothing_is_left_over(stack: Stack, books: Books) -> None:
+    """No request, lane, body or event is held, no provider call is open, and the ledger's sums are its entries'."""
+    await whole(stack, WORKERS)
+    await at_rest(stack)
+    assert (await books.sold())["calls"]["open"] == 0
+    assert await books.summed() == await books.rolled_up()
