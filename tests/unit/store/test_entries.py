@@ -127,13 +127,13 @@ def test_every_document_is_listed_once_in_each_scope(events: list[Completion]) -
         assert sorted(listed) == sorted(expected)
 
 
-def test_only_what_was_used_can_be_unpriced() -> None:
-    """An attempt that failed before it used anything leaves no doubt about its cost."""
-    nothing = Attempt(id="a", deployment="d", provider="p", model="m", started=0, ended=0, outcome="failure")
-    asked = Completion(
-        request_id="r", route="x", dialect="openai", model_group="m", outcome="failure", status=502, received=0,
-        ended=0, attempts=(msgspec.structs.replace(nothing, unpriced=True),),
+def test_an_attempt_without_a_price_makes_its_request_unpriced() -> None:
+    """Whatever it used: nobody may have metered what nobody priced."""
+    attempt = Attempt(id="a", deployment="d", provider="p", model="m", started=0, ended=0, outcome="success")
+    priced = Completion(
+        request_id="r", route="x", dialect="openai", model_group="m", outcome="success", status=200, received=0,
+        ended=0, attempts=(attempt,),
     )  # fmt: skip
-    assert not entries.unpriced(asked)
-    used = msgspec.structs.replace(nothing, unpriced=True, usage=Usage(input=1))
-    assert entries.unpriced(msgspec.structs.replace(asked, attempts=(used,)))
+    assert not entries.unpriced(priced)
+    other = msgspec.structs.replace(attempt, id="b", unpriced=True)
+    assert entries.unpriced(msgspec.structs.replace(priced, attempts=(attempt, other)))
