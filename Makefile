@@ -35,6 +35,8 @@ types: venv ## Check the types, strictly
 generate: venv ## Write the documents that are made from the code (docs/schemas)
 	$(BIN)/python -m tollway.generate
 
+docs: generate ## The same: every page of docs that is not written by hand
+
 drift: venv ## Fail when a generated document no longer says what the code does
 	$(BIN)/python -m tollway.generate --check
 

@@ -31,6 +31,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     )
     stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
     worker.metrics.watch_cache("keys", lambda: len(keys))
+    worker.metrics.watch_cache("unknown_keys", lambda: keys.unknown)
     worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     await follower.start()
     await stage.start()

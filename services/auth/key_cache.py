@@ -53,6 +53,11 @@ class KeyCache:
     def __len__(self) -> int:
         return len(self._known)
 
+    @property
+    def unknown(self) -> int:
+        """How many hashes are remembered as belonging to no key."""
+        return len(self._unknown)
+
     def get(self, hash: str) -> CachedKey | None:
         """Return what is cached for a stored hash."""
         entry = self._known.get(hash)
