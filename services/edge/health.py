@@ -30,8 +30,7 @@ class Health:
         missing = [f"no {name} worker" for name in NEEDED if not members.alive(name, now)]
         if not self._worker.responsive:
             missing.insert(0, "the message broker does not answer")
-        for service, workers in members.members.items():
-            missing += [f"{service}: {what}" for member in workers.values() for what in member.missing]
+        missing += [f"{service}: {what}" for service, what in members.missing(now)]
         ready = self._worker.responsive and all(members.alive(name, now) for name in NEEDED)
         body = {
             "status": "healthy" if ready else "unhealthy",

@@ -147,7 +147,7 @@ class ChangeFollower:
                 async with asyncio.timeout(CLOCK_SECONDS):
                     await self._wanted.wait()
             except TimeoutError:
-                if time.monotonic() - self._heard < SILENCE_SECONDS and self.fresh:
+                if time.monotonic() - self._heard < SILENCE_SECONDS and self.fresh and not self.store_away:
                     continue
             self._wanted.clear()
             if not await self._try_to_catch_up():

@@ -79,6 +79,17 @@ class Membership:
         }
         return heard or None
 
+    def missing(self, now: float) -> list[tuple[str, str]]:
+        """Return what workers that were heard of lately cannot serve without, each once, as (service, what)."""
+        said = [
+            (service, what)
+            for service, workers in self.members.items()
+            for member in workers.values()
+            if now - member.last < FRESH
+            for what in member.missing
+        ]
+        return list(dict.fromkeys(said))
+
     def suspicious(self, service: str, now: float) -> bool:
         """Tell whether a worker fell silent without a good-bye; its queue group may go on feeding it."""
         return any(now - member.last >= FRESH for member in self.members.get(service, {}).values())
