@@ -8,6 +8,7 @@ import aiohttp
 
 from services.router.accounting import Account, OpenAttempt, partial_usage
 from services.router.clocks import Clocks
+from services.router.connections import Answer
 from services.router.target import Target
 from services.router.translate import Ask, StreamReader, Translator, Whole, translator
 from services.router.translate.errors import retry_after_in
@@ -134,7 +135,7 @@ class Attempts:
     async def _relay(
         self,
         call: Call,
-        response: aiohttp.ClientResponse,
+        response: Answer,
         reader: StreamReader,
         clocks: Clocks,
         progress: _Progress,
@@ -160,7 +161,7 @@ class Attempts:
         except (aiohttp.ClientError, OSError, EOFError):
             raise BrokenStream("the provider's stream broke off before its end") from None
 
-    def _let_go(self, response: aiohttp.ClientResponse) -> None:
+    def _let_go(self, response: Answer) -> None:
         """Give the connection of a finished stream back to its pool, once the end of its message was read."""
         if response.content.at_eof():
             response.release()
@@ -169,7 +170,7 @@ class Attempts:
         self._lingering.add(task)
         task.add_done_callback(self._lingering.discard)
 
-    async def _post(self, call: Call, target: Target, translate: Translator, ask: Ask) -> aiohttp.ClientResponse:
+    async def _post(self, call: Call, target: Target, translate: Translator, ask: Ask) -> Answer:
         wanted = target.provider.forwarded
         forwarded = {name: value for name, value in call.ctx.headers if name in wanted}
         response = await self._upstream.post(target, ask, forwarded)
@@ -183,7 +184,7 @@ class Attempts:
             response.close()
 
 
-async def _to_the_end(response: aiohttp.ClientResponse) -> None:
+async def _to_the_end(response: Answer) -> None:
     """Read what follows the end mark, which is nothing but the connection's end of message."""
     try:
         async with asyncio.timeout(LINGER_SECONDS):

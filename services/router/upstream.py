@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 import aiohttp
 
+from services.router.connections import Answer, Pool
 from services.router.target import Target
 from services.router.translate import Ask
-from shared.errors import BrokenStream, ProviderError, ProviderUnreachable
+from shared.errors import BrokenStream, ProviderError
 from shared.http.resolver import GuardedResolver
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -24,60 +25,48 @@ class Upstream:
     """Opens calls to deployments."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, tuple[Target, aiohttp.ClientSession]] = {}
+        self._pools: dict[str, tuple[Target, Pool]] = {}
 
-    async def post(self, target: Target, ask: Ask, forwarded: dict[str, str]) -> aiohttp.ClientResponse:
+    async def post(self, target: Target, ask: Ask, forwarded: dict[str, str]) -> Answer:
         """Send the request and return the answer once its status is there.
 
         Raises `ProviderUnreachable` when the provider never saw the request, `ProviderError` when it left
         without an answer.
         """
-        headers = target.headers
-        if forwarded:
-            headers = headers.copy()
-            headers.update(forwarded)
         try:
-            return await self._session(target).post(
-                target.url(ask.path), data=ask.body, headers=headers, allow_redirects=False
-            )
-        except aiohttp.ConnectionTimeoutError:
-            limit = target.deployment.timeouts.connect
-            raise ProviderUnreachable(f"the provider accepted no connection within {limit:g} s", status=504) from None
-        except (aiohttp.ClientConnectorError, aiohttp.ClientConnectorDNSError):
-            raise ProviderUnreachable("the provider cannot be reached") from None
+            return await self._pool(target).post(target.url(ask.path).raw_path_qs, forwarded, ask.body)
         except (aiohttp.ClientError, OSError):
             raise ProviderError(
                 "the provider closed the connection before it answered", code="provider_disconnected"
             ) from None
 
-    def keep(self, targets: Iterable[Target]) -> list[aiohttp.ClientSession]:
+    def keep(self, targets: Iterable[Target]) -> list[Pool]:
         """Forget the pools of deployments that are not among these; return them, to be closed."""
         kept = {target.id: target for target in targets}
-        gone = [id for id, (target, _) in self._sessions.items() if kept.get(id) is not target]
-        return [self._sessions.pop(id)[1] for id in gone]
+        gone = [id for id, (target, _) in self._pools.items() if kept.get(id) is not target]
+        return [self._pools.pop(id)[1] for id in gone]
 
     async def close(self) -> None:
         """Close all connections."""
-        for session in self.keep(()):
-            await session.close()
+        for pool in self.keep(()):
+            await pool.close()
 
-    def _session(self, target: Target) -> aiohttp.ClientSession:
-        known = self._sessions.get(target.id)
+    def _pool(self, target: Target) -> Pool:
+        known = self._pools.get(target.id)
         if known is not None and known[0] is target:
             return known[1]
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60, resolver=GuardedResolver()
-            ),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=target.deployment.timeouts.connect),
-            skip_auto_headers=("User-Agent", "Accept-Encoding"),
-            cookie_jar=aiohttp.DummyCookieJar(),
+        pool = Pool(
+            target.url(""),
+            target.headers,
+            GuardedResolver(),
+            connect_seconds=target.deployment.timeouts.connect,
+            keep_alive_seconds=KEEP_ALIVE_SECONDS,
         )
-        self._sessions[target.id] = (target, session)
-        return session
+        self._pools[target.id] = (target, pool)
+        return pool
 
 
-async def read_whole(response: aiohttp.ClientResponse, limit: int = ANSWER_LIMIT) -> bytes:
+async def read_whole(response: Answer, limit: int = ANSWER_LIMIT) -> bytes:
     """Return the body of an answer; raise `BrokenStream` when it ended early or is larger than `limit` bytes."""
     body = bytearray()
     try:
@@ -90,7 +79,7 @@ async def read_whole(response: aiohttp.ClientResponse, limit: int = ANSWER_LIMIT
     return bytes(body)
 
 
-async def read_error(response: aiohttp.ClientResponse) -> bytes:
+async def read_error(response: Answer) -> bytes:
     """Return the beginning of an error's body, or what came of it."""
     body = bytearray()
     try:

@@ -1,0 +1,229 @@
+"""Keep-alive connections to one provider, with the least that a call over one can cost.
+
+aiohttp's client spends more than half of a bare proxy's CPU above its own parser (`docs/performance.md`). This
+keeps aiohttp's parser and its stream of the body, with their limits and back pressure, and does without the rest.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections import deque
+from collections.abc import Mapping
+from typing import cast
+
+import aiohappyeyeballs
+from aiohappyeyeballs import AddrInfoType
+from aiohttp import ClientPayloadError, StreamReader
+from aiohttp.abc import AbstractResolver
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from shared.errors import InvalidRequest, ProviderUnreachable
+
+READ_BYTES = 64 * 1024
+"""What may wait unread of a body before the provider is slowed down."""
+
+MAX_HEADER = 32 * 1024
+"""Bytes of one header line of an answer."""
+
+JOINED_BYTES = 64 * 1024
+"""A body up to this size is written in one piece with its head; a larger one is not copied."""
+
+NEXT_ADDRESS_SECONDS = 0.25
+"""How long one address of a host is tried alone before the next one is tried beside it (RFC 8305)."""
+
+
+class Answer:
+    """A provider's answer: its head, and its body as it comes."""
+
+    __slots__ = ("_connection", "_pool", "content", "headers", "status")
+
+    def __init__(
+        self,
+        pool: "Pool",
+        connection: ResponseHandler,
+        status: int,
+        headers: CIMultiDictProxy[str],
+        content: StreamReader,
+    ) -> None:
+        self._pool = pool
+        self._connection: ResponseHandler | None = connection
+        self.status = status
+        self.headers = headers
+        self.content = content
+
+    def release(self) -> None:
+        """Give the connection back; it is used again if the answer was read to its end."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.put_back(connection)
+
+    def close(self) -> None:
+        """End the connection, which tells the provider to stop."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.drop(connection)
+
+
+class Pool:
+    """The connections to one origin. `headers` go with every request."""
+
+    def __init__(
+        self,
+        base: URL,
+        headers: Mapping[str, str],
+        resolver: AbstractResolver,
+        *,
+        connect_seconds: float,
+        keep_alive_seconds: float,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._host = base.host or ""
+        self._port = base.port or 443
+        self._tls = _tls() if base.scheme == "https" else None
+        self._headers = CIMultiDict({"Host": base.host_port_subcomponent or "", **headers})
+        self._resolver = resolver
+        self._connect_seconds = connect_seconds
+        self._keep_alive_seconds = keep_alive_seconds
+        self._idle: deque[tuple[ResponseHandler, float]] = deque()
+        self._busy: set[ResponseHandler] = set()
+        self._heads: dict[str, bytes] = {}
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._idle) + len(self._busy)
+
+    async def post(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send a request and return its answer once the head is there; `target` is path and query, encoded.
+
+        `headers` replace the pool's own of the same name. Raises `ProviderUnreachable` when there is no
+        connection, `aiohttp.ClientError` or `OSError` when it ends before the head.
+        """
+        head = self._head(target, headers)
+        connection = self._take()
+        if connection is None:
+            connection = await self._connect()
+        self._busy.add(connection)
+        try:
+            connection.set_response_params(
+                read_until_eof=True, read_bufsize=READ_BYTES, max_line_size=MAX_HEADER, max_field_size=MAX_HEADER
+            )
+            _write(connection, b"%bContent-Length: %d\r\n\r\n" % (head, len(body)), body)
+            while True:
+                message, content = await connection.read()
+                if message.code >= 200:
+                    return Answer(self, connection, message.code, message.headers, content)
+        except HttpProcessingError as error:
+            self.drop(connection)
+            raise ClientPayloadError("what came is not an HTTP answer") from error
+        except BaseException:
+            self.drop(connection)
+            raise
+
+    def put_back(self, connection: ResponseHandler) -> None:
+        """Keep a connection whose answer was read to its end; end any other."""
+        if self._closed or connection.should_close or not connection.is_connected():
+            self.drop(connection)
+            return
+        self._busy.discard(connection)
+        self._idle.append((connection, self._loop.time()))
+
+    def drop(self, connection: ResponseHandler) -> None:
+        """End a connection."""
+        self._busy.discard(connection)
+        connection.close()
+
+    async def close(self) -> None:
+        """End all connections, also those in use."""
+        self._closed = True
+        while self._idle:
+            self._idle.popleft()[0].close()
+        for connection in list(self._busy):
+            self.drop(connection)
+        await self._resolver.close()
+
+    def _head(self, target: str, headers: Mapping[str, str]) -> bytes:
+        head = None if headers else self._heads.get(target)
+        if head is None:
+            own = self._headers.copy()
+            own.update(headers)
+            head = f"POST {target} HTTP/1.1\r\n".encode() + header_lines(own)
+            if not headers:
+                self._heads[target] = head
+        return head
+
+    def _take(self) -> ResponseHandler | None:
+        """Return the connection that was used last, if it is still good; those that idled for too long are ended."""
+        oldest = self._loop.time() - self._keep_alive_seconds
+        while self._idle and self._idle[0][1] < oldest:
+            self._idle.popleft()[0].close()
+        while self._idle:
+            connection, _ = self._idle.pop()
+            if connection.is_connected() and not connection.should_close:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self) -> ResponseHandler:
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                found = await aiohappyeyeballs.start_connection(
+                    await self._addresses(), happy_eyeballs_delay=NEXT_ADDRESS_SECONDS
+                )
+                _, connection = await self._loop.create_connection(
+                    lambda: ResponseHandler(self._loop),
+                    sock=found,
+                    ssl=self._tls,
+                    server_hostname=self._host if self._tls else None,
+                )
+                return connection
+        except TimeoutError:
+            raise ProviderUnreachable(
+                f"the provider accepted no connection within {self._connect_seconds:g} s", status=504
+            ) from None
+        except OSError:
+            raise ProviderUnreachable("the provider cannot be reached") from None
+
+    async def _addresses(self) -> list[AddrInfoType]:
+        """Return where the host may be called: the address that it is, or what its name leads to."""
+        try:
+            hosts = [str(ipaddress.ip_address(self._host))]
+        except ValueError:
+            resolved = await self._resolver.resolve(self._host, self._port, socket.AF_UNSPEC)
+            hosts = [result["host"] for result in resolved]
+        return [_address(host, self._port) for host in hosts]
+
+
+def _address(host: str, port: int) -> AddrInfoType:
+    if ":" in host:
+        return socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port, 0, 0)
+    return socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port)
+
+
+def header_lines(headers: Mapping[str, str]) -> bytes:
+    """Return headers as they stand in a request; raise `InvalidRequest` for one that holds a line break."""
+    for name, value in headers.items():
+        if not _LINE_BREAKS.isdisjoint(value):
+            raise InvalidRequest(f"The header '{name}' holds a line break.")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+
+
+_LINE_BREAKS = frozenset("\r\n\0")
+
+
+def _write(connection: ResponseHandler, head: bytes, body: bytes) -> None:
+    transport = cast(asyncio.Transport, connection.transport)
+    if len(body) <= JOINED_BYTES:
+        transport.write(head + body)
+    else:
+        transport.write(head)
+        transport.write(body)
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
