@@ -1,6 +1,5 @@
 """The composition root of the router: the stage that picks a deployment, calls it and answers."""
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
@@ -42,15 +41,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     def prepare(deployment: Deployment) -> Target:
         return target_of(deployment, prices.price_of(deployment))
 
-    closing: set[asyncio.Task[None]] = set()
-
-    def retire(targets: list[Target]) -> None:
-        for session in upstream.keep(targets):
-            task = asyncio.ensure_future(session.close())
-            closing.add(task)
-            task.add_done_callback(closing.discard)
-
-    catalog = Catalog(fixed_deployments(runtime, prices), load, prepare, retire)
+    catalog = Catalog(fixed_deployments(runtime, prices), load, prepare, upstream.keep)
     follower = ChangeFollower(worker, Changes(store), on_change=catalog.changed, on_reset=catalog.reload)
     chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer, worker.metrics)
     listing = Listing(catalog)

@@ -136,11 +136,15 @@ class Pool:
         self._busy.discard(connection)
         connection.close()
 
-    async def close(self) -> None:
-        """End all connections, also those in use."""
+    def retire(self) -> None:
+        """End the connections that are not in use, and those in use when their answers have ended."""
         self._closed = True
         while self._idle:
             self._idle.popleft()[0].close()
+
+    async def close(self) -> None:
+        """End all connections, also those in use."""
+        self.retire()
         for connection in list(self._busy):
             self.drop(connection)
         await self._resolver.close()

@@ -40,16 +40,17 @@ class Upstream:
                 "the provider closed the connection before it answered", code="provider_disconnected"
             ) from None
 
-    def keep(self, targets: Iterable[Target]) -> list[Pool]:
-        """Forget the pools of deployments that are not among these; return them, to be closed."""
+    def keep(self, targets: Iterable[Target]) -> None:
+        """Let go of the pools of deployments that are not among these; answers that run are still read."""
         kept = {target.id: target for target in targets}
-        gone = [id for id, (target, _) in self._pools.items() if kept.get(id) is not target]
-        return [self._pools.pop(id)[1] for id in gone]
+        for id in [id for id, (target, _) in self._pools.items() if kept.get(id) is not target]:
+            self._pools.pop(id)[1].retire()
 
     async def close(self) -> None:
         """Close all connections."""
-        for pool in self.keep(()):
+        for _, pool in self._pools.values():
             await pool.close()
+        self._pools.clear()
 
     def _pool(self, target: Target) -> Pool:
         known = self._pools.get(target.id)
