@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import pty
+import select
 import signal
 import socket
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 
 from tests.support.nats_server import NatsServer, free_port
@@ -325,3 +328,21 @@ def test_serve_says_what_it_needs() -> None:
     end = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (end.returncode, len(end.stderr.splitlines())) == (1, 1)
     assert "NATS_URL is not set" in end.stderr
+
+
+def test_a_closed_terminal_is_a_clean_end(tmp_path: Path) -> None:
+    """The hang-up that comes with it stops the stack; it is not taken for a wish to restart."""
+    stack = Stack(tmp_path / "stack")
+    stack.folder.mkdir()
+    command, environment = stack.command(), stack.environment()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(command[0], command, environment)
+    said = b""
+    while b"Ctrl-C stops everything." not in said:
+        assert select.select([terminal], [], [], 60)[0], said.decode()
+        said += os.read(terminal, 4096)
+    pids = [pid for pids in json.loads((stack.data_dir / "run.json").read_text())["pids"].values() for pid in pids]
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert [pid for pid in pids if psutil.pid_exists(pid)] == []
