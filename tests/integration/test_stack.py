@@ -344,5 +344,14 @@ def test_a_closed_terminal_is_a_clean_end(tmp_path: Path) -> None:
         said += os.read(terminal, 4096)
     pids = [pid for pids in json.loads((stack.data_dir / "run.json").read_text())["pids"].values() for pid in pids]
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    ended: list[int] = []
+
+    def has_ended() -> bool:
+        gone, status = os.waitpid(pid, os.WNOHANG)
+        if gone:
+            ended.append(os.waitstatus_to_exitcode(status))
+        return bool(gone)
+
+    until(has_ended)
+    assert ended == [0]
     assert [pid for pid in pids if psutil.pid_exists(pid)] == []
