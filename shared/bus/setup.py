@@ -15,6 +15,9 @@ EVENT_BYTES = 2 * 1024**3
 
 DEAD_LETTER_BYTES = 256 * 1024**2
 
+NO_STORAGE = 10047
+"""JetStream's error code for "insufficient storage resources available"."""
+
 
 def streams(replicas: int = 1, event_bytes: int = EVENT_BYTES) -> list[StreamConfig]:
     """Return the streams' configurations.
@@ -57,11 +60,19 @@ async def ensure_streams(bus: Bus, *, replicas: int = 1, timeout: float = 15.0) 
                     await _ensure(jetstream, config)
                     break
                 except (nats.errors.Error, OSError) as error:
+                    _check_room(config, error)
                     failure = str(error)
                     try:
                         await asyncio.sleep(0.1)
                     except asyncio.CancelledError:
                         raise Unavailable(f"JetStream cannot hold stream {config.name}: {failure}") from None
+
+
+def _check_room(config: StreamConfig, error: Exception) -> None:
+    """Raise `Unavailable` when waiting does not help: the broker's disk has no room for the stream."""
+    if isinstance(error, nats.js.errors.APIError) and error.err_code == NO_STORAGE:
+        room = f"{(config.max_bytes or 0) / 1024**3:.2g} GiB"
+        raise Unavailable(f"nats-server has no room for stream {config.name}, which reserves {room}; free some disk")
 
 
 async def _ensure(jetstream: "nats.js.JetStreamContext", config: StreamConfig) -> None:

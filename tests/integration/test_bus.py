@@ -17,7 +17,7 @@ from shared.bus.lane_reader import Lane, Lanes
 from shared.bus.setup import ensure_streams
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
-from shared.errors import ProviderError
+from shared.errors import ProviderError, Unavailable
 from shared.schemas.context import BodyRef, Principal, RequestContext
 from shared.schemas.frames import Ending, Opening, Sent
 
@@ -385,3 +385,20 @@ async def test_events_wait_for_jetstream_and_then_fail(nats_server: Any, worker_
             nats_server.signal(signal.SIGCONT)
         with contextlib.suppress(BusUnavailable):
             await writer.close(1)
+
+
+async def test_a_broker_without_room_is_told_at_once(nats_server: Any, worker_on: Any) -> None:
+    """A stream that does not fit on the broker's disk is no matter of waiting."""
+    nats_server.stop()
+    nats_server.config = nats_server.config.replace("sync_interval", "max_file_store: 1MB, sync_interval")
+    nats_server.start()
+    async with worker_on("router") as router, asyncio.timeout(5):
+        with pytest.raises(Unavailable, match="no room for stream TOLLWAY_EVENTS, which reserves 2 GiB"):
+            await ensure_streams(router.bus)
+
+
+async def test_a_new_worker_trusts_the_queue_group(worker_on: Any, eventually: Any) -> None:
+    """Until it can have heard everybody's beat it takes nobody's silence for absence."""
+    async with worker_on("auth") as auth:
+        assert auth.address_of("router") == "tollway.req.router"
+        await eventually(lambda: auth.address_of("router") is None)

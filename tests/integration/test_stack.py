@@ -1,8 +1,12 @@
 """The one-machine stack: what `tollway up` starts, keeps running, refuses and leaves behind."""
 
 import asyncio
+import datetime
+import ipaddress
 import json
 import os
+import pty
+import select
 import signal
 import socket
 import subprocess
@@ -16,7 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.support.nats_server import NatsServer, free_port
 from tests.support.stack import Stack
@@ -225,6 +234,47 @@ def test_servers_that_are_there_already_are_used(tmp_path: Path) -> None:
             assert get(f"{stack.url}/v1/models", stack.headers())[0] == 200
 
 
+def test_a_broker_with_tls_and_a_user_is_used(tmp_path: Path) -> None:
+    """NATS_CA says whom to trust, NATS_USER and NATS_PASSWORD who we are; without the CA nothing is sent."""
+    authority = certificates(tmp_path)
+    nats = NatsServer(tmp_path / "nats")
+    nats.config += (
+        'authorization { user: "gateway", password: "its-password" }\n'
+        f'tls {{ cert_file: "{tmp_path}/server.pem", key_file: "{tmp_path}/server.key" }}\n'
+    )
+    with nats, StoreServer(tmp_path / "store") as store:
+        outside = {
+            "NATS_URL": nats.url.replace("nats://", "tls://"),
+            "NATS_USER": "gateway",
+            "NATS_PASSWORD": "its-password",
+            "MONGODB_URL": store.url,
+        }
+        with Stack(tmp_path / "stack", env={**outside, "NATS_CA": str(authority)}) as stack:
+            assert get(f"{stack.url}/v1/models", stack.headers())[0] == 200
+        code, said = refused(Stack(tmp_path / "distrustful", env=outside))
+    assert (code, len(said.splitlines())) == (1, 1)
+    assert "cannot be reached" in said
+
+
+def certificates(folder: Path) -> Path:
+    """Write a certificate for 127.0.0.1 that signs itself, and its key; return the certificate's path."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.key").write_bytes(key.private_bytes(*plain))
+    (folder / "server.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return folder / "server.pem"
+
+
 def test_the_demo_model_can_be_left_out(tmp_path: Path) -> None:
     """`demo: false` starts no demo provider and lists no demo model."""
     with Stack(tmp_path / "stack", config={"demo": False}) as stack:
@@ -325,3 +375,30 @@ def test_serve_says_what_it_needs() -> None:
     end = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (end.returncode, len(end.stderr.splitlines())) == (1, 1)
     assert "NATS_URL is not set" in end.stderr
+
+
+def test_a_closed_terminal_is_a_clean_end(tmp_path: Path) -> None:
+    """The hang-up that comes with it stops the stack; it is not taken for a wish to restart."""
+    stack = Stack(tmp_path / "stack")
+    stack.folder.mkdir()
+    command, environment = stack.command(), stack.environment()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(command[0], command, environment)
+    said = b""
+    while b"Ctrl-C stops everything." not in said:
+        assert select.select([terminal], [], [], 60)[0], said.decode()
+        said += os.read(terminal, 4096)
+    pids = [pid for pids in json.loads((stack.data_dir / "run.json").read_text())["pids"].values() for pid in pids]
+    os.close(terminal)
+    ended: list[int] = []
+
+    def has_ended() -> bool:
+        gone, status = os.waitpid(pid, os.WNOHANG)
+        if gone:
+            ended.append(os.waitstatus_to_exitcode(status))
+        return bool(gone)
+
+    until(has_ended)
+    assert ended == [0]
+    assert [pid for pid in pids if psutil.pid_exists(pid)] == []

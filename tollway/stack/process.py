@@ -24,8 +24,9 @@ def fork(name: str, body: Body, *, env: Mapping[str, str], output: int | None, k
     file descriptors in `keep` open; all others are closed. The kernel kills it when the supervisor ends, however
     that happens (Linux). Call it from a process with one thread and no event loop.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:

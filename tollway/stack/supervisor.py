@@ -285,7 +285,8 @@ class Supervisor:
         if now - worker.started >= STEADY_AFTER:
             worker.pause = FIRST_PAUSE
         worker.due = now + worker.pause
-        words = "" if was_ready and os.WIFSIGNALED(status) else last_words(worker.program.log)
+        unheard = self._verbose or (was_ready and os.WIFSIGNALED(status))
+        words = "" if unheard else last_words(worker.program.log)
         self._tell(
             f"{worker.name} {how}; it is started again in {worker.pause:g} s." + (f" ({words})" if words else "")
         )

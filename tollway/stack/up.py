@@ -77,6 +77,7 @@ class Stack:
         self._terminal = terminal
         self._supervisor = Supervisor(terminal.warn, verbose=options.verbose)
         self._began = time.monotonic()
+        self._on_terminal = sys.stdout.isatty()
         self._ready = False
         self._ports: dict[str, int] = {"edge": listener.getsockname()[1]}
         for name, given in (("nats-server", env.get("NATS_URL")), ("store", env.get("MONGODB_URL"))):
@@ -126,7 +127,7 @@ class Stack:
             url=self.url,
             master_key=self._secrets.master_key,
             demo=self.around.demo_url is not None,
-            logs=str(self._folder.logs),
+            logs="" if self._options.verbose else str(self._folder.logs),
             seconds=time.monotonic() - self._began,
         )
         self._ready = True
@@ -191,11 +192,10 @@ class Stack:
 
     def _keep(self) -> None:
         supervisor = self._supervisor
-        on_terminal = sys.stdout.isatty()
         while True:
             supervisor.wait(lambda: supervisor.restart_asked, None)
             supervisor.restart_asked = False
-            if on_terminal and not sys.stdout.isatty():
+            if self._on_terminal and not sys.stdout.isatty():
                 raise Interrupted  # the terminal was closed, which also comes as SIGHUP
             self._restart()
 
@@ -249,6 +249,8 @@ class Stack:
 
     def _why(self, failed: StartFailed) -> str:
         log = failed.worker.program.log
+        if self._options.verbose:
+            return f"{failed.worker.name} {failed.status}; what it said is above."
         words = last_words(log)
         return f"{failed.worker.name} {failed.status}{f': {words}' if words else '.'} Its log is {log}."
 
