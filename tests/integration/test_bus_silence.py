@@ -6,19 +6,22 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.bus.beats import SEND_WITHIN
-from shared.bus.connection import BusUnavailable
+from shared.bus.connection import Bus, BusUnavailable
 from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.group_commit import EventsNotStored, EventWriter
 from shared.bus.lane_reader import HolderLost, Lanes
 from shared.bus.permission import may_send
 from shared.bus.setup import ensure_streams
+from shared.bus.worker import Worker
 from shared.schemas.context import Principal, RequestContext
 from shared.schemas.frames import Sent
+from tests.support.nats_cluster import NatsCluster
 
 
 def context(lanes: Lanes, token: str, *, send_within: float = SEND_WITHIN) -> RequestContext:
@@ -82,6 +85,34 @@ async def test_a_late_worker_asks_and_one_answer_rules_out_the_other(worker_on: 
         )
         with pytest.raises(BusUnavailable):
             await may_send(router, nobody, notice("r1"))
+
+
+async def test_in_a_cluster_the_edge_has_the_word(tmp_path: Path) -> None:
+    """A notice that stays in a broker that hangs sends nothing, since the edge at another one never hears of it."""
+    with NatsCluster(tmp_path) as cluster:
+        workers = []
+        for service, name in (("edge", "n1"), ("router", "n2")):
+            bus = await Bus.connect(f"nats://127.0.0.1:{cluster.ports[name]}", name=service, inbox=service)
+            worker = Worker(bus, service, name)
+            await worker.start()
+            workers.append(worker)
+        edge, router = workers
+        try:
+            lanes = await lanes_of(edge)
+            lane = lanes.open("r1", ANSWER_WINDOW)
+            async with asyncio.timeout(20):
+                while not {"n1", "n2"} <= (edge.present() or set()):
+                    await asyncio.sleep(0.05)
+            assert await may_send(router, context(lanes, "r1"), notice("r1"))
+            assert lane.sent is not None
+            cluster.send("n2", signal.SIGSTOP)
+            with pytest.raises(BusUnavailable):
+                await may_send(router, context(lanes, "r2"), notice("r2"))
+        finally:
+            cluster.send("n2", signal.SIGCONT)
+            for worker in workers:
+                await worker.close()
+                await worker.bus.close()
 
 
 async def test_a_request_that_was_cancelled_is_not_sent(worker_on: Any, eventually: Any) -> None:
