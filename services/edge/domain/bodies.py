@@ -5,12 +5,15 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import msgspec
+
 from shared.errors import Dialect, InvalidRequest
 
 MAX_DEPTH = 128
 """Levels of arrays and objects; no real request comes near it, and every parser behind us recurses."""
 
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_MEMBER = re.compile(rb'"\s*:')
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _ROLES = {
@@ -51,14 +54,36 @@ def read_chat_body(body: bytes, dialect: Dialect) -> BodyFacts:
 
 
 def _parse(body: bytes) -> Any:
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _too_deep(body):
+        raise InvalidRequest(f"The request body is nested more than {MAX_DEPTH} levels deep.")
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _parse_slowly(body)
+    # As many members as names: no name stands twice in its object. What looks like a member inside of a string
+    # makes the count too high, never too low.
+    if len(_MEMBER.findall(body)) == _names_in(document):
+        return document
+    return _parse_slowly(body)
+
+
+def _names_in(value: Any) -> int:
+    """Count the names of all objects in a document."""
+    if isinstance(value, dict):
+        return len(value) + sum(_names_in(item) for item in value.values() if isinstance(item, (dict, list)))
+    if isinstance(value, list):
+        return sum(_names_in(item) for item in value if isinstance(item, (dict, list)))
+    return 0
+
+
+def _parse_slowly(body: bytes) -> Any:
+    """Read a document that is wrong, or looks as if: slower by three, it knows what is wrong, and where."""
     if not body.strip():
         raise InvalidRequest("The request body is empty; it must be a JSON object.")
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"The request body is not UTF-8 (byte {error.start}).") from None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _too_deep(body):
-        raise InvalidRequest(f"The request body is nested more than {MAX_DEPTH} levels deep.")
     try:
         document = _decode(text)
     except json.JSONDecodeError as error:
@@ -117,19 +142,18 @@ def _check_messages(messages: Any, dialect: Dialect) -> None:
         raise InvalidRequest("'messages' must hold at least one message.", param="messages")
     roles = _ROLES[dialect]
     for index, message in enumerate(messages):
-        where = f"messages[{index}]"
         if not isinstance(message, dict):
-            _wrong(where, "an object")
+            _wrong(f"messages[{index}]", "an object")
         role = message.get("role")
         if not isinstance(role, str):
-            _wrong(f"{where}.role", "a string", missing=role is None)
+            _wrong(f"messages[{index}].role", "a string", missing=role is None)
         if role not in roles:
-            raise InvalidRequest(f"'{role[:32]}' is not a role.", param=f"{where}.role")
+            raise InvalidRequest(f"'{role[:32]}' is not a role.", param=f"messages[{index}].role")
         content = message.get("content")
         if content is not None and not isinstance(content, (str, list)):
-            _wrong(f"{where}.content", "a string or an array of parts")
+            _wrong(f"messages[{index}].content", "a string or an array of parts")
         if content is None and role not in ("assistant", "function"):
-            _wrong(f"{where}.content", "a string or an array of parts", missing=True)
+            _wrong(f"messages[{index}].content", "a string or an array of parts", missing=True)
 
 
 def _check_max_tokens(value: Any) -> None:
