@@ -90,7 +90,7 @@ class Attempts:
         return await self._offload.run(translate.ask, body, target.deployment.model, stream=stream)
 
     async def _whole(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
-        async with Clocks(attempt.target.deployment.timeouts, call.remaining) as clocks:
+        async with Clocks(self._worker.alarms, attempt.target.deployment.timeouts, call.remaining) as clocks:
             clocks.start("first_byte")
             response = await self._post(call, attempt.target, translate, progress.ask)
             try:
@@ -117,7 +117,7 @@ class Attempts:
 
     async def _stream(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
         reader = progress.reader = translate.reader(progress.ask, call.ctx.model, int(time.time()))
-        async with Clocks(attempt.target.deployment.timeouts, call.remaining) as clocks:
+        async with Clocks(self._worker.alarms, attempt.target.deployment.timeouts, call.remaining) as clocks:
             clocks.start("first_byte")
             response = await self._post(call, attempt.target, translate, progress.ask)
             try:

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from nats.aio.msg import Msg
 
+from shared.alarms import NEVER
 from shared.bus import subjects
 from shared.bus.beats import BEAT, LOST_AFTER, SLEPT
 from shared.bus.credit import Window
@@ -49,6 +50,7 @@ class Lane:
     """One answer as it arrives. `next()` gives its frames, then raises if the lane broke."""
 
     __slots__ = (
+        "_alarm",
         "_failure",
         "_frames",
         "_lanes",
@@ -70,6 +72,7 @@ class Lane:
         self._frames: deque[tuple[FrameHeader, bytes]] = deque()
         self._failure: TollwayError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._alarm = lanes.alarms.add(NEVER, self._wake)
         self.expected = 0
         self.worker = ""
         self.began = self.heard = time.monotonic()
@@ -85,13 +88,12 @@ class Lane:
         if not self._frames:
             if self._failure is not None:
                 raise self._failure
-            loop = asyncio.get_running_loop()
-            self._waiter = loop.create_future()
-            timer = loop.call_later(timeout, self._wake)
+            self._waiter = asyncio.get_running_loop().create_future()
+            self._alarm.when = time.monotonic() + timeout
             try:
                 await self._waiter
             finally:
-                timer.cancel()
+                self._alarm.when = NEVER
                 self._waiter = None
         if self._frames:
             return self._frames.popleft()
@@ -148,6 +150,7 @@ class Lane:
 
     def close(self) -> None:
         """Read no more."""
+        self._lanes.alarms.drop(self._alarm)
         self._lanes.drop(self)
 
     def _wake(self) -> None:
@@ -160,6 +163,7 @@ class Lanes:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self.alarms = worker.alarms
         self.prefix = subjects.reader(worker.service, worker.id)
         self._open: dict[str, Lane] = {}
         self._ticked = time.monotonic()

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 from nats.aio.msg import Msg
 
+from shared.alarms import Alarms
 from shared.bus import subjects
 from shared.bus.beats import BEAT, LOST_AFTER, SLEPT
 from shared.bus.cancellations import Cancellations
@@ -48,6 +49,7 @@ class Worker:
         self.metrics = Metrics()
         self.scrapes = ScrapeResponder(bus, self.metrics, service, worker_id)
         self.members = Membership()
+        self.alarms = Alarms()
         self.cancelled = Cancellations()
         self.lanes: dict[str, ReplyLane] = {}
         """Open reply lanes that this process answers on, by subject."""
