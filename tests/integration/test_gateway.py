@@ -5,7 +5,6 @@ import io
 import json
 import re
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ import anthropic
 import openai
 import pytest
 
+from tests.support.spend_logs import logged
 from tests.support.stack import Stack
 
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
@@ -48,19 +48,6 @@ async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
 def behaving(option: str) -> dict[str, str]:
     """Return the header that has the demo provider behave so (docs/demo-provider.md)."""
     return {"x-demo-behaviour": option}
-
-
-async def logged(http: aiohttp.ClientSession, request_id: str) -> dict[str, Any]:
-    """Return a request's ledger entry, as `/spend/logs` shows it, once it is there."""
-    end = time.monotonic() + 15
-    while time.monotonic() < end:
-        async with http.get("/spend/logs", params={"request_id": request_id}) as response:
-            rows = await response.json() if response.status == 200 else []
-        if rows:
-            assert len(rows) == 1
-            return dict(rows[0])
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{request_id} is not in the ledger")
 
 
 def test_the_printed_curl_line_works(stack: Stack) -> None:
