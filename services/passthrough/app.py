@@ -19,6 +19,7 @@ from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.offload import Offload
 from shared.pricing.table import PriceTable
+from shared.pricing.warm import warm
 from shared.settings import Runtime
 from shared.telemetry import families
 
@@ -28,7 +29,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the stage until left; then drain it, store the last events and close all connections."""
     configuration = runtime.configuration
     table = PriceTable(configuration.pricing.file)
-    await asyncio.to_thread(table.load)
+    await asyncio.to_thread(warm)
     async with AsyncExitStack() as stack:
         offload = Offload()
         stack.callback(offload.close)

@@ -1,5 +1,6 @@
 """The composition root of the router: the stage that picks a deployment, calls it and answers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,7 @@ from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
 from shared.offload import Offload
 from shared.pricing.table import PriceTable
+from shared.pricing.warm import warm
 from shared.settings import Deployment, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
@@ -28,6 +30,7 @@ from shared.store.models import Models, usable_deployments
 async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the stage until left; then drain it, and store the events that are left."""
     settings = runtime.configuration
+    await asyncio.to_thread(warm)
     store = Store.open(runtime.mongodb_url)
     models, prices, upstream, offload = Models(store), PriceTable(settings.pricing.file), Upstream(), Offload()
     spool = FileSpool(runtime.data_dir / "spool") if settings.billing.on_stall == "spool" else None

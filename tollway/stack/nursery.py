@@ -7,6 +7,7 @@ service is a Python process of its own making.
 import gc
 import sys
 
+from shared.pricing.warm import warm
 from tollway.services import SERVICES, composition_root
 from tollway.stack.errors import StackError
 from tollway.stack.process import Body, execute
@@ -25,6 +26,7 @@ def preload() -> None:
             composition_root(path)
         except ImportError as error:
             raise StackError(f"The service '{name}' cannot be loaded: {error}; install Tollway anew.") from error
+    warm()
     gc.collect()
     gc.freeze()
 

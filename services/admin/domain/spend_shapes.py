@@ -1,6 +1,6 @@
 """Ledger documents as LiteLLM's `/spend/logs` shows them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.admin.domain.times import shown
@@ -46,7 +46,7 @@ def log_shape(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _metadata(document: Mapping[str, Any], attempts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _metadata(document: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "user_api_key": document["key"],
         "user_api_key_alias": document["key_alias"] or None,
@@ -56,7 +56,7 @@ def _metadata(document: Mapping[str, Any], attempts: Iterable[Mapping[str, Any]]
         "label": document["label"] or None,
         "stream": document["stream"],
         "guardrails": list(document["guardrails"]),
-        "estimated": document["estimated"],
+        "estimated": document["estimated"] or any(attempt["usage"]["estimated"] for attempt in attempts),
         "unpriced": document["unpriced"],
         "attempts": [
             {
