@@ -153,7 +153,8 @@ class Gateway:
         except TollwayError as error:
             return self._refused(request, dialect, error)
         except ConnectionError:
-            raise
+            # The client is gone; aiohttp would log a stack trace for each. This answer goes nowhere.
+            return web.Response(status=ClientGone.status)
         except Exception:
             log.exception("edge.fault", request_id=request[ID])
             return self._refused(request, dialect, InternalError("The gateway failed to handle this request."))

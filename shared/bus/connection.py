@@ -28,6 +28,11 @@ Handler = Callable[[Msg], None]
 WRITE_BUFFER_LIMIT = 16 * 1024 * 1024
 """Bytes that may wait for the broker's socket; past it, publishing fails instead of growing without bound."""
 
+CONGESTED_BYTES = 4 * 1024 * 1024
+"""Bytes before the broker's socket from which on answers wait; all their windows together may be far more."""
+
+RELIEF_SECONDS = 0.01
+
 PING_SECONDS = 2
 """A frozen broker is noticed after two unanswered pings."""
 
@@ -47,6 +52,8 @@ class Bus:
         self._background: set[asyncio.Task[None]] = set()
         self.dropped = 0
         """Messages dropped because a subscription's pending limit was reached."""
+        self.congested = False
+        """True while so much waits for the broker that what can wait should; see `relief`."""
 
     @classmethod
     async def connect(
@@ -155,7 +162,17 @@ class Bus:
         pending, client._pending = client._pending, []
         client._pending_data_size = 0
         client._transport.writelines(pending)
+        self.congested = transport.get_write_buffer_size() > CONGESTED_BYTES
         return True
+
+    async def relief(self) -> None:
+        """Wait while the broker takes bytes more slowly than they are made here, or is away."""
+        while self.congested:
+            await asyncio.sleep(RELIEF_SECONDS)
+            client = self._client
+            if client.is_connected and client._transport is not None:
+                transport = client._transport._io_writer.transport  # type: ignore[attr-defined]
+                self.congested = transport.get_write_buffer_size() > CONGESTED_BYTES
 
     async def request(self, subject: str, payload: bytes, timeout: float) -> bytes:
         """Ask and return the answer; raise `BusUnavailable` when none comes within `timeout` seconds."""

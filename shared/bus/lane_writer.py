@@ -80,6 +80,8 @@ class ReplyLane:
         for piece in split(data):
             while self._allowance.exhausted:
                 await self._wait_for_room()
+            if self._worker.bus.congested:
+                await self._worker.bus.relief()
             self._allowance.spend(len(piece))
             self._frame(data=piece)
 

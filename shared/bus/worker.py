@@ -62,7 +62,7 @@ class Worker:
         self._stopping = False
         self._ticker: asyncio.Task[None] | None = None
         self._sent: dict[str, list[Sent]] = defaultdict(list)
-        self._sent_written: asyncio.Future[None] | None = None
+        self._sent_waiters: list[asyncio.Future[None]] = []
 
     async def start(self) -> None:
         """Subscribe to the control plane and begin to beat; not ready yet."""
@@ -126,27 +126,31 @@ class Worker:
         so an edge that was told nothing may repeat the request. Notices of one loop turn leave together.
         It fails with `Unavailable` while the broker is away: nothing may be sent to a provider then.
         """
-        self._sent[edge].append(sent)
-        if self._sent_written is None:
-            loop = asyncio.get_running_loop()
-            self._sent_written = loop.create_future()
+        loop = asyncio.get_running_loop()
+        if not self._sent_waiters:
             loop.call_soon(self._write_sent)
-        return self._sent_written
+        # A future for each: whoever is cancelled cancels what it waits for.
+        written: asyncio.Future[None] = loop.create_future()
+        self._sent[edge].append(sent)
+        self._sent_waiters.append(written)
+        return written
 
     def _write_sent(self) -> None:
         sent, self._sent = self._sent, defaultdict(list)
-        written, self._sent_written = self._sent_written, None
-        assert written is not None  # noqa: S101 - set by announce_sent
+        waiters, self._sent_waiters = self._sent_waiters, []
         try:
             for edge, notices in sent.items():
                 self._publish_holds(edge, Holds(self.address, sent=notices))
-            if not self.bus.flush_now():
-                raise Unavailable("the message broker cannot be reached", retry_after=1)
-        except Exception as error:  # noqa: BLE001 - handed to those who wait for it
-            written.set_exception(error)
-            written.exception()
-        else:
-            written.set_result(None)
+            failure = None if self.bus.flush_now() else Unavailable("the message broker cannot be reached")
+        except Unavailable as error:
+            failure = error
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if failure is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(Unavailable(failure.message, retry_after=1))
 
     def _publish_holds(self, reader: str, holds: Holds) -> None:
         self.bus.publish(f"{reader}.{subjects.HOLDS}", _encode(holds))
