@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 
-from shared.errors import Unavailable
+from shared.errors import InternalError, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +39,10 @@ PING_SECONDS = 2
 
 class BusUnavailable(Unavailable):
     """The broker cannot be reached right now."""
+
+
+class MessageTooLarge(InternalError):
+    """A message is larger than the broker takes; a fault of whoever made it, and no reason to lose the connection."""
 
 
 class Bus:
@@ -134,9 +138,12 @@ class Bus:
         """Hand a message to the connection; messages of one loop turn leave in one write.
 
         Core NATS may lose it without a word: what must last goes through JetStream. Raises `BusUnavailable`
-        when the broker is away and the buffer for it is full.
+        when the broker is away and the buffer for it is full, `MessageTooLarge` for what the broker would answer
+        by ending the connection.
         """
         client = self._client
+        if len(payload) > client._max_payload:
+            raise MessageTooLarge(f"a message of {len(payload)} bytes is more than the broker takes")
         if client.is_closed or client._pending_data_size > WRITE_BUFFER_LIMIT:
             raise BusUnavailable("the message broker cannot be reached", retry_after=1)
         client._pending.append(b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(payload), payload))

@@ -15,7 +15,7 @@ import nats.errors
 import structlog
 
 from shared.bus import subjects
-from shared.bus.connection import Bus
+from shared.bus.connection import Bus, MessageTooLarge
 from shared.errors import Unavailable
 
 log = structlog.get_logger(__name__)
@@ -134,8 +134,11 @@ class EventWriter:
     def store(self, event: bytes) -> "asyncio.Future[None]":
         """Queue one event (a `Completion` as JSON); the future is done when it is safe on disk.
 
-        It fails with `EventsNotStored` when JetStream stalls for longer than the configured bound.
+        It fails with `EventsNotStored` when JetStream stalls for longer than the configured bound. Raises
+        `MessageTooLarge` for an event that no broker message can hold: it would hold up all others for ever.
         """
+        if len(event) > BATCH_BYTES:
+            raise MessageTooLarge(f"an event of {len(event)} bytes cannot be stored")
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(_Queued(event, future, time.monotonic()))
         self._wake.set()
@@ -144,11 +147,11 @@ class EventWriter:
     def persist(self, event: bytes) -> None:
         """Store an event that nobody waits for: it is tried until JetStream takes it.
 
-        At most `PERSISTING` wait at a time; what comes on top is logged as lost, with a metric.
+        At most `PERSISTING` wait at a time; what comes on top, or fits no message, is logged as lost, with a metric.
         """
-        if len(self._persisting) >= PERSISTING:
+        if len(self._persisting) >= PERSISTING or len(event) > BATCH_BYTES:
             self.lost += 1
-            log.error("events.lost", waiting=len(self._persisting))
+            log.error("events.lost", waiting=len(self._persisting), bytes=len(event))
             return
         task = asyncio.ensure_future(self._persist(event))
         self._persisting.add(task)

@@ -10,7 +10,7 @@ import pytest
 
 from shared.bus import subjects
 from shared.bus.bodies import BodyShelf
-from shared.bus.connection import BusUnavailable
+from shared.bus.connection import BusUnavailable, MessageTooLarge
 from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lane, Lanes
@@ -365,6 +365,30 @@ async def test_events_at_hand_together_are_one_message(worker_on: Any, eventuall
         info = await router.bus.jetstream.stream_info(subjects.EVENT_STREAM)
         assert writer.events == 100
         assert info.state.messages == writer.batches <= 5
+        await writer.close()
+
+
+async def test_what_the_broker_would_not_take_is_refused_here(nats_server: Any, worker_on: Any) -> None:
+    """nats-server ends the connection of whoever sends it too large a message; so it is never sent one."""
+    async with worker_on("edge") as edge:
+        with pytest.raises(MessageTooLarge):
+            edge.bus.publish(subjects.HELLO, b" " * (1024 * 1024 + 1))
+        await edge.bus.barrier()
+        assert edge.bus.connected
+
+
+async def test_an_event_too_large_to_be_stored_holds_up_no_other(worker_on: Any) -> None:
+    """It fails by itself; the events beside it are stored."""
+    async with worker_on("router") as router:
+        await ensure_streams(router.bus)
+        writer = EventWriter(router.bus)
+        await writer.start()
+        writer.persist(b" " * 600_000)
+        with pytest.raises(MessageTooLarge):
+            writer.store(b" " * 600_000)
+        async with asyncio.timeout(5):
+            await writer.store(b'{"n":1}')
+        assert (writer.events, writer.lost, writer.stalled) == (1, 1, False)
         await writer.close()
 
 

@@ -12,6 +12,9 @@ from shared.errors import Dialect, InvalidRequest
 MAX_DEPTH = 128
 """Levels of arrays and objects; no real request comes near it, and every parser behind us recurses."""
 
+MAX_MODEL = 512
+"""Characters of a model's name, which travels beside the body in every message; no real one comes near it."""
+
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _MEMBER = re.compile(rb'"\s*:')
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -44,6 +47,8 @@ def read_chat_body(body: bytes, dialect: Dialect) -> BodyFacts:
         _wrong("model", "a string", missing=model is None)
     if not model:
         raise InvalidRequest("'model' must not be empty.", param="model")
+    if len(model) > MAX_MODEL:
+        raise InvalidRequest(f"'model' must not be longer than {MAX_MODEL} characters.", param="model")
     _check_messages(document.get("messages"), dialect)
     stream = document.get("stream")
     if stream is not None and not isinstance(stream, bool):

@@ -15,6 +15,9 @@ MAX_TAGS = 64
 MAX_TAG = 256
 """Characters of one tag."""
 
+MAX_END_USER = 256
+"""Characters of the end user's id that stand in the ledger; the provider gets all of them."""
+
 MAX_RETRIES = 100
 """What `num_retries` may ask for; the router's own bound is lower."""
 
@@ -37,7 +40,7 @@ def take_own_fields(fields: dict[str, Raw], dialect: Dialect) -> OwnFields:
 
 def _end_user(user: Raw | None, metadata: dict[str, Any], dialect: Dialect) -> str:
     name = metadata.get("user_id") if dialect == "anthropic" else user and value_of(user, "user")
-    return name if isinstance(name, str) else ""
+    return name[:MAX_END_USER] if isinstance(name, str) else ""
 
 
 def _tags(field: Raw | None, metadata: dict[str, Any]) -> tuple[str, ...]:

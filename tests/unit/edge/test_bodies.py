@@ -99,3 +99,11 @@ def test_anthropics_max_tokens_is_needed(tokens: Any) -> None:
     with pytest.raises(InvalidRequest) as refused:
         read_chat_body(body, "anthropic")
     assert refused.value.param == "max_tokens"
+
+
+def test_a_models_name_has_a_bound() -> None:
+    """It travels beside the body in every message, which may be no larger than the broker takes."""
+    body = json.dumps({"model": "m" * 513, "messages": HELLO}).encode()
+    with pytest.raises(InvalidRequest) as caught:
+        read_chat_body(body, "openai")
+    assert caught.value.param == "model"

@@ -51,6 +51,12 @@ def test_own_fields() -> None:
     assert asked("openai", b'{"metadata": {"tags": ["c"]}}').own.tags == ("c",)
 
 
+def test_a_long_name_of_an_end_user_is_cut_for_the_ledger_alone() -> None:
+    """The completion event is one small message, whatever a caller writes; the provider gets every letter."""
+    ask = asked("openai", msgspec.json.encode({"user": "u" * 1_000_000}))
+    assert (len(ask.own.end_user), len(msgspec.json.decode(ask.body)["user"])) == (256, 1_000_000)
+
+
 def test_anthropics_metadata_stays() -> None:
     """In Anthropic's dialect `metadata` is the vendor's own field and says who is asking."""
     ask = asked("anthropic", b'{"metadata": {"user_id": "u", "tags": ["c"]}, "guardrails": []}')
