@@ -16,7 +16,6 @@ from services.edge.forwarding import arriving, as_it_came
 from services.edge.relay import Relay
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.bodies import BodyShelf
-from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lanes
 from shared.bus.stage import Stage, fits_inline, with_body
@@ -193,7 +192,7 @@ class Gateway:
             deadline=received + wanted_timeout(request.headers, self._settings.request_timeout),
             send_by=received + SEND_WITHIN,
             received=received,
-            credit=ANSWER_WINDOW,
+            credit=self._lanes.window,
             next=route.policy.next,
             stream=stream,
             model=model,

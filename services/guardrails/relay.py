@@ -8,7 +8,6 @@ from services.guardrails.domain.answer_stream import AnswerStream, PassingBytes,
 from services.guardrails.domain.guardrail import Blocked
 from services.guardrails.inspection import Inspection
 from services.guardrails.verdicts import Verdicts
-from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.lane_reader import HolderLost, Lane, Lanes
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
@@ -36,8 +35,9 @@ class Relay:
 
     async def answer(self, call: Call, ctx: RequestContext, body: bytes | None) -> None:
         """Send the request on, to be answered here, and pass its answer on as the guardrails allow."""
-        lane = self._lanes.open(ctx.token, ANSWER_WINDOW)
-        routed = msgspec.structs.replace(ctx, lane=self._lanes.subject(ctx.token), credit=ANSWER_WINDOW)
+        window = self._lanes.window
+        lane = self._lanes.open(ctx.token, window)
+        routed = msgspec.structs.replace(ctx, lane=self._lanes.subject(ctx.token), credit=window)
         passage = _Passage(self._inspection, call, lane)
         try:
             call.forward("router", routed, body, stay=True)

@@ -74,7 +74,7 @@ class Bus:
         timeout: float = 10.0,
     ) -> "Bus":
         """Connect and return the bus; raise `BusUnavailable` when the broker is not there within `timeout`."""
-        client = Client()
+        client = _Client()
         bus = cls(client)
 
         async def closed() -> None:
@@ -148,6 +148,8 @@ class Bus:
             raise BusUnavailable("the message broker cannot be reached", retry_after=1)
         client._pending.append(b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(payload), payload))
         client._pending_data_size += len(payload)
+        if client._pending_data_size > CONGESTED_BYTES:
+            self.congested = True
         if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self.flush_now)
@@ -176,9 +178,8 @@ class Bus:
         """Wait while the broker takes bytes more slowly than they are made here, or is away."""
         while self.congested:
             await asyncio.sleep(RELIEF_SECONDS)
-            client = self._client
-            if client.is_connected and client._transport is not None:
-                transport = client._transport._io_writer.transport  # type: ignore[attr-defined]
+            if self.flush_now():
+                transport = self._client._transport._io_writer.transport  # type: ignore[union-attr]
                 self.congested = transport.get_write_buffer_size() > CONGESTED_BYTES
 
     async def request(self, subject: str, payload: bytes, timeout: float) -> bytes:
@@ -273,6 +274,15 @@ def _reason(error: Exception) -> str:
     return str(error).removeprefix("nats: ") or "it does not answer"
 
 
+class _Client(Client):
+    """nats-py's client, whose reader ends when a PONG comes for a flush that was given up; this one goes on."""
+
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
+
 class _DirectDelivery:
     """Stands where a subscription's queue stood and hands each message on at once."""
 
@@ -282,6 +292,8 @@ class _DirectDelivery:
 
     def put_nowait(self, message: Msg) -> None:
         self._subscription._pending_size -= len(message.data)
+        # A broker whose messages arrive is not frozen, though its answer to a ping may stand behind many of them.
+        self._subscription._conn._pings_outstanding = 0
         try:
             self._handler(message)
         except Exception:

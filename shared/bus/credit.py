@@ -8,8 +8,22 @@ FRAME_BYTES = 128 * 1024
 ANSWER_WINDOW = 64 * 1024
 """Bytes that a reader holds at most for one answer; a slow client costs no more than this."""
 
+WINDOWS_TOGETHER = 16 * 1024 * 1024
+"""Bytes that the windows of one process' answers come to at most, while each has more than `LEAST_WINDOW`: what
+stands between it and the broker must be read within a beat or two."""
+
+LEAST_WINDOW = 8 * 1024
+
+LEAST_PIECE = 4 * 1024
+"""A frame may overdraw what is left of its credit by less than this."""
+
 TRANSFER_WINDOW = 1024 * 1024
 """The window of pass-through transfers, large enough for 200 MB/s at a few milliseconds a round trip."""
+
+
+def answer_window(lanes: int) -> int:
+    """Return the window of one more answer for a process that reads so many lanes."""
+    return max(LEAST_WINDOW, min(ANSWER_WINDOW, WINDOWS_TOGETHER // (lanes + 1)))
 
 
 @dataclass(slots=True)
@@ -35,8 +49,13 @@ class Allowance:
 
     @property
     def exhausted(self) -> bool:
-        """True when nothing may be sent; a frame may overdraw what is left, by less than a frame."""
+        """True when nothing may be sent."""
         return self.sent >= self.granted
+
+    def cut(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return what of the data the next frame may carry, and the rest."""
+        size = max(LEAST_PIECE, min(FRAME_BYTES, self.granted - self.sent))
+        return data[:size], data[size:]
 
 
 @dataclass(slots=True)

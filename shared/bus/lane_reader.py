@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from shared.alarms import NEVER
 from shared.bus import subjects
 from shared.bus.beats import BEAT, LOST_AFTER, SLEPT
-from shared.bus.credit import Window
+from shared.bus.credit import Window, answer_window
 from shared.bus.envelope import BadEnvelope, Envelope
 from shared.bus.observed import observe_lanes
 from shared.bus.worker import Worker
@@ -184,6 +184,11 @@ class Lanes:
     def subject(self, token: str) -> str:
         """Return the subject of a lane, for the request's context."""
         return f"{self.prefix}.{token}"
+
+    @property
+    def window(self) -> int:
+        """The window in bytes for one more answer."""
+        return answer_window(len(self._open))
 
     def open(self, token: str, window: int) -> Lane:
         """Open a lane; `window` is the credit in bytes that the context tells the producer."""

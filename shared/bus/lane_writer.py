@@ -77,13 +77,17 @@ class ReplyLane:
 
     async def send(self, data: bytes) -> None:
         """Send bytes of the answer, as fast as the reader takes them."""
-        for piece in split(data):
-            while self._allowance.exhausted:
-                await self._wait_for_room()
-            if self._worker.bus.congested:
-                await self._worker.bus.relief()
-            self._allowance.spend(len(piece))
-            self._frame(data=piece)
+        for rest in split(data):
+            more = True
+            while more:
+                while self._allowance.exhausted:
+                    await self._wait_for_room()
+                if self._worker.bus.congested:
+                    await self._worker.bus.relief()
+                piece, rest = self._allowance.cut(rest)  # noqa: PLW2901 - cut down to nothing
+                self._allowance.spend(len(piece))
+                self._frame(data=piece)
+                more = bool(rest)
 
     async def end(self, ending: Ending, data: bytes = b"") -> None:
         """Send the last bytes and the proper end."""

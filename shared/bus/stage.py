@@ -221,7 +221,11 @@ class Stage:
 
     def _fail(self, call: Call, error: TollwayError) -> None:
         self._metrics.stage_failed(type(error).code)
-        call.lane.fail(error.to_body())
+        try:
+            call.lane.fail(error.to_body())
+        except Unavailable:
+            # Nobody can be told: the broker is away. The edge hears nothing from here and ends the request.
+            call.lane.close()
 
     def _cancel(self, request: str, epoch: int) -> None:
         for call in [self._calls.get(request), self._calls.get(f"{request}-{epoch}")]:

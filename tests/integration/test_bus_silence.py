@@ -14,13 +14,14 @@ import pytest
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.connection import Bus, BusUnavailable
 from shared.bus.credit import ANSWER_WINDOW
+from shared.bus.envelope import join
 from shared.bus.group_commit import EventsNotStored, EventWriter
 from shared.bus.lane_reader import HolderLost, Lanes
 from shared.bus.permission import may_send
 from shared.bus.setup import ensure_streams
 from shared.bus.worker import Worker
 from shared.schemas.context import Principal, RequestContext
-from shared.schemas.frames import Sent
+from shared.schemas.frames import FrameHeader, Sent
 from tests.support.nats_cluster import NatsCluster
 
 
@@ -65,6 +66,31 @@ async def test_silence_proves_nothing_while_the_broker_does_not_answer(nats_serv
         finally:
             nats_server.signal(signal.SIGCONT)
         assert not lost.value.repeatable
+
+
+async def test_a_barrier_that_was_given_up_does_not_deafen(nats_server: Any, worker_on: Any, eventually: Any) -> None:
+    """The broker's late answer to it is taken as what it is, and messages go on coming over the same connection."""
+    async with worker_on("edge") as edge:
+        lanes = await lanes_of(edge)
+        reconnects: list[int] = []
+
+        async def count() -> None:
+            reconnects.append(1)
+
+        edge.bus.on_reconnect(count)
+        lane = lanes.open("r1", ANSWER_WINDOW)
+        nats_server.signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(BusUnavailable):
+                await edge.bus.barrier(timeout=1)
+        finally:
+            nats_server.signal(signal.SIGCONT)
+        await edge.bus.barrier()
+        edge.bus.publish(lanes.subject("r1"), join(FrameHeader(0), b"heard"))
+        frame = await lane.next(5)
+        assert frame is not None
+        assert frame[1] == b"heard"
+        assert reconnects == []
 
 
 async def test_a_late_worker_asks_and_one_answer_rules_out_the_other(worker_on: Any) -> None:

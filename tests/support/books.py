@@ -38,6 +38,16 @@ class Books:
             await asyncio.sleep(0.2)
         return found
 
+    async def labelled(self, prefix: str, number: int, timeout: float = 30.0) -> list[dict[str, Any]]:
+        """Return the documents whose label begins like this, once there are so many."""
+        end = time.monotonic() + timeout
+        while True:
+            found = self._store.database.ledger.find({"label": {"$regex": f"^{prefix}"}})
+            documents = [entries.shown(stored) for stored in await found.to_list(length=None)]
+            if len(documents) >= number or time.monotonic() > end:
+                return documents
+            await asyncio.sleep(0.2)
+
     async def summed(self) -> dict[str, int]:
         """Return what all documents come to."""
         sums = dict.fromkeys(AMOUNTS, 0)
