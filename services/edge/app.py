@@ -14,6 +14,7 @@ from services.edge.handlers import Gateway
 from services.edge.health import Health
 from services.edge.metrics import MetricsPage
 from services.edge.routes import add_routes
+from services.edge.server import Runner
 from shared.bus.bodies import BodyShelf
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lanes
@@ -66,7 +67,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
             response.force_close()
 
     app.on_response_prepare.append(last_answer)
-    runner = web.AppRunner(
+    runner = Runner(
         app,
         access_log=None,
         handler_cancellation=True,

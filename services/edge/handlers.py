@@ -1,5 +1,6 @@
 """From an HTTP request to a stage message, and from the reply lane to the HTTP answer."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -10,7 +11,14 @@ from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
 from services.edge.domain.credentials import digest, find_key
 from services.edge.domain.encodings import decoded
-from services.edge.domain.labels import MAX_LABEL, accepted_label, new_request_id, wanted_tags, wanted_timeout
+from services.edge.domain.labels import (
+    MAX_LABEL,
+    accepted_label,
+    new_request_id,
+    readable,
+    wanted_tags,
+    wanted_timeout,
+)
 from services.edge.facts import ID, LABEL, RECEIVED
 from services.edge.forwarding import arriving, as_it_came
 from services.edge.relay import Relay
@@ -78,7 +86,10 @@ class Gateway:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             _check_content_type(request)
-            body = decoded(await self._read(request), request.headers.get("content-encoding", ""), self._settings)
+            body = await self._read(request)
+            if encoding := request.headers.get("content-encoding"):
+                # A few bytes may unpack to megabytes, which would hold the loop; zlib lets go of the lock.
+                body = await asyncio.to_thread(decoded, body, encoding, self._settings)
             facts = await self._offload.run(read_chat_body, body, route.dialect)
             ctx = self._context(request, route, model=facts.model, stream=facts.stream)
             return await self._relay(request, ctx, body)
@@ -201,10 +212,12 @@ class Gateway:
             method=request.method,
             path=request.path,
             query=request.rel_url.raw_query_string,
-            headers=tuple((name, request.headers[name]) for name in FORWARDED_HEADERS if name in request.headers),
+            headers=tuple(
+                (name, readable(request.headers[name])) for name in FORWARDED_HEADERS if name in request.headers
+            ),
             client=request.remote or "",
             credential=digest(key),
-            end_user=request.headers.get("x-litellm-end-user-id", "")[:MAX_LABEL],
+            end_user=readable(request.headers.get("x-litellm-end-user-id", ""))[:MAX_LABEL],
             tags=wanted_tags(request.headers),
         )
 
