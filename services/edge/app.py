@@ -56,6 +56,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     gateway = Gateway(worker, sender, lanes, shelf, writer, offload, server)
     app = web.Application(client_max_size=server.max_body_bytes)
     worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)
+    worker.metrics.watch(families.BODY_BYTES_HELD, lambda: gateway.held_bytes)
     natives = passthrough_endpoints(runtime.configuration)
     add_routes(app, gateway, Health(worker), MetricsPage(worker, server), Docs(server), natives)
     if server.cors_origins:

@@ -19,8 +19,8 @@ CANARY = "sk-canary-in-a-broken-head"
 
 @pytest.fixture(scope="module")
 def browsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that lets the scripts of one origin in."""
-    config = {"server": {"cors_origins": ["https://app.example"]}}
+    """A stack that lets the scripts of one origin in, and holds a megabyte of bodies."""
+    config = {"server": {"cors_origins": ["https://app.example"], "max_held_bytes": 1024 * 1024}}
     with Stack(tmp_path_factory.mktemp("browsed"), config=config) as running:
         yield running
 
@@ -127,3 +127,20 @@ async def test_a_browser_may_ask_before_it_calls(browsed: Stack, path: str) -> N
                 assert (response.headers.get("access-control-allow-origin") == origin) is allowed
         async with http.options(path) as response:
             assert response.status in (401, 405)
+
+
+def test_large_bodies_have_a_bound_together(browsed: Stack) -> None:
+    """Whoever sends them, before any key is looked at; their room is free again when they were answered."""
+    bodies = [json.dumps({**json.loads(CHAT), "user": "u" * size}).encode() for size in (600_000, 1_100_000, 600_000)]
+    assert [exchange(browsed, [], body)[0] for body in bodies] == [200, 503, 200]
+    assert exchange(browsed, [b"Content-Encoding: gzip"], gzip.compress(bodies[1]))[0] == 503
+
+
+def test_a_damaged_body_is_a_bad_request(stack: Stack) -> None:
+    """Chunks that are none are the caller's fault, not the gateway's."""
+    address = urlsplit(stack.url)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {stack.master_key}\r\n"
+    head += "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=15) as connection:
+        connection.sendall(head.encode() + b'5\r\n{"mod\r\nnonsense\r\n')
+        assert connection.recv(65536).split()[1] == b"400"
