@@ -14,6 +14,7 @@ from services.edge.handlers import Gateway
 from services.edge.health import Health
 from services.edge.metrics import MetricsPage
 from services.edge.routes import add_routes
+from services.edge.server import Runner
 from shared.bus.bodies import BodyShelf
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lanes
@@ -55,6 +56,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     gateway = Gateway(worker, sender, lanes, shelf, writer, offload, server)
     app = web.Application(client_max_size=server.max_body_bytes)
     worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)
+    worker.metrics.watch(families.BODY_BYTES_HELD, lambda: gateway.held_bytes)
     natives = passthrough_endpoints(runtime.configuration)
     add_routes(app, gateway, Health(worker), MetricsPage(worker, server), Docs(server), natives)
     if server.cors_origins:
@@ -66,7 +68,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
             response.force_close()
 
     app.on_response_prepare.append(last_answer)
-    runner = web.AppRunner(
+    runner = Runner(
         app,
         access_log=None,
         handler_cancellation=True,

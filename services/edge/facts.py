@@ -10,3 +10,6 @@ ID = web.RequestKey("id", str)
 
 LABEL = web.RequestKey("label", str)
 """The client's own `x-request-id`, or an empty string."""
+
+HELD = web.RequestKey("held", int)
+"""Bytes that its large body takes of the edge's room for such bodies."""

@@ -59,7 +59,4 @@ async def arriving(request: web.Request, settings: ServerSettings) -> Arrival:
     upload = ArrivingUpload(request.content, settings.max_upload_bytes)
     if length is None or length > INLINE_BYTES:
         return Arrival(upload=upload)
-    body = bytearray()
-    while piece := await upload.piece():
-        body += piece
-    return Arrival(bytes(body))
+    return Arrival(await upload.whole())

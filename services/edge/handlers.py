@@ -1,5 +1,6 @@
 """From an HTTP request to a stage message, and from the reply lane to the HTTP answer."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -10,10 +11,19 @@ from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
 from services.edge.domain.credentials import digest, find_key
 from services.edge.domain.encodings import decoded
-from services.edge.domain.labels import MAX_LABEL, accepted_label, new_request_id, wanted_tags, wanted_timeout
-from services.edge.facts import ID, LABEL, RECEIVED
+from services.edge.domain.labels import (
+    MAX_LABEL,
+    accepted_label,
+    new_request_id,
+    readable,
+    wanted_tags,
+    wanted_timeout,
+)
+from services.edge.facts import HELD, ID, LABEL, RECEIVED
 from services.edge.forwarding import arriving, as_it_came
 from services.edge.relay import Relay
+from services.edge.room import Room
+from services.edge.upload import ArrivingUpload
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.bodies import BodyShelf
 from shared.bus.group_commit import EventWriter
@@ -34,7 +44,7 @@ from shared.errors import (
     UnsupportedMediaType,
     error_json,
 )
-from shared.offload import Offload
+from shared.offload import INLINE_LIMIT, Offload
 from shared.routes import Route
 from shared.routes.passthrough import Endpoint
 from shared.schemas.context import RequestContext
@@ -68,6 +78,7 @@ class Gateway:
         self._writer = writer
         self._offload = offload
         self._settings = settings
+        self._room = Room(settings.max_held_bytes)
         self.in_flight = 0
         self.draining = False
         """True while this process stops: requests on open connections are served, and the connections closed."""
@@ -77,7 +88,11 @@ class Gateway:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             _check_content_type(request)
-            body = decoded(await self._read(request), request.headers.get("content-encoding", ""), self._settings)
+            body = await self._read(request)
+            if encoding := request.headers.get("content-encoding"):
+                # A few bytes may unpack to megabytes, which would hold the loop; zlib lets go of the lock.
+                body = await asyncio.to_thread(decoded, body, encoding, self._settings)
+                request[HELD] = request.get(HELD, 0) + self._room.take(len(body))
             facts = await self._offload.run(read_chat_body, body, route.dialect)
             ctx = self._context(request, route, model=facts.model, stream=facts.stream)
             return await self._relay(request, ctx, body)
@@ -141,6 +156,8 @@ class Gateway:
                 status = response.status
             finally:
                 self.in_flight -= 1
+                if HELD in request:
+                    self._room.give_back(request[HELD])
                 metrics.request_ended(route, status, time.time() - request[RECEIVED])
             return response
 
@@ -172,10 +189,20 @@ class Gateway:
         limit = self._settings.max_body_bytes
         if length is not None and length > limit:
             raise BodyTooLarge(f"The request body is larger than {limit} bytes.")
-        try:
-            return await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise BodyTooLarge(f"The request body is larger than {limit} bytes.") from None
+        upload = ArrivingUpload(request.content, limit)
+        if length is not None and length <= INLINE_LIMIT:
+            return await upload.whole()
+        body = bytearray()
+        request[HELD] = 0
+        while piece := await upload.piece():
+            request[HELD] += self._room.take(len(piece))
+            body += piece
+        return bytes(body)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of large bodies that are held now."""
+        return self._room.held
 
     def _context(self, request: web.Request, route: Route, *, model: str = "", stream: bool = False) -> RequestContext:
         key = find_key(request.headers, self._settings.key_header)
@@ -200,10 +227,12 @@ class Gateway:
             method=request.method,
             path=request.path,
             query=request.rel_url.raw_query_string,
-            headers=tuple((name, request.headers[name]) for name in FORWARDED_HEADERS if name in request.headers),
+            headers=tuple(
+                (name, readable(request.headers[name])) for name in FORWARDED_HEADERS if name in request.headers
+            ),
             client=request.remote or "",
             credential=digest(key),
-            end_user=request.headers.get("x-litellm-end-user-id", "")[:MAX_LABEL],
+            end_user=readable(request.headers.get("x-litellm-end-user-id", ""))[:MAX_LABEL],
             tags=wanted_tags(request.headers),
         )
 

@@ -9,7 +9,8 @@ from services.edge.metrics import MetricsPage
 from shared.routes import LLM_ROUTES, MANAGEMENT_ROUTES, Route
 from shared.routes.passthrough import Endpoint
 
-PREFIX_RESERVED = ("/health", "/metrics", "/docs")
+_ANYTHING = r"[\s\S]*"
+"""A dot would not match a line break, and such a path would get aiohttp's own answer."""
 
 
 def add_routes(
@@ -29,18 +30,18 @@ def add_routes(
     for endpoint in natives:
         handle = gateway.native(endpoint)
         app.router.add_route("*", endpoint.path, handle)
-        app.router.add_route("*", endpoint.path + "/{tail:.*}", handle)
+        app.router.add_route("*", f"{endpoint.path}/{{tail:{_ANYTHING}}}", handle)
     app.router.add_get("/health/liveliness", health.liveliness)
     app.router.add_get("/health/liveness", health.liveliness)
     app.router.add_get("/health/readiness", health.readiness)
     app.router.add_get("/metrics", metrics.scrape)
     app.router.add_get("/docs", docs.page)
     app.router.add_get("/openapi.json", docs.document)
-    app.router.add_route("*", "/{tail:.*}", gateway.unknown)
+    app.router.add_route("*", f"/{{tail:{_ANYTHING}}}", gateway.unknown)
 
 
 def _add(app: web.Application, route: Route, handle: object) -> None:
     for path in route.paths:
         # Names of models may hold slashes.
-        pattern = path.replace("{model}", "{model:.+}")
+        pattern = path.replace("{model}", r"{model:[\s\S]+}")
         app.router.add_route(route.method, pattern, handle)  # type: ignore[arg-type]

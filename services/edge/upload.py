@@ -33,3 +33,10 @@ class ArrivingUpload:
         if self._taken > self._limit:
             raise BodyTooLarge(f"The request body is larger than {self._limit} bytes.")
         return data
+
+    async def whole(self) -> bytes:
+        """Return all of it; for short bodies. Raises what `piece` does."""
+        body = await self.piece()
+        while piece := await self.piece():
+            body += piece
+        return body

@@ -55,23 +55,25 @@ class Admission:
     async def _checked(self, ctx: RequestContext, body: Outgoing, principal: Principal) -> Outgoing:
         """Return the body once the models that it names are known to be allowed.
 
-        For this alone a JSON body is held whole, within the limit of every other route. Forms, and what is no
-        JSON at all, go through unread.
+        For this alone a JSON body is held whole, within the limit of every other route. What does not begin as
+        JSON does, forms above all, goes through unread; compressed, nobody could tell.
         """
         content_type = value_of(ctx.headers, "content-type")
         if content_type.lower().startswith("multipart/"):
+            content_type = ""  # a form begins with its boundary, whatever stands in the type
+        beginning = await body.peek() if isinstance(body, ArrivingBody) else body.data
+        if not beginning:
+            return body
+        if value_of(ctx.headers, "content-encoding", "identity").lower() != "identity":
+            raise Forbidden("A key that is limited to models cannot send compressed bodies here.")
+        if not looks_like_json(content_type, beginning):
             return body
         if isinstance(body, ArrivingBody):
-            if not looks_like_json(content_type, await body.peek()):
-                return body
             data = await body.collect(self._max_body_bytes)
             if data is None:
                 raise BodyTooLarge(
                     f"A JSON body from a key that is limited to models has {self._max_body_bytes} bytes."
                 )
             body = WholeBody(data)
-        if body.data and looks_like_json(content_type, body.data):
-            if value_of(ctx.headers, "content-encoding", "identity").lower() != "identity":
-                raise Forbidden("A key that is limited to models cannot send compressed JSON here.")
-            check_models(principal, await self._offload.run(models_named, body.data))
+        check_models(principal, await self._offload.run(models_named, body.data))
         return body

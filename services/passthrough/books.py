@@ -77,7 +77,8 @@ class Books:
         self.closed = True
         try:
             await self._accounting.writer.store(event)
-        except EventsNotStored:
+        except (EventsNotStored, asyncio.CancelledError):
+            # Whoever leaves while JetStream stalls has been served by the provider all the same.
             self._accounting.writer.persist(event)
             raise
         return Ending(

@@ -69,7 +69,8 @@ class Attempts:
         ask = await self._ask(translate, body, target, stream=call.ctx.stream)
         account.own = ask.own
         attempt = account.begin(target)
-        if not account.attempts and not await may_send(self._worker, call.ctx, account.notice(attempt, ask)):
+        # A later attempt is told and asked about, too: should this worker die, it is that one which may have cost.
+        if not await may_send(self._worker, call.ctx, account.notice(attempt, ask)):
             raise Superseded
         progress = _Progress(ask)
         try:

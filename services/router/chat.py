@@ -48,6 +48,7 @@ class Chat:
             await self._try_in_turn(call, account, _order(targets), body)
         except Superseded:
             log.info("router.request_superseded", request_id=call.ctx.id)
+            self._record(account, "cancelled", 499, "client_closed_request")
         except asyncio.CancelledError:
             self._record(account, "cancelled", 499, "client_closed_request")
             raise

@@ -70,6 +70,7 @@ class ChangeFollower:
         self._refresh: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self._fresh = asyncio.Event()
+        self._cut_off = False
         self.generation = 0
         """Raised by every change; an answer of the store that was asked for before it is not to be cached."""
         self.fresh_at = 0.0
@@ -80,7 +81,7 @@ class ChangeFollower:
 
     @property
     def fresh(self) -> bool:
-        """False after a gap, a silence or a reconnect, until the store was asked."""
+        """False after a gap, while there is no connection, and after it until the store was asked."""
         return self._fresh.is_set()
 
     async def start(self) -> None:
@@ -91,6 +92,7 @@ class ChangeFollower:
         await self._worker.bus.subscribe(subjects.ALL_CHANGES, self._hear_change)
         await self._worker.bus.subscribe(subjects.CLOCK, self._hear_clock)
         await self._worker.bus.barrier()
+        self._worker.bus.on_disconnect(self._disconnected)
         self._worker.bus.on_reconnect(self._reconnected)
         await self._try_to_catch_up()
         self._refresh = asyncio.create_task(self._refreshing())
@@ -133,7 +135,12 @@ class ChangeFollower:
         self._fresh.clear()
         self._wanted.set()
 
+    def _disconnected(self) -> None:
+        self._cut_off = True
+        self._fresh.clear()
+
     async def _reconnected(self) -> None:
+        self._cut_off = False
         self._gap()
 
     def _note_fresh(self) -> None:
@@ -180,7 +187,7 @@ class ChangeFollower:
             self.generation += 1
             self._on_change(change)
             self._number = max(self._number, change.number)
-        if self.gaps == heard:
+        if self.gaps == heard and not self._cut_off:
             self._note_fresh()
 
 

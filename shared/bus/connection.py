@@ -53,6 +53,7 @@ class Bus:
         self._loop = asyncio.get_running_loop()
         self._flush_scheduled = False
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
+        self._on_disconnect: list[Callable[[], None]] = []
         self._background: set[asyncio.Task[None]] = set()
         self.dropped = 0
         """Messages dropped because a subscription's pending limit was reached."""
@@ -133,6 +134,14 @@ class Bus:
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Have `callback` awaited after each reconnect, before anything relies on what was missed."""
         self._on_reconnect.append(callback)
+
+    def on_disconnect(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when the connection is lost.
+
+        After a reconnect messages may arrive before `on_reconnect` is called: what must not be believed of them
+        is to be doubted from here on.
+        """
+        self._on_disconnect.append(callback)
 
     def publish(self, subject: str, payload: bytes) -> None:
         """Hand a message to the connection; messages of one loop turn leave in one write.
@@ -258,6 +267,8 @@ class Bus:
 
     async def _disconnected(self) -> None:
         log.warning("bus.disconnected")
+        for callback in self._on_disconnect:
+            callback()
 
     async def _error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):

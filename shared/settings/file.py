@@ -24,6 +24,8 @@ class ServerSettings(_Section):
     """Bytes of the largest request body; a larger one gets 413."""
     max_upload_bytes: int = Field(1024 * 1024 * 1024, ge=1024)
     """Bytes of the largest body on pass-through routes, where bodies are streamed and never held."""
+    max_held_bytes: int = Field(512 * 1024 * 1024, ge=1024)
+    """Bytes of request bodies above 64 KiB that one edge holds at a time; past it, it sheds."""
     max_in_flight: int = Field(2000, ge=1)
     """Requests that one edge has open at a time; past it, it sheds."""
     request_timeout: float = Field(600.0, gt=0)

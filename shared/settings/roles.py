@@ -24,7 +24,7 @@ ROLES: dict[str, Role] = {
     "auth": Role(store=True, master_key=True, key_secret=True),
     "guardrails": Role(),
     "router": Role(store=True, encryption_key=True, provider_keys=True),
-    "passthrough": Role(store=True, encryption_key=True, provider_keys=True),
+    "passthrough": Role(provider_keys=True),
     "admin": Role(store=True, key_secret=True, encryption_key=True),
     "billing": Role(store=True),
     "tollway": Role(store=True),

@@ -51,6 +51,7 @@ IN_HAND = Family("tollway_in_hand", "Requests in hand now.", "gauge")
 LANES = Family("tollway_lanes", "Reply lanes open now, by which end of them is here.", "gauge", ("end",))
 LANE_GAPS = Family("tollway_lane_gaps", "Answers ended because a frame of them was lost.", "counter")
 WORKERS_LOST = Family("tollway_workers_lost", "Requests whose worker fell silent.", "counter")
+BODY_BYTES_HELD = Family("tollway_body_bytes_held", "Bytes of large request bodies held by the edge now.", "gauge")
 BODIES_HELD = Family("tollway_bodies_held", "Large bodies that others can fetch from here now.", "gauge")
 CACHE_ENTRIES = Family("tollway_cache_entries", "Entries of each cache now.", "gauge", ("cache",))
 

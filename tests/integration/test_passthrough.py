@@ -19,7 +19,11 @@ import psutil
 import pytest
 from yarl import URL
 
+from shared.bus.setup import ensure_streams
 from shared.bus.stage import Call, Stage
+from shared.bus.subjects import EVENT_STREAM
+from shared.bus.worker import Worker
+from shared.telemetry.families import EVENTS_KEPT, EVENTS_STALLED, Family
 from tests.support.nats_server import NatsServer
 from tests.support.passthrough import KEY, LIMITED_KEY, PROVIDER_KEY, Gateway, gateway, worker_on
 from tests.support.raw_upstream import RawUpstream, raw_upstream
@@ -66,6 +70,12 @@ async def on_raw(nats_server: NatsServer, tmp_path: Path, raw: RawUpstream) -> A
     """A gateway in front of raw bytes."""
     async with gateway(nats_server, tmp_path, raw.url) as running:
         yield running
+
+
+def shown(worker: Worker, family: Family) -> float:
+    """Return what a worker's metrics say under a name."""
+    samples = [sample for metric in worker.metrics.collect() for sample in metric.samples]
+    return sum(sample.value for sample in samples if sample.name == family.name)
 
 
 async def pieces_of(body: bytes, size: int) -> AsyncIterator[bytes]:
@@ -600,6 +610,23 @@ async def test_the_event_is_stored_before_the_answer_ends(
     assert event.cost > 0
 
 
+async def test_who_leaves_while_the_record_stalls_is_billed(
+    nats_server: NatsServer, tmp_path: Path, demo: DemoProvider, http: aiohttp.ClientSession, eventually: Any
+) -> None:
+    """The provider has answered by then, so the event is kept until JetStream takes it."""
+    async with gateway(nats_server, tmp_path, demo.url, billing={"stall_seconds": 1}) as running:
+        bus = running.passthrough.bus
+        await bus.jetstream.delete_stream(EVENT_STREAM)
+        path = f"{running.url}/openai/v1/chat/completions"
+        sending = asyncio.ensure_future(http.post(path, json=CHAT, headers=BEARER))
+        await eventually(lambda: shown(running.passthrough, EVENTS_STALLED) == 1)
+        sending.cancel()
+        await eventually(lambda: shown(running.passthrough, EVENTS_KEPT) == 1)
+        await ensure_streams(bus)
+        [event] = await running.completions()
+        assert event.cost > 0
+
+
 @pytest.mark.parametrize("path", ["/openai/v1/chat/completions", "/anthropic/v1/messages"])
 async def test_a_streamed_and_a_whole_answer_cost_the_same(
     on_demo: Gateway, http: aiohttp.ClientSession, path: str
@@ -655,6 +682,7 @@ async def test_what_costs_nothing_is_free_and_what_may_cost_something_is_said(
     [
         ("/openai/v1/chat/completions", {"model": "other"}, "application/json"),
         ("/openai/v1/chat/completions", {"model": "other"}, "text/plain"),
+        ("/openai/v1/chat/completions", {"model": "other"}, "multipart/form-data; boundary=x"),
         ("/openai/v1/chat/completions", {"pad": "x" * 500_000, "model": "other"}, "application/json"),
         ("/anthropic/v1/messages/batches", {"requests": [{"params": {"model": "other"}}]}, "application/json"),
         ("/openai/deployments/other/chat/completions", {}, "application/json"),
@@ -689,6 +717,18 @@ async def test_a_limited_keys_json_must_have_one_reading(
     async with http.post(f"{on_raw.url}/openai/v1/chat/completions", data=body, headers=headers) as answer:
         assert answer.status == (400 if body else 200)
     assert len(raw.requests) == (0 if body else 1)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x"])
+async def test_a_limited_key_sends_nothing_compressed(
+    on_raw: Gateway, raw: RawUpstream, http: aiohttp.ClientSession, content_type: str
+) -> None:
+    """Nobody could tell which model it names, while the provider might read it whatever its type says."""
+    headers = LIMITED | {"Content-Type": content_type, "Content-Encoding": "gzip"}
+    body = gzip.compress(b'{"model": "other"}')
+    async with http.post(f"{on_raw.url}/openai/v1/chat/completions", data=body, headers=headers) as answer:
+        assert answer.status == 403
+    assert raw.requests == []
 
 
 async def test_a_limited_key_may_send_forms_and_its_own_model(on_demo: Gateway, http: aiohttp.ClientSession) -> None:

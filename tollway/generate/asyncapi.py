@@ -79,11 +79,11 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("cancellations", subjects.CANCEL, control.Cancel, "Clients went away.", ("edge", "guardrails"), EVERY),
     Channel(
         "changes", subjects.change("{kind}"), control.Change, "An object changed; its caches forget it.",
-        ("admin",), ("auth", "guardrails", "router", "passthrough"),
+        ("admin",), ("auth", "router"),
     ),
     Channel(
         "clock", subjects.CLOCK, control.Clock, "The number of the last change, twice a second.",
-        ("admin",), ("auth", "guardrails", "router", "passthrough"),
+        ("admin",), ("auth", "router"),
     ),
     Channel(
         "scrapes", subjects.SCRAPE, None, "Whoever hears this replies with an `Exposition` of its metrics.",

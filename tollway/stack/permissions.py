@@ -37,6 +37,7 @@ _HEARS_CHANGES = (subjects.ALL_CHANGES, subjects.CLOCK)
 PUBLISHES: dict[str, tuple[str, ...]] = {
     "edge": (
         *_stage("auth"),
+        subjects.CANCEL,
         subjects.worker_lane("*.*"),
         subjects.SCRAPE,
         *_STORES_EVENTS,
@@ -50,6 +51,7 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
     ),
     "guardrails": (
         *_stage("router"),
+        subjects.CANCEL,
         _lanes("edge"),
         subjects.worker_lane("router.*"),
         subjects.body("edge", "*"),
@@ -83,15 +85,15 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         f"$JS.ACK.{EVENTS}.>",
     ),
 }
-"""What each service publishes beside its heartbeat, greeting and cancellations."""
+"""What each service publishes beside its heartbeat and greeting."""
 
 SUBSCRIBES: dict[str, tuple[str, ...]] = {
     "edge": (_lanes("edge"), subjects.body("edge", "*")),
     "auth": _HEARS_CHANGES,
-    "guardrails": (*_HEARS_CHANGES, _lanes("guardrails"), subjects.body("guardrails", "*")),
+    "guardrails": (_lanes("guardrails"), subjects.body("guardrails", "*")),
     "router": _HEARS_CHANGES,
-    "passthrough": _HEARS_CHANGES,
-    "admin": _HEARS_CHANGES,
+    "passthrough": (),
+    "admin": (),
     "billing": (),
 }
 """What each service hears beside its requests, its inbox and the control plane."""
@@ -109,7 +111,6 @@ def _role(service: str) -> Permissions:
         publish=(
             subjects.beat(service, "*"),
             subjects.HELLO,
-            subjects.CANCEL,
             *PUBLISHES[service],
         ),
         subscribe=(

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -112,7 +113,7 @@ class Fields:
         value = self._given.get(name)
         if value is None:
             return default
-        if not (isinstance(value, str) and value.isascii() and value.isdigit() and 1 <= int(value[:20]) <= most):
+        if not (isinstance(value, str) and re.fullmatch("[0-9]{1,20}", value) and 1 <= int(value) <= most):
             self.wrong(name, f"must be a whole number from 1 to {most}")
         return int(value)
 

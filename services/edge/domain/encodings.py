@@ -25,4 +25,6 @@ def decoded(body: bytes, encoding: str, settings: ServerSettings) -> bytes:
         raise BodyTooLarge(f"The request body is larger than {settings.max_body_bytes} bytes.")
     if not reader.eof:
         raise InvalidRequest(f"The {name} body is not complete.")
+    if reader.unused_data:
+        raise InvalidRequest(f"The {name} body goes on after its end.")
     return plain

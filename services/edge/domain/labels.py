@@ -28,9 +28,20 @@ MAX_LABEL = 256
 MAX_TAGS = 32
 
 
+def readable(value: str) -> str:
+    """Return a header's value as text: where its bytes are no UTF-8 they are Latin-1, as HTTP once defined it."""
+    if value.isascii():
+        return value
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def wanted_tags(headers: Mapping[str, str]) -> tuple[str, ...]:
     """Return the tags of `x-litellm-tags`, which separates them by commas."""
-    tags = (tag.strip()[:MAX_LABEL] for tag in headers.get("x-litellm-tags", "").split(","))
+    tags = (tag.strip()[:MAX_LABEL] for tag in readable(headers.get("x-litellm-tags", "")).split(","))
     return tuple(tag for tag in tags if tag)[:MAX_TAGS]
 
 

@@ -32,10 +32,10 @@ def test_secrets_go_where_they_are_needed() -> None:
         "TOLLWAY_MASTER_KEY": set(),
         "TOLLWAY_MASTER_KEY_SHA256": {"auth"},
         "TOLLWAY_SECRET": {"auth", "admin"},
-        "TOLLWAY_ENCRYPTION_KEY": {"router", "passthrough", "admin"},
+        "TOLLWAY_ENCRYPTION_KEY": {"router", "admin"},
         "OPENAI_API_KEY": {"router", "passthrough"},
         "TOLLWAY_DEMO_KEY": {"router", "passthrough"},
-        "MONGODB_URL": {"auth", "router", "passthrough", "admin", "billing"},
+        "MONGODB_URL": {"auth", "router", "admin", "billing"},
         "TOLLWAY_LISTEN_FD": {"edge"},
     }
     assert {name: {service for service in SERVICES if name in told(service)} for name in variables} == variables
