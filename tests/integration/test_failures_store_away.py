@@ -15,7 +15,7 @@ from tests.support.traffic import MESSAGES, until
 from tests.support.trouble import whole
 
 WORKERS = dict.fromkeys(("edge", "auth", "guardrails", "router", "billing", "admin"), 1)
-MAX_AGE = 12.0
+MAX_AGE = 25.0
 """Seconds that a cached key works without the store in this stack."""
 
 
