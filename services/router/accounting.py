@@ -141,9 +141,14 @@ class Account:
         return self._ctx.principal or Principal("key_holder")
 
 
-def partial_usage(reported: Usage | None, text: str, input_tokens: int, model: str) -> Usage:
-    """Return what a stream that ended early used: what was reported, and a count of what came beyond it."""
+def partial_usage(reported: Usage | None, text: str, characters: int, input_tokens: int, model: str) -> Usage:
+    """Return what a stream that ended early used: what was reported, and a count of what came beyond it.
+
+    `text` is what was written, or the beginning of it; `characters` is the length of the whole.
+    """
     output = estimate_output(text, model)
+    if characters > len(text) > 0:
+        output = round(output * characters / len(text))
     if reported is None:
         return estimated_usage(input_tokens, output)
     written = reported.output + reported.reasoning

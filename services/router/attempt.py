@@ -216,4 +216,4 @@ def _used(progress: _Progress, call: Call, target: Target, body: bytes) -> Usage
         return estimated_usage(inputs, 0)
     if reader.usage is not None and reader.complete:
         return reader.usage
-    return partial_usage(reader.usage, reader.text, inputs, model)
+    return partial_usage(reader.usage, reader.text, reader.written, inputs, model)

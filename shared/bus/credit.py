@@ -8,7 +8,7 @@ FRAME_BYTES = 128 * 1024
 ANSWER_WINDOW = 64 * 1024
 """Bytes that a reader holds at most for one answer; a slow client costs no more than this."""
 
-WINDOWS_TOGETHER = 16 * 1024 * 1024
+WINDOWS_TOGETHER = 4 * 1024 * 1024
 """Bytes that the windows of one process' answers come to at most, while each has more than `LEAST_WINDOW`: what
 stands between it and the broker must be read within a beat or two."""
 

@@ -4,6 +4,9 @@ from shared.errors import BrokenStream, ProviderError
 from shared.pricing.usage import Usage
 from shared.sse import Event, Splitter
 
+KEPT_CHARACTERS = 64 * 1024
+"""Characters of what the model wrote that are kept to be counted; the rest is taken to be like them."""
+
 
 class ProviderStream:
     """Splits the stream, and keeps order when it fails: what came before a fault is given out before the fault."""
@@ -12,6 +15,9 @@ class ProviderStream:
         self.usage: Usage | None = None
         self.began = False
         self._ended = False
+        self.written = 0
+        """Characters that the model wrote."""
+        self._kept = 0
         self._pieces: list[str] = []
         self._splitter = Splitter()
         self._fault: ProviderError | None = None
@@ -55,12 +61,16 @@ class ProviderStream:
 
     @property
     def text(self) -> str:
-        """All that the model wrote so far."""
+        """What the model wrote so far, or the beginning of it."""
         return "".join(self._pieces)
 
     def _wrote(self, pieces: list[str]) -> None:
-        self._pieces += pieces
         self.began = True
+        size = sum(map(len, pieces))
+        self.written += size
+        if self._kept < KEPT_CHARACTERS:
+            self._kept += size
+            self._pieces += pieces
 
     def _take(self, event: Event) -> bytes:
         raise NotImplementedError

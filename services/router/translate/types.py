@@ -77,6 +77,11 @@ class StreamReader(Protocol):
         ...
 
     @property
+    def written(self) -> int:
+        """The characters that the model wrote so far, those that are not kept included."""
+        ...
+
+    @property
     def text(self) -> str:
         """All that the model wrote so far (content, reasoning, tool arguments), for an estimate."""
         ...
