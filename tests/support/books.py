@@ -38,6 +38,12 @@ class Books:
             await asyncio.sleep(0.2)
         return found
 
+    async def stored(self, request_id: str) -> dict[str, Any]:
+        """Return a document as it is stored."""
+        document = await self._store.database.ledger.find_one({"_id": request_id})
+        assert document is not None
+        return dict(document)
+
     async def labelled(self, prefix: str, number: int, timeout: float = 30.0) -> list[dict[str, Any]]:
         """Return the documents whose label begins like this, once there are so many."""
         end = time.monotonic() + timeout
