@@ -1,0 +1,208 @@
+"""Canary secrets in every slot are found nowhere that they do not belong, after requests that end well and badly."""
+
+import asyncio
+import hashlib
+import json
+import re
+import signal
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import nats
+import pytest
+from nats.aio.msg import Msg
+
+from shared.store.connection import Store
+from tests.support.stack import Stack
+from tests.support.traffic import until
+from tests.support.trouble import SERVICES, at_rest, whole
+
+WORKERS = dict.fromkeys(SERVICES, 1)
+MASTER = f"sk-canary-master-{uuid.uuid4().hex}"
+PROVIDER = f"sk-canary-provider-{uuid.uuid4().hex}"
+UNKNOWN = f"sk-canary-unknown-{uuid.uuid4().hex}"
+PROMPT = f"canary-prompt-{uuid.uuid4().hex}"
+HEADER = f"canary-header-{uuid.uuid4().hex}"
+SPY = "spy-of-the-test"
+
+REQUEST_PLANE = ("tollway.req.", "tollway.worker.", "tollway.edge.", "tollway.guardrails.", "tollway.body.", "_INBOX.")
+"""Where a client's body may travel, and the answer to it."""
+
+
+@dataclass
+class Seen:
+    """All that came out of the stack, by where it was seen."""
+
+    answers: list[tuple[str, bytes]] = field(default_factory=list)
+    messages: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def holding(self, secret: str) -> set[str]:
+        """Return the subjects of the messages that hold a secret; a worker's own is that of its queue group."""
+        return {
+            re.sub(r"^tollway\.worker\.(\w+)\.\w+\.req$", r"tollway.req.\1", subject)
+            for subject, data in self.messages
+            if secret.encode() in data
+        }
+
+    def answered(self, secret: str) -> list[str]:
+        """Return what was asked where the answer holds a secret."""
+        return [what for what, data in self.answers if secret.encode() in data]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose master key is a canary, with a guardrail on both ways, and all that it logs."""
+    config = {
+        "logging": {"level": "debug"},
+        "guardrails": [{"name": "words", "type": "banned_words", "mode": "both", "words": ["forbidden-word"]}],
+    }
+    env = {"TOLLWAY_MASTER_KEY": MASTER, "OPENAI_API_KEY": PROVIDER, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    with Stack(tmp_path_factory.mktemp("secrets"), workers=WORKERS, config=config, env=env) as running:
+        yield running
+
+
+@asynccontextmanager
+async def spying(stack: Stack, seen: Seen) -> AsyncIterator[None]:
+    """Hear every message on the bus, as a user that the test adds to the broker's configuration."""
+    conf = stack.data_dir / "nats" / "nats.conf"
+    password = uuid.uuid4().hex
+    user = f'users: [\n{{ user: "{SPY}", password: "{password}" }},'
+    conf.write_text(conf.read_text().replace("users: [", user, 1))
+    stack.kill("nats-server", 0, signal.SIGHUP)
+    client = None
+    async with asyncio.timeout(20):
+        while client is None:
+            try:
+                client = await nats.connect(
+                    stack.nats_url, user=SPY, password=password, allow_reconnect=False, error_cb=_quiet
+                )
+            except nats.errors.Error:
+                await asyncio.sleep(0.1)
+
+    async def hear(message: Msg) -> None:
+        headers = json.dumps(message.headers).encode() if message.headers else b""
+        seen.messages.append((message.subject, message.data + headers))
+
+    try:
+        await client.subscribe(">", cb=hear)
+        await client.flush()
+        yield
+        await client.flush()
+    finally:
+        await client.close()
+
+
+async def _quiet(_: Exception) -> None:
+    return None
+
+
+async def ask(
+    session: aiohttp.ClientSession, seen: Seen, what: str, key: str, path: str, body: Any, **headers: str
+) -> int:
+    """Send a request, keep its answer with its headers, and return the status."""
+    sent = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "x-canary": HEADER, **headers}
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    async with session.post(path, data=data, headers=sent) as answer:
+        content = b"\n".join(name + b": " + value for name, value in answer.raw_headers)
+        try:
+            content += b"\n\n" + await answer.read()
+        except aiohttp.ClientPayloadError:
+            content += b"\n\n(cut)"
+        seen.answers.append((what, content))
+        return answer.status
+
+
+def chat(model: str = "demo", *, stream: bool = False, word: str = "") -> dict[str, Any]:
+    """Return a request that holds the canary of the prompt."""
+    return {"model": model, "stream": stream, "messages": [{"role": "user", "content": f"{PROMPT} {word}"}]}
+
+
+async def all_kinds_of_requests(session: aiohttp.ClientSession, stack: Stack, seen: Seen) -> str:
+    """Send what ends well, and what each stage refuses or fails at; return the virtual key."""
+    assert await ask(session, seen, "generate", MASTER, "/key/generate", {"key_alias": "canary"}) == 200
+    key = str(json.loads(seen.answers[-1][1].partition(b"\n\n")[2])["key"])
+    model = {
+        "model_name": "canary",
+        "litellm_params": {"model": "openai/gpt-4o", "api_base": f"{stack.demo_url}/v1", "api_key": PROVIDER},
+    }
+    assert await ask(session, seen, "new model", MASTER, "/model/new", model) == 200
+    path = "/v1/chat/completions"
+    for caller in (key, MASTER):
+        for stream in (False, True):
+            assert await ask(session, seen, "chat", caller, path, chat(stream=stream)) == 200
+            await ask(session, seen, "stored model", caller, path, chat("canary", stream=stream))
+            await ask(session, seen, "unreachable", caller, path, chat("gpt-4o", stream=stream))
+            for fault in ("error=500", "error=401", "cut=2", "garbage=1", "error_after=1", "drop"):
+                await ask(session, seen, fault, caller, path, chat(stream=stream), **{"x-demo-behaviour": fault})
+        assert await ask(session, seen, "blocked", caller, path, chat(word="forbidden-word")) == 400
+        assert await ask(session, seen, "no model", caller, path, chat("nobody-has-it")) == 404
+        assert await ask(session, seen, "not JSON", caller, path, f'{{"x": "{PROMPT}'.encode()) == 400
+        assert await ask(session, seen, "large", caller, path, chat(word="word " * 120_000)) == 200
+        await ask(session, seen, "pass-through", caller, "/openai/v1/chat/completions", chat("gpt-4o"))
+        body = {**chat(), "max_tokens": 9}
+        assert await ask(session, seen, "messages", caller, "/v1/messages", body, **{"x-api-key": caller}) == 200
+    assert await ask(session, seen, "unknown key", UNKNOWN, path, chat()) == 401
+    assert await ask(session, seen, "key in the query", "", f"{path}?key={key}&api_key={key}", chat()) == 401
+    assert await ask(session, seen, "delete", MASTER, "/key/delete", {"keys": [UNKNOWN]}) in (200, 404)
+    for path in ("/key/list", "/model/info", "/spend/logs", "/metrics", "/health/readiness"):
+        async with session.get(path, headers=stack.headers()) as answer:
+            seen.answers.append((path, await answer.read()))
+    assert await ask(session, seen, "block", MASTER, "/key/block", {"key": key}) == 200
+    return key
+
+
+async def dumped(stack: Stack) -> bytes:
+    """Return every document of every collection, as text."""
+    store = Store.open(stack.mongodb_url)
+    try:
+        parts = []
+        for name in await store.database.list_collection_names():
+            parts += [repr(document) for document in await store.database[name].find({}).to_list(length=None)]
+        assert len(parts) > 20
+        return "\n".join(parts).encode()
+    finally:
+        await store.close()
+
+
+@pytest.mark.timeout(120)
+async def test_secrets_are_nowhere_but_where_they_belong(stack: Stack) -> None:
+    """Logs, metrics, database, answers, and messages on subjects of roles that have no part in a request."""
+    await whole(stack, WORKERS)
+    seen = Seen()
+    async with spying(stack, seen), aiohttp.ClientSession(stack.url) as session:
+        await whole(stack, WORKERS)
+        key = await all_kinds_of_requests(session, stack, seen)
+        killed = stack.kill("router")
+        await until(lambda: stack.pids("router") not in ([], [killed]))
+        await whole(stack, WORKERS)
+        await ask(session, seen, "after a death", MASTER, "/v1/chat/completions", chat())
+        await at_rest(stack)
+    assert any(subject == "tollway.evt.completion.finished" for subject, _ in seen.messages)
+    assert any(subject.startswith("tollway.ctl.change.") for subject, _ in seen.messages)
+
+    keys = (MASTER, key, UNKNOWN, PROVIDER)
+    for secret in (*keys, PROMPT, HEADER):
+        assert secret not in stack.logs(), f"{secret} is in a log"
+        assert secret.encode() not in await dumped(stack), f"{secret} is in the database"
+    assert seen.answered(MASTER) == []
+    assert seen.answered(PROVIDER) == []
+    assert seen.answered(UNKNOWN) == []
+    assert seen.answered(HEADER) == []
+    assert set(seen.answered(key)) == {"generate"}
+    assert seen.answered(PROMPT) == []
+
+    assert seen.holding(MASTER) == set()
+    assert seen.holding(UNKNOWN) == {"tollway.req.auth", "tollway.req.admin"}, "as a key to delete, in a body"
+    assert {subject.split(".")[1] for subject in seen.holding(key)} <= {"req", "edge"}, "shown once, and in bodies"
+    assert all(subject.startswith(REQUEST_PLANE) for subject in seen.holding(PROMPT))
+    assert seen.holding(PROVIDER) == {"tollway.req.auth", "tollway.req.admin"}, "in the body of /model/new"
+    assert all(subject.startswith(REQUEST_PLANE) for subject in seen.holding(HEADER))
+    digests = [hashlib.sha256(secret.encode()).hexdigest() for secret in (MASTER, key, UNKNOWN)]
+    for digest in digests:
+        assert seen.holding(digest) <= {"tollway.req.auth"}, "the digest of a key goes to auth and no further"
+        assert digest not in stack.logs()
+        assert digest.encode() not in await dumped(stack)
