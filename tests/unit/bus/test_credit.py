@@ -3,7 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus.credit import FRAME_BYTES, Allowance, Window, split
+from shared.bus.credit import (
+    ANSWER_WINDOW,
+    FRAME_BYTES,
+    LEAST_PIECE,
+    LEAST_WINDOW,
+    WINDOWS_TOGETHER,
+    Allowance,
+    Window,
+    answer_window,
+    split,
+)
 
 
 @given(st.binary(max_size=2000), st.integers(1, 300))
@@ -54,3 +64,22 @@ def test_a_reader_that_took_all_has_granted_more(window: int, taken: list[int]) 
 def test_a_frame_fits_a_message() -> None:
     """Eight frames stay within the broker's default limit of 1 MiB."""
     assert FRAME_BYTES * 8 <= 1024 * 1024
+
+
+@given(st.integers(0, 300_000), st.binary(max_size=3 * FRAME_BYTES))
+def test_a_frame_overdraws_its_credit_by_a_small_piece_at_most(granted: int, data: bytes) -> None:
+    """Cutting loses nothing, and data that is left is cut again when there is credit for it."""
+    allowance = Allowance(granted)
+    piece, rest = allowance.cut(data)
+    assert piece + rest == data
+    assert len(piece) <= max(LEAST_PIECE, min(FRAME_BYTES, granted))
+    assert piece or not data
+
+
+@given(st.integers(0, 10_000))
+def test_windows_shrink_as_lanes_come_and_never_to_nothing(lanes: int) -> None:
+    """Few answers have a whole window each, many share what one process may hold, none waits for ever."""
+    window = answer_window(lanes)
+    assert LEAST_WINDOW <= window <= ANSWER_WINDOW
+    assert window * (lanes + 1) <= WINDOWS_TOGETHER or window == LEAST_WINDOW
+    assert answer_window(lanes + 1) <= window

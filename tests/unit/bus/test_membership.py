@@ -74,3 +74,16 @@ def test_silence_of_everybody_is_the_brokers() -> None:
     members = Membership()
     members.beat("edge", "me", 10)
     assert (members.silent(10 + LOST_AFTER - 0.1), members.silent(10 + LOST_AFTER + 0.1)) == (False, True)
+
+
+def test_only_who_is_heard_is_present_and_missing_something() -> None:
+    """A worker that fell silent says nothing any more; when nobody is heard, nobody can tell who is there."""
+    members = Membership()
+    assert members.present(0) is None
+    members.beat("auth", "a", 0, missing=("the database",))
+    members.beat("router", "b", FRESH, missing=("models", "models"))
+    assert members.present(1) == {"a", "b"}
+    assert members.missing(1) == [("auth", "the database"), ("router", "models")]
+    assert members.present(FRESH + 0.1) == {"b"}
+    assert members.missing(FRESH + 0.1) == [("router", "models")]
+    assert members.present(3 * FRESH) is None
