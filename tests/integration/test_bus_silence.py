@@ -113,6 +113,22 @@ async def test_a_late_worker_asks_and_one_answer_rules_out_the_other(worker_on: 
             await may_send(router, nobody, notice("r1"))
 
 
+async def test_who_is_cancelled_takes_nobody_with_it(worker_on: Any) -> None:
+    """Notices of one turn leave together, yet each request waits for itself alone."""
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        lanes = await lanes_of(edge)
+        asked = {}
+        for number in range(3):
+            token = f"r{number}"
+            lanes.open(token, ANSWER_WINDOW)
+            asked[token] = asyncio.ensure_future(may_send(router, context(lanes, token), notice(token)))
+        await asyncio.sleep(0)
+        asked["r1"].cancel()
+        answers = await asyncio.gather(*asked.values(), return_exceptions=True)
+        assert [answers[0], answers[2]] == [True, True]
+        assert isinstance(answers[1], asyncio.CancelledError)
+
+
 async def test_in_a_cluster_the_edge_has_the_word(tmp_path: Path) -> None:
     """A notice that stays in a broker that hangs sends nothing, since the edge at another one never hears of it."""
     with NatsCluster(tmp_path) as cluster:
