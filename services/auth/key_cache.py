@@ -47,8 +47,6 @@ class KeyCache:
         self._asked: dict[str, asyncio.Task[CachedKey]] = {}
         self._running: set[asyncio.Task[CachedKey]] = set()
         self.follower: ChangeFollower | None = None
-        self.hits = 0
-        self.misses = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -65,8 +63,6 @@ class KeyCache:
             entry = self._unknown.get(hash)
             if entry is not None and time.monotonic() > entry.until:
                 return None
-        if entry is not None:
-            self.hits += 1
         return entry
 
     async def fetch(self, hash: str) -> CachedKey:
@@ -83,7 +79,6 @@ class KeyCache:
     def _begin(self, hash: str) -> "asyncio.Task[CachedKey]":
         if len(self._running) >= MOST_ASKED:
             raise Unavailable("too many keys are being looked up; try again shortly", retry_after=1)
-        self.misses += 1
         task = self._asked[hash] = asyncio.ensure_future(self._ask(hash))
         self._running.add(task)
         task.add_done_callback(lambda task: self._ended(hash, task))

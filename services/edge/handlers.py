@@ -9,7 +9,7 @@ from aiohttp import web
 
 from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
-from services.edge.domain.credentials import digest, find_key
+from services.edge.domain.credentials import find_key
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import (
     MAX_LABEL,
@@ -48,6 +48,7 @@ from shared.offload import INLINE_LIMIT, Offload
 from shared.routes import Route
 from shared.routes.passthrough import Endpoint
 from shared.schemas.context import RequestContext
+from shared.security.keys import key_digest
 from shared.settings.file import ServerSettings
 
 log = structlog.get_logger(__name__)
@@ -231,7 +232,7 @@ class Gateway:
                 (name, readable(request.headers[name])) for name in FORWARDED_HEADERS if name in request.headers
             ),
             client=request.remote or "",
-            credential=digest(key),
+            credential=key_digest(key),
             end_user=readable(request.headers.get("x-litellm-end-user-id", ""))[:MAX_LABEL],
             tags=wanted_tags(request.headers),
         )
