@@ -25,6 +25,9 @@ LOOK_UP_SECONDS = 3.0
 MOST_ASKED = 1000
 """Keys that are asked for at a time; past it a frozen store would be asked about more and more."""
 
+TRIES = 3
+"""Times that the store is asked where something changed meanwhile, and the answer may be of before it."""
+
 Find = Callable[[str], Coroutine[None, None, KeyRecord | None]]
 
 
@@ -106,8 +109,11 @@ class KeyCache:
 
     async def _ask(self, hash: str) -> CachedKey:
         assert self.follower is not None  # noqa: S101 - set by the composition root
-        generation = self.follower.generation
-        record = await self._find(hash)
+        for _ in range(TRIES):
+            generation = self.follower.generation
+            record = await self._find(hash)
+            if generation == self.follower.generation:
+                break
         if record is None:
             entry = CachedKey(None, None, time.monotonic() + UNKNOWN_SECONDS)
         else:
