@@ -25,6 +25,9 @@ LOOK_UP_SECONDS = 3.0
 MOST_ASKED = 1000
 """Keys that are asked for at a time; past it a frozen store would be asked about more and more."""
 
+TRIES = 3
+"""Times that the store is asked where something changed meanwhile, and the answer may be of before it."""
+
 Find = Callable[[str], Coroutine[None, None, KeyRecord | None]]
 
 
@@ -47,8 +50,6 @@ class KeyCache:
         self._asked: dict[str, asyncio.Task[CachedKey]] = {}
         self._running: set[asyncio.Task[CachedKey]] = set()
         self.follower: ChangeFollower | None = None
-        self.hits = 0
-        self.misses = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -65,8 +66,6 @@ class KeyCache:
             entry = self._unknown.get(hash)
             if entry is not None and time.monotonic() > entry.until:
                 return None
-        if entry is not None:
-            self.hits += 1
         return entry
 
     async def fetch(self, hash: str) -> CachedKey:
@@ -83,7 +82,6 @@ class KeyCache:
     def _begin(self, hash: str) -> "asyncio.Task[CachedKey]":
         if len(self._running) >= MOST_ASKED:
             raise Unavailable("too many keys are being looked up; try again shortly", retry_after=1)
-        self.misses += 1
         task = self._asked[hash] = asyncio.ensure_future(self._ask(hash))
         self._running.add(task)
         task.add_done_callback(lambda task: self._ended(hash, task))
@@ -111,8 +109,11 @@ class KeyCache:
 
     async def _ask(self, hash: str) -> CachedKey:
         assert self.follower is not None  # noqa: S101 - set by the composition root
-        generation = self.follower.generation
-        record = await self._find(hash)
+        for _ in range(TRIES):
+            generation = self.follower.generation
+            record = await self._find(hash)
+            if generation == self.follower.generation:
+                break
         if record is None:
             entry = CachedKey(None, None, time.monotonic() + UNKNOWN_SECONDS)
         else:

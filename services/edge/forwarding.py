@@ -9,7 +9,6 @@ from services.edge.domain.credentials import find_key
 from services.edge.domain.natives import check_no_key_in_target, forwarded_headers, remainder_of, split_target
 from services.edge.upload import ArrivingUpload
 from shared.bus.bodies import INLINE_BYTES
-from shared.bus.credit import TRANSFER_WINDOW
 from shared.errors import BodyTooLarge, InvalidRequest, MethodNotAllowed, NotFound
 from shared.routes.passthrough import Endpoint
 from shared.schemas.context import RequestContext
@@ -46,7 +45,7 @@ def as_it_came(
     key = find_key(request.headers, settings.key_header)
     check_no_key_in_target(path, query, key)
     headers = forwarded_headers(decoded(request.raw_headers), key, settings.key_header)
-    return msgspec.structs.replace(ctx, path=path, query=query, headers=headers, credit=TRANSFER_WINDOW)
+    return msgspec.structs.replace(ctx, path=path, query=query, headers=headers)
 
 
 async def arriving(request: web.Request, settings: ServerSettings) -> Arrival:

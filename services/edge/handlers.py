@@ -9,7 +9,7 @@ from aiohttp import web
 
 from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
-from services.edge.domain.credentials import digest, find_key
+from services.edge.domain.credentials import find_key
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import (
     MAX_LABEL,
@@ -26,6 +26,7 @@ from services.edge.room import Room
 from services.edge.upload import ArrivingUpload
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.bodies import BodyShelf
+from shared.bus.credit import ANSWER_WINDOW, TRANSFER_WINDOW
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lanes
 from shared.bus.stage import Stage, fits_inline, with_body
@@ -48,6 +49,7 @@ from shared.offload import INLINE_LIMIT, Offload
 from shared.routes import Route
 from shared.routes.passthrough import Endpoint
 from shared.schemas.context import RequestContext
+from shared.security.keys import key_digest
 from shared.settings.file import ServerSettings
 
 log = structlog.get_logger(__name__)
@@ -113,7 +115,8 @@ class Gateway:
         """Return the handler of a pass-through route."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            ctx = as_it_came(request, self._context(request, endpoint.route), endpoint, self._settings)
+            ctx = self._context(request, endpoint.route, window=TRANSFER_WINDOW)
+            ctx = as_it_came(request, ctx, endpoint, self._settings)
             arrival = await arriving(request, self._settings)
             relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
             if arrival.upload is None:
@@ -204,7 +207,15 @@ class Gateway:
         """Bytes of large bodies that are held now."""
         return self._room.held
 
-    def _context(self, request: web.Request, route: Route, *, model: str = "", stream: bool = False) -> RequestContext:
+    def _context(
+        self,
+        request: web.Request,
+        route: Route,
+        *,
+        model: str = "",
+        stream: bool = False,
+        window: int = ANSWER_WINDOW,
+    ) -> RequestContext:
         key = find_key(request.headers, self._settings.key_header)
         if not self._worker.responsive:
             raise Unavailable("the gateway is cut off from its workers; try again shortly", retry_after=2)
@@ -219,7 +230,7 @@ class Gateway:
             deadline=received + wanted_timeout(request.headers, self._settings.request_timeout),
             send_by=received + SEND_WITHIN,
             received=received,
-            credit=self._lanes.window,
+            credit=self._lanes.window(window),
             next=route.policy.next,
             stream=stream,
             model=model,
@@ -231,7 +242,7 @@ class Gateway:
                 (name, readable(request.headers[name])) for name in FORWARDED_HEADERS if name in request.headers
             ),
             client=request.remote or "",
-            credential=digest(key),
+            credential=key_digest(key),
             end_user=readable(request.headers.get("x-litellm-end-user-id", ""))[:MAX_LABEL],
             tags=wanted_tags(request.headers),
         )

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 STUCK_SECONDS = 5.0
 """How long past its request's deadline a client may leave the last bytes unread before its connection is cut."""
 
+_EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+
 _PINGS = {"openai": b": ping\n\n", "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n'}
 
 
@@ -38,6 +40,8 @@ class Relay:
         self._writer = writer
         self._ping_seconds = ping_seconds
         self._finished = False
+        self._last = b"\n\n"
+        """The last bytes that went out."""
 
     async def answer(
         self,
@@ -107,6 +111,7 @@ class Relay:
         guard = asyncio.get_running_loop().call_later(ctx.deadline - time.time() + STUCK_SECONDS, _cut, request)
         try:
             await response.prepare(request)
+            self._last = data or self._last
             await response.write(data)
             if ctx.stream:
                 self._worker.metrics.first_token(ctx.route, time.time() - ctx.received)
@@ -115,11 +120,12 @@ class Relay:
             if error is None:
                 self._finished = True
                 await response.write_eof()
-            elif events:
+            elif events and self._last.endswith(_EVENT_ENDS):
                 await response.write(error_event(error, ctx.dialect, ctx.id))
                 await response.write_eof()
             else:
-                # The status is out already: a connection cut short is the only way left to say "not complete".
+                # The status is out already, or half of an event: a connection cut short is the only way left to say
+                # "not complete".
                 _cut(request)
         finally:
             guard.cancel()
@@ -149,6 +155,7 @@ class Relay:
                 continue
             header, data = frame
             if data:
+                self._last = data
                 await response.write(data)
                 lane.consumed(len(data))
             if header.error is not None:

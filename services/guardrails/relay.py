@@ -35,7 +35,7 @@ class Relay:
 
     async def answer(self, call: Call, ctx: RequestContext, body: bytes | None) -> None:
         """Send the request on, to be answered here, and pass its answer on as the guardrails allow."""
-        window = self._lanes.window
+        window = self._lanes.window()
         lane = self._lanes.open(ctx.token, window)
         routed = msgspec.structs.replace(ctx, lane=self._lanes.subject(ctx.token), credit=window)
         passage = _Passage(self._inspection, call, lane)

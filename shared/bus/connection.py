@@ -57,6 +57,7 @@ class Bus:
         self._background: set[asyncio.Task[None]] = set()
         self.dropped = 0
         """Messages dropped because a subscription's pending limit was reached."""
+        self._relief: asyncio.Task[None] | None = None
         self.congested = False
         """True while so much waits for the broker that what can wait should; see `relief`."""
 
@@ -185,7 +186,14 @@ class Bus:
 
     async def relief(self) -> None:
         """Wait while the broker takes bytes more slowly than they are made here, or is away."""
-        while self.congested:
+        while self.congested and not self._client.is_closed:
+            if self._relief is None or self._relief.done():
+                self._relief = asyncio.ensure_future(self._relieved())
+            await asyncio.shield(self._relief)
+
+    async def _relieved(self) -> None:
+        """Look for all who wait: a thousand of them, each with a timer, would be a load of its own."""
+        while self.congested and not self._client.is_closed:
             await asyncio.sleep(RELIEF_SECONDS)
             if self.flush_now():
                 transport = self._client._transport._io_writer.transport  # type: ignore[union-attr]

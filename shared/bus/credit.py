@@ -18,12 +18,12 @@ LEAST_PIECE = 4 * 1024
 """A frame may overdraw what is left of its credit by less than this."""
 
 TRANSFER_WINDOW = 1024 * 1024
-"""The window of pass-through transfers, large enough for 200 MB/s at a few milliseconds a round trip."""
+"""The window of a pass-through transfer among few, large enough for 200 MB/s at a few milliseconds a round trip."""
 
 
-def answer_window(lanes: int) -> int:
-    """Return the window of one more answer for a process that reads so many lanes."""
-    return max(LEAST_WINDOW, min(ANSWER_WINDOW, WINDOWS_TOGETHER // (lanes + 1)))
+def answer_window(lanes: int, most: int = ANSWER_WINDOW) -> int:
+    """Return the window of one more answer, at most `most` bytes, for a process that reads so many lanes."""
+    return max(LEAST_WINDOW, min(most, WINDOWS_TOGETHER // (lanes + 1)))
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from shared.alarms import NEVER
 from shared.bus import subjects
 from shared.bus.beats import BEAT, LOST_AFTER, SLEPT
-from shared.bus.credit import Window, answer_window
+from shared.bus.credit import ANSWER_WINDOW, Window, answer_window
 from shared.bus.envelope import BadEnvelope, Envelope
 from shared.bus.observed import observe_lanes
 from shared.bus.worker import Worker
@@ -185,10 +185,9 @@ class Lanes:
         """Return the subject of a lane, for the request's context."""
         return f"{self.prefix}.{token}"
 
-    @property
-    def window(self) -> int:
-        """The window in bytes for one more answer."""
-        return answer_window(len(self._open))
+    def window(self, most: int = ANSWER_WINDOW) -> int:
+        """Return the window in bytes for one more answer, at most `most`."""
+        return answer_window(len(self._open), most)
 
     def open(self, token: str, window: int) -> Lane:
         """Open a lane; `window` is the credit in bytes that the context tells the producer."""

@@ -15,7 +15,7 @@ class FileSpool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._count = len(list(folder.glob("*.json")))
 
     def __len__(self) -> int:

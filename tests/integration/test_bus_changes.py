@@ -5,23 +5,7 @@ from typing import Any
 from shared.bus import subjects
 from shared.bus.changes import ChangeFollower
 from shared.schemas.control import Change
-
-
-class Record:
-    """A store's record of changes, in memory."""
-
-    def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self.asked = 0
-
-    async def latest(self) -> int:
-        """Return the number of the last change."""
-        return len(self.changes)
-
-    async def since(self, number: int) -> list[Change]:
-        """Return the changes after that number."""
-        self.asked += 1
-        return self.changes[number:]
+from tests.support.changes import Record
 
 
 async def test_nothing_is_believed_between_a_lost_connection_and_the_store(

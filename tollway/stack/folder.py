@@ -27,13 +27,13 @@ class DataFolder:
     def hold(self) -> None:
         """Make the folder, readable by its owner only, and hold it against a second `tollway up`.
 
+        A folder that is there already keeps its mode (it may be the operator's home): what we put into it does not.
         The lock is on the folder itself and goes with the process, however it ends; so there is no lock file
         that could stay behind. Raises `StackError`.
         """
         with self.writing():
             for folder in (self.path, self.logs, self.secrets, self.nats, self.store):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.chmod(self.path, 0o700)
             self._lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             self.write(self.path / ".writable", b"")
             (self.path / ".writable").unlink()

@@ -1,6 +1,5 @@
-"""Where a caller's key may stand, and which part of it leaves the edge."""
+"""Where a caller's key may stand."""
 
-import hashlib
 from collections.abc import Mapping
 
 from shared.errors import Unauthenticated
@@ -29,11 +28,6 @@ def find_key(headers: Mapping[str, str], custom_header: str | None = None) -> st
     if authorization:
         raise Unauthenticated("The Authorization header must be 'Bearer' followed by a key.")
     raise Unauthenticated("No API key was sent. Send one as 'Authorization: Bearer sk-…' or in the header 'x-api-key'.")
-
-
-def digest(key: str) -> str:
-    """Return SHA-256 of the key in hex: all of the key that leaves the edge."""
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _checked(key: str) -> str:

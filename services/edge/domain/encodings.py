@@ -4,9 +4,7 @@ import zlib
 
 from shared.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
 from shared.settings.file import ServerSettings
-
-_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""zlib's `wbits`: 31 reads the gzip format, 15 the zlib format (RFC 9110's `deflate`)."""
+from shared.wire.encodings import WINDOW_BITS
 
 
 def decoded(body: bytes, encoding: str, settings: ServerSettings) -> bytes:
@@ -14,9 +12,9 @@ def decoded(body: bytes, encoding: str, settings: ServerSettings) -> bytes:
     name = encoding.strip().lower()
     if name in ("", "identity"):
         return body
-    if name not in _WINDOW_BITS:
+    if name not in WINDOW_BITS:
         raise UnsupportedMediaType("The content encoding must be gzip or deflate, or none.")
-    reader = zlib.decompressobj(_WINDOW_BITS[name])
+    reader = zlib.decompressobj(WINDOW_BITS[name])
     try:
         plain = reader.decompress(body, settings.max_body_bytes + 1)
     except zlib.error:

@@ -12,6 +12,7 @@ from shared.pricing.usage import Usage
 from shared.sse.splitter import Event, Splitter
 from shared.wire import anthropic, openai
 from shared.wire.anthropic import AnthropicStreamUsage
+from shared.wire.encodings import WINDOW_BITS
 from shared.wire.openai import OpenAIStreamUsage
 
 WHOLE_BYTES = 8 * 1024 * 1024
@@ -19,9 +20,6 @@ WHOLE_BYTES = 8 * 1024 * 1024
 
 EVENT_BYTES = 4 * 1024 * 1024
 """Bytes of one event of a stream; a longer one ends the reading."""
-
-_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""zlib's `wbits`: 31 reads the gzip format, 15 the zlib format (RFC 9110's `deflate`)."""
 
 _CLOSING = {
     "openai": (b"[DONE]", b'"type":"response.completed"', b'"type":"response.incomplete"', b'"type":"response.failed"'),
@@ -63,7 +61,7 @@ class Inflated:
     """A compressed answer, read in bounded steps: a small piece that unpacks to a huge one is given up."""
 
     def __init__(self, encoding: str) -> None:
-        self._reader = zlib.decompressobj(_WINDOW_BITS[encoding])
+        self._reader = zlib.decompressobj(WINDOW_BITS[encoding])
 
     def read(self, data: bytes) -> bytes:
         """Return what the bytes unpack to; raise `Unreadable`."""
@@ -81,7 +79,7 @@ def decoder(encoding: str) -> Plain | Inflated | None:
     name = encoding.strip().lower()
     if name in ("", "identity"):
         return Plain()
-    return Inflated(name) if name in _WINDOW_BITS else None
+    return Inflated(name) if name in WINDOW_BITS else None
 
 
 class WholeCopy:

@@ -8,6 +8,7 @@ from shared.bus.credit import (
     FRAME_BYTES,
     LEAST_PIECE,
     LEAST_WINDOW,
+    TRANSFER_WINDOW,
     WINDOWS_TOGETHER,
     Allowance,
     Window,
@@ -59,6 +60,14 @@ def test_a_reader_that_took_all_has_granted_more(window: int, taken: list[int]) 
     for size in taken:
         reader.consume(size)
         assert reader.granted > reader.consumed
+
+
+@given(st.integers(0, 5_000), st.sampled_from([ANSWER_WINDOW, TRANSFER_WINDOW]))
+def test_all_windows_together_have_a_bound(lanes: int, most: int) -> None:
+    """However many answers are read, each has some room, and what they may hold together grows no further."""
+    window = answer_window(lanes, most)
+    assert LEAST_WINDOW <= window <= most
+    assert window * (lanes + 1) <= max(WINDOWS_TOGETHER, LEAST_WINDOW * (lanes + 1))
 
 
 def test_a_frame_fits_a_message() -> None:

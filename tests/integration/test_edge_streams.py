@@ -1,0 +1,61 @@
+"""How a stream ends at the edge when whoever answers it fails in the middle."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from shared.bus.stage import Call, Stage
+from shared.errors import ProviderError
+from shared.schemas.frames import Opening
+from tests.support.nats_server import NatsServer
+from tests.support.passthrough import KEY, Gateway, gateway, worker_on
+
+CHAT = {"model": "demo", "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
+EVENTS = Opening(200, (("content-type", "text/event-stream"),))
+
+
+@asynccontextmanager
+async def failing_after(nats_server: NatsServer, folder: Path, data: bytes) -> AsyncIterator[Gateway]:
+    """Run an edge whose next stage but one sends these bytes of a stream and fails."""
+
+    async def answer(call: Call) -> None:
+        call.lane.open(EVENTS)
+        await call.lane.send(data)
+        raise ProviderError("the provider failed")
+
+    async with (
+        gateway(nats_server, folder, "http://127.0.0.1:9") as running,
+        worker_on(nats_server.url, "guardrails") as worker,
+    ):
+        stage = Stage(worker, answer, max_in_hand=10)
+        await stage.start()
+        await worker.bus.barrier()
+        worker.ready()
+        yield running
+
+
+@pytest.mark.parametrize("data", [b"", b'data: {"a": 1}\n\n', b'data: {"a": 1}\r\n\r\n'])
+async def test_between_two_events_an_error_event_ends_the_stream(
+    nats_server: NatsServer, tmp_path: Path, data: bytes
+) -> None:
+    """It is an event of its own, which clients raise as an error."""
+    async with failing_after(nats_server, tmp_path, data) as running, aiohttp.ClientSession(running.url) as http:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with http.post("/v1/chat/completions", json=CHAT, headers=headers) as answer:
+            body = await answer.read()
+    assert body.startswith(data + b'data: {"error":')
+
+
+async def test_in_the_middle_of_an_event_the_connection_is_cut(nats_server: NatsServer, tmp_path: Path) -> None:
+    """An error event would be glued to half of another one; so the stream must not look as if it had ended."""
+    async with (
+        failing_after(nats_server, tmp_path, b'data: {"a": 1}\n\ndata: {"b"') as running,
+        aiohttp.ClientSession(running.url) as http,
+    ):
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with http.post("/v1/chat/completions", json=CHAT, headers=headers) as answer:
+            with pytest.raises(aiohttp.ClientError):
+                await answer.read()
