@@ -17,11 +17,12 @@ from shared.bus.envelope import BadEnvelope, Envelope
 from shared.bus.observed import observe_lanes
 from shared.bus.worker import Worker
 from shared.errors import BrokenStream, TollwayError, Unavailable, WorkerLost
-from shared.schemas.frames import FrameHeader, Grants, Holds, Sent
+from shared.schemas.frames import Bundle, FrameHeader, Grants, Holds, Sent
 
 log = structlog.get_logger(__name__)
 
 _frames = Envelope(FrameHeader)
+_bundles = Envelope(Bundle)
 _holds = msgspec.json.Decoder(Holds).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -212,6 +213,9 @@ class Lanes:
         if token == subjects.HOLDS:
             self._receive_holds(message.data)
             return
+        if token == subjects.FRAMES:
+            self._receive_bundle(message.data)
+            return
         if token == subjects.MAY_SEND:
             self._answer_may_send(message)
             return
@@ -225,6 +229,20 @@ class Lanes:
             lane.fail(BrokenStream("the answer was damaged on its way"))
             return
         lane.deliver(header, data)
+
+    def _receive_bundle(self, message: bytes) -> None:
+        try:
+            bundle, data = _bundles.split(message)
+        except BadEnvelope as error:
+            # The lanes in it see the gap.
+            log.error("lane.bad_bundle", error=str(error))
+            return
+        start = 0
+        for token, number, size in bundle.frames:
+            lane = self._open.get(token)
+            if lane is not None:
+                lane.deliver(FrameHeader(number), data[start : start + size])
+            start += size
 
     def _receive_holds(self, data: bytes) -> None:
         holds = _holds(data)

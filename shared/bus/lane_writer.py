@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.bus.credit import Allowance, split
 from shared.bus.envelope import join
+from shared.bus.gathering import BUSY_LANES
 from shared.errors import ErrorBody
 from shared.schemas.frames import Ending, FrameHeader, Opening
 
@@ -128,6 +129,12 @@ class ReplyLane:
         if self._closed:
             raise LaneClosed(self.token)
         first = self._next == 0
+        gathering = self._worker.gathering
+        if not first and end is None and error is None and len(self._worker.lanes) >= BUSY_LANES:
+            gathering.add(self.reader, self.token, self._next, data)
+            self._next += 1
+            return
+        gathering.send(self.reader)
         header = FrameHeader(
             self._next, worker=self._worker.address if first else "", open=self._opening, end=end, error=error
         )

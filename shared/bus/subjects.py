@@ -7,6 +7,7 @@
     tollway.worker.<service>.<worker>.lane     credit and beats from lane readers to that worker
     tollway.<service>.<worker>.<lane>          reply lanes that <worker> reads (edge, relays)
     tollway.<service>.<worker>._holds          beats from workers to that reader
+    tollway.<service>.<worker>._frames         frames of several of those lanes in one message
     tollway.<service>.<worker>._may            may this request still be sent to a provider? (request and reply)
     tollway.body.<service>.<worker>            pieces of large bodies, on request
     tollway.ctl.beat.<service>.<worker>        a worker is alive
@@ -22,6 +23,7 @@ Tokens are lower-case; ids are letters, digits, `-` and `_` only.
 """
 
 HOLDS = "_holds"
+FRAMES = "_frames"
 MAY_SEND = "_may"
 HELLO = "tollway.ctl.hello"
 CANCEL = "tollway.ctl.cancel"

@@ -16,6 +16,7 @@ from shared.bus import subjects
 from shared.bus.beats import BEAT, LOST_AFTER, SLEPT
 from shared.bus.cancellations import Cancellations
 from shared.bus.connection import Bus
+from shared.bus.gathering import Gathering
 from shared.bus.lane_writer import ReplyLane
 from shared.bus.membership import FRESH, Membership
 from shared.bus.observed import observe_worker
@@ -50,6 +51,7 @@ class Worker:
         self.scrapes = ScrapeResponder(bus, self.metrics, service, worker_id)
         self.members = Membership()
         self.alarms = Alarms()
+        self.gathering = Gathering(bus.publish)
         self.cancelled = Cancellations()
         self.lanes: dict[str, ReplyLane] = {}
         """Open reply lanes that this process answers on, by subject."""

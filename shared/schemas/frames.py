@@ -41,6 +41,13 @@ class FrameHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     error: ErrorBody | None = None
 
 
+class Bundle(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Frames of several lanes of one reader, nothing but data; the bytes of all of them follow the line."""
+
+    frames: list[tuple[str, int, int]]
+    """Each frame's lane token, its number on that lane, and its bytes, in the order of the data."""
+
+
 class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     """A request is about to go to a provider: from here on the edge never repeats it.
 

@@ -12,6 +12,7 @@ from shared.bus import subjects
 from shared.bus.bodies import BodyShelf
 from shared.bus.connection import BusUnavailable, MessageTooLarge
 from shared.bus.credit import ANSWER_WINDOW
+from shared.bus.gathering import BUSY_LANES
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lane, Lanes
 from shared.bus.setup import ensure_streams
@@ -106,6 +107,42 @@ async def test_a_large_answer_waits_for_credit_and_arrives_whole(worker_on: Any,
         received, header = await read_all(lane)
         assert header.end is not None
         assert received == blob
+
+
+async def test_many_streams_to_one_reader_share_messages(worker_on: Any, eventually: Any) -> None:
+    """Frames of a hundred streams leave gathered; each stream arrives whole, in order, and only its own."""
+    streams, frames = BUSY_LANES + 36, 40
+    turn = asyncio.Event()
+
+    async def answer(call: Call) -> None:
+        for number in range(frames):
+            await call.lane.send(f"{call.ctx.id}.{number};".encode())
+            if number == 0:
+                await turn.wait()
+            await asyncio.sleep(0)
+        await call.lane.end(Ending(), b"end")
+
+    async with worker_on("edge") as edge, worker_on("router") as router:
+        await serve(router, answer, max_in_hand=streams)
+        sender, lanes = await edge_of(edge)
+        messages = 0
+
+        def count(_: Any) -> None:
+            nonlocal messages
+            messages += 1
+
+        await edge.bus.subscribe(f"{lanes.prefix}.*", count)
+        await edge.bus.barrier()
+        await eventually(lambda: edge.address_of("router") is not None)
+        opened = {f"s{number}": lanes.open(f"s{number}", ANSWER_WINDOW) for number in range(streams)}
+        for token in opened:
+            sender.forward("router", context(lanes, token), b"")
+        await eventually(lambda: len(router.lanes) == streams)
+        turn.set()
+        answers = await asyncio.gather(*[read_all(lane) for lane in opened.values()])
+        expected = [("".join(f"{token}.{n};" for n in range(frames)) + "end").encode() for token in opened]
+        assert [data for data, _ in answers] == expected
+        assert messages < streams * frames / 4
 
 
 async def test_a_body_of_32_mib_travels_by_reference(worker_on: Any, eventually: Any) -> None:
