@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -62,6 +62,8 @@ def _type(annotation: Any) -> str:
         return f"list of: {_type(arguments[0])}"
     if origin is dict:
         return "mapping"
+    if origin is Annotated:
+        return _type(arguments[0])
     if arguments:
         return " or ".join(_type(item) for item in arguments if item is not type(None))
     names = {str: "text", int: "whole number", float: "number", bool: "true or false", SecretStr: "secret"}
