@@ -53,6 +53,8 @@ def _row(setting: str, field: FieldInfo) -> str:
 
 
 def _type(annotation: Any) -> str:
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if _model_in(annotation) is not None:
         return "list of sections" if get_origin(annotation) is tuple else "section"
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -62,8 +64,6 @@ def _type(annotation: Any) -> str:
         return f"list of: {_type(arguments[0])}"
     if origin is dict:
         return "mapping"
-    if origin is Annotated:
-        return _type(arguments[0])
     if arguments:
         return " or ".join(_type(item) for item in arguments if item is not type(None))
     names = {str: "text", int: "whole number", float: "number", bool: "true or false", SecretStr: "secret"}
