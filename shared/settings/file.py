@@ -66,7 +66,7 @@ class Deployment(_Section):
     """Whose API it speaks: `openai` is any OpenAI-compatible server."""
     model: str
     """The model's name at the provider."""
-    api_base: str | None = None
+    api_base: TargetUrl | None = None
     """Where the provider is, unless at the vendor's own address; `demo` finds the stack's demo provider by itself."""
     api_key: SecretStr | None = None
     """The key for the provider; write it as `${NAME}`."""

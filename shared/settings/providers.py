@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from shared.settings.checks import target_url
+from shared.settings.problems import ConfigurationError
+
 
 @dataclass(frozen=True)
 class ProviderAccess:
@@ -24,9 +27,16 @@ PROVIDER_VARIABLES = tuple(name for names in _PROVIDERS.values() for name in nam
 
 
 def provider_keys(env: Mapping[str, str]) -> dict[str, ProviderAccess]:
-    """Return the access of each provider whose key the environment has."""
+    """Return the access of each provider whose key the environment has; raise `ConfigurationError`."""
     return {
-        provider: ProviderAccess(SecretStr(env[key]), env.get(base) or None)
+        provider: ProviderAccess(SecretStr(env[key]), _base(env, base))
         for provider, (key, base) in _PROVIDERS.items()
         if env.get(key)
     }
+
+
+def _base(env: Mapping[str, str], name: str) -> str | None:
+    try:
+        return target_url(env[name]) if env.get(name) else None
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}.") from None

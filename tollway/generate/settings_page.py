@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -53,6 +53,8 @@ def _row(setting: str, field: FieldInfo) -> str:
 
 
 def _type(annotation: Any) -> str:
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if _model_in(annotation) is not None:
         return "list of sections" if get_origin(annotation) is tuple else "section"
     origin, arguments = get_origin(annotation), get_args(annotation)

@@ -30,5 +30,5 @@ def _plain_address(host: str) -> str:
     """Return an IPv4 address in any of the forms that resolvers read (one number, octal, hexadecimal) as dotted."""
     try:
         return str(ipaddress.IPv4Address(socket.inet_aton(host.rstrip("."))))
-    except OSError:
+    except (OSError, ValueError):
         return host
