@@ -52,6 +52,11 @@ CHANNELS: tuple[Channel, ...] = (
         ANSWERING, ("edge", "guardrails"), bytes_follow=True,
     ),
     Channel(
+        "frames", f"{subjects.reader('{service}', '{worker}')}.{subjects.FRAMES}", frames.Bundle,
+        "Frames of several of a reader's lanes in one message, from a busy process. Their bytes follow the line.",
+        ANSWERING, ("edge", "guardrails"), bytes_follow=True,
+    ),
+    Channel(
         "holds", f"{subjects.reader('{service}', '{worker}')}.{subjects.HOLDS}", frames.Holds,
         "A worker's beat to a lane reader: what it has in hand, and what it is about to send to a provider.",
         ANSWERING, ("edge", "guardrails"),

@@ -9,6 +9,7 @@ from shared.schemas import context, control, events, frames
 MESSAGES: tuple[type[msgspec.Struct], ...] = (
     context.RequestContext,
     frames.FrameHeader,
+    frames.Bundle,
     frames.Holds,
     frames.Grants,
     frames.BodyRequest,
