@@ -1,6 +1,5 @@
 """Three nats-servers: one of them dies or hangs under load, and no completed answer is missing."""
 
-import contextlib
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -57,21 +56,18 @@ async def test_the_leader_is_killed_and_no_answer_is_missing(cluster: NatsCluste
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", ["n1", "n2", "n3"])
-async def test_a_server_that_hangs_makes_nobody_send_twice(
-    cluster: NatsCluster, stack: Stack, books: Books, name: str
-) -> None:
+async def test_servers_that_hang_make_nobody_send_twice(cluster: NatsCluster, stack: Stack, books: Books) -> None:
     """Whoever is connected to it is cut off without knowing, while all others go on and hear nothing of it."""
     await whole(stack, WORKERS)
     traffic = Traffic(stack, stack.master_key, 60, "nonce;tokens=4;rate=40/s")
     await traffic.start()
-    await traffic.at_least(200)
-    cluster.send(name, signal.SIGSTOP)
-    try:
-        began = time.monotonic()
-        await until(lambda: time.monotonic() - began > 8.0)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
+    for name in cluster.ports:
+        await recovered(traffic, 200)
+        cluster.send(name, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            await until(lambda began=began: time.monotonic() - began > 5.0)  # type: ignore[misc]
+        finally:
             cluster.send(name, signal.SIGCONT)
     await recovered(traffic, 200)
     await check(await traffic.stop(), books)
