@@ -1,12 +1,36 @@
 """Usage as OpenAI reports it: chat completions, completions, embeddings, and the Responses API."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from shared.pricing.usage import Usage
-from shared.wire.reading import UNREADABLE, count, member, object_in, share
+from shared.wire.reading import MAX_COUNT, UNREADABLE, count, member, object_in, share
+
+_Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: _Count = 0
+    cache_write_tokens: _Count = 0
+    reasoning_tokens: _Count = 0
+    audio_tokens: _Count = 0
+    image_tokens: _Count = 0
+
+
+class _Plain(msgspec.Struct):
+    """The usage of most answers: two figures, and details that are zero."""
+
+    prompt_tokens: _Count
+    completion_tokens: _Count
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: _Count = 0
+
+
+_NO_DETAILS = _Details()
+_plain = msgspec.json.Decoder(_Plain).decode
 
 _STANDARD_TIERS = frozenset({"default", "auto", "standard"})
 
@@ -20,6 +44,13 @@ def usage_of(
     `completion_tokens` the reasoning, audio and image tokens. Details that claim more than their whole are cut.
     OpenAI's cache writes have no lifetime that prices know; they count as the shortest one.
     """
+    if isinstance(usage, (Raw, dict)) and (simple := _simple(usage)) is not None:
+        return Usage(
+            input=simple.prompt_tokens,
+            output=simple.completion_tokens,
+            web_searches=web_searches,
+            service_tier=_tier(service_tier),
+        )
     fields = object_in(usage)
     prompt = count(fields, "prompt_tokens", "input_tokens")
     completion = count(fields, "completion_tokens", "output_tokens")
@@ -50,6 +81,18 @@ def usage_of(
         web_searches=web_searches,
         service_tier=_tier(service_tier),
     )
+
+
+def _simple(usage: Raw | dict[str, Any]) -> _Plain | None:
+    """Return a usage without details, which is what most are; None for one that takes a closer look."""
+    try:
+        plain = msgspec.convert(usage, _Plain) if isinstance(usage, dict) else _plain(usage)
+    except UNREADABLE:
+        return None
+    details = (plain.prompt_tokens_details, plain.completion_tokens_details)
+    if plain.prompt_cache_hit_tokens or any(part is not None and part != _NO_DETAILS for part in details):
+        return None
+    return plain
 
 
 def _reasoning_beside(fields: dict[str, Any], outputs: dict[str, Any], prompt: int, completion: int) -> int:

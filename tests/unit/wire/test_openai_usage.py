@@ -126,3 +126,11 @@ def test_streamed_response() -> None:
         b'"usage": {"input_tokens": 9, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 2}}}'
     )
     assert reader.usage == Usage(input=5, cache_read=4, output=2, web_searches=1, service_tier="flex")
+
+
+@given(USAGE, st.sampled_from([None, "default", "flex"]))
+def test_the_short_way_counts_what_the_long_way_counts(usage: dict[str, Any], tier: Any) -> None:
+    """Most usages are read by a shorter way; the figures are the same."""
+    by_the_long_way = usage_of(msgspec.json.encode(usage), tier)
+    assert usage_of(usage, tier) == by_the_long_way
+    assert usage_of(msgspec.Raw(msgspec.json.encode(usage)), tier) == by_the_long_way
