@@ -7,6 +7,7 @@ from aiohttp import hdrs, web
 
 from services.edge.domain.credentials import find_key
 from services.edge.domain.natives import check_no_key_in_target, forwarded_headers, remainder_of, split_target
+from services.edge.facts import RECEIVED
 from services.edge.upload import ArrivingUpload
 from shared.bus.bodies import INLINE_BYTES
 from shared.errors import BodyTooLarge, InvalidRequest, MethodNotAllowed, NotFound
@@ -58,4 +59,4 @@ async def arriving(request: web.Request, settings: ServerSettings) -> Arrival:
     upload = ArrivingUpload(request.content, settings.max_upload_bytes)
     if length is None or length > INLINE_BYTES:
         return Arrival(upload=upload)
-    return Arrival(await upload.whole())
+    return Arrival(await upload.whole(request[RECEIVED] + settings.request_timeout))

@@ -193,11 +193,12 @@ class Gateway:
         if length is not None and length > limit:
             raise BodyTooLarge(f"The request body is larger than {limit} bytes.")
         upload = ArrivingUpload(request.content, limit)
+        end = request[RECEIVED] + self._settings.request_timeout
         if length is not None and length <= INLINE_LIMIT:
-            return await upload.whole()
+            return await upload.whole(end)
         body = bytearray()
         request[HELD] = 0
-        while piece := await upload.piece():
+        while piece := await upload.next(end):
             request[HELD] += self._room.take(len(piece))
             body += piece
         return bytes(body)

@@ -35,7 +35,28 @@ class _Server(web.Server):
         return _Connection(self, loop=self._loop, **self._kwargs)
 
 
+HEAD_SECONDS = 30.0
+"""How long a new connection may take to send the head of its first request."""
+
+
 class _Connection(web.RequestHandler):
+    _impatience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request, but not for ever: aiohttp's own limit begins after the first one."""
+        super().connection_made(transport)
+        self._impatience = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Stop waiting."""
+        if self._impatience is not None:
+            self._impatience.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if self._request_count == 0 and self.transport is not None:
+            self.transport.abort()
+
     def handle_error(
         self,
         request: web.BaseRequest,

@@ -1,9 +1,15 @@
 """A body that is still arriving, handed on piece by piece as it is asked for."""
 
+import asyncio
+import time
+
 import aiohttp
 from aiohttp import StreamReader, web
 
 from shared.errors import BodyTooLarge, ClientGone, InvalidRequest
+
+SILENT_SECONDS = 30.0
+"""How long a client may send nothing of a body that is waited for."""
 
 
 class ArrivingUpload:
@@ -34,9 +40,18 @@ class ArrivingUpload:
             raise BodyTooLarge(f"The request body is larger than {self._limit} bytes.")
         return data
 
-    async def whole(self) -> bytes:
-        """Return all of it; for short bodies. Raises what `piece` does."""
-        body = await self.piece()
-        while piece := await self.piece():
+    async def next(self, end: float) -> bytes:
+        """Return what `piece` does; raise `InvalidRequest` after a long silence, or when it is `end` (Unix seconds)."""
+        try:
+            async with asyncio.timeout(min(SILENT_SECONDS, end - time.time())):
+                return await self.piece()
+        except TimeoutError:
+            raise InvalidRequest("The request's body did not come in time.", status=408, code="timeout") from None
+
+    async def whole(self, end: float) -> bytes:
+        """Return all of it; for short bodies. Raises what `next` does."""
+        body = b""
+        # A body that came with its head needs no clock.
+        while piece := await (self.piece() if self._content.is_eof() else self.next(end)):
             body += piece
         return body

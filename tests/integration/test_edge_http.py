@@ -19,8 +19,8 @@ CANARY = "sk-canary-in-a-broken-head"
 
 @pytest.fixture(scope="module")
 def browsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that lets the scripts of one origin in, and holds a megabyte of bodies."""
-    config = {"server": {"cors_origins": ["https://app.example"], "max_held_bytes": 1024 * 1024}}
+    """A stack that lets the scripts of one origin in, holds a megabyte of bodies, and waits for 5 s."""
+    config = {"server": {"cors_origins": ["https://app.example"], "max_held_bytes": 1024 * 1024, "request_timeout": 5}}
     with Stack(tmp_path_factory.mktemp("browsed"), config=config) as running:
         yield running
 
@@ -144,3 +144,13 @@ def test_a_damaged_body_is_a_bad_request(stack: Stack) -> None:
     with socket.create_connection((address.hostname, address.port), timeout=15) as connection:
         connection.sendall(head.encode() + b'5\r\n{"mod\r\nnonsense\r\n')
         assert connection.recv(65536).split()[1] == b"400"
+
+
+@pytest.mark.parametrize("declared", [b"Content-Length: 60", b"Transfer-Encoding: chunked"])
+def test_a_body_that_does_not_come_is_not_waited_for(browsed: Stack, declared: bytes) -> None:
+    """Whoever sends half of one holds a place among the requests in flight until the request's time is over."""
+    address = urlsplit(browsed.url)
+    head = [b"POST /v1/chat/completions HTTP/1.1", b"Host: t", b"Content-Type: application/json", declared]
+    with socket.create_connection((address.hostname, address.port), timeout=15) as connection:
+        connection.sendall(b"\r\n".join(head) + b"\r\n\r\n")
+        assert connection.recv(65536).split()[1] == b"408"

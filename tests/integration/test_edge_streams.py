@@ -1,12 +1,16 @@
 """How a stream ends at the edge when whoever answers it fails in the middle."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
 
+from services.edge import server
 from shared.bus.stage import Call, Stage
 from shared.errors import ProviderError
 from shared.schemas.frames import Opening
@@ -59,3 +63,18 @@ async def test_in_the_middle_of_an_event_the_connection_is_cut(nats_server: Nats
         async with http.post("/v1/chat/completions", json=CHAT, headers=headers) as answer:
             with pytest.raises(aiohttp.ClientError):
                 await answer.read()
+
+
+async def test_a_connection_that_never_asks_is_closed(
+    nats_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a head holds a connection for a while, not for ever."""
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
+    async with gateway(nats_server, tmp_path, "http://127.0.0.1:9") as running:
+        address = URL(running.url)
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(b"GET /health/liveliness HT")
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
