@@ -11,6 +11,7 @@ import nats
 
 from shared.bus import subjects
 from tests.support.nats_server import NatsServer, free_port
+from tests.support.stopping import stop
 
 
 class NatsCluster:
@@ -42,8 +43,11 @@ class NatsCluster:
             self._processes[name] = subprocess.Popen([NatsServer.binary(), "-c", str(config)], stdout=log, stderr=log)
 
     def send(self, name: str, number: signal.Signals) -> None:
-        """Send one server a signal."""
-        os.kill(self._processes[name].pid, number)
+        """Send one server a signal; after SIGSTOP it stands still."""
+        if number == signal.SIGSTOP:
+            stop(self._processes[name].pid)
+        else:
+            os.kill(self._processes[name].pid, number)
 
     def kill(self, name: str) -> None:
         """Kill -9 one server."""

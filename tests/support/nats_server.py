@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.stopping import stop
+
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
@@ -56,9 +58,12 @@ class NatsServer:
                 time.sleep(0.02)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send it a signal; after SIGSTOP it stands still."""
         assert self._process is not None
-        os.kill(self._process.pid, number)
+        if number == signal.SIGSTOP:
+            stop(self._process.pid)
+        else:
+            os.kill(self._process.pid, number)
 
     def stop(self) -> None:
         """Kill it."""

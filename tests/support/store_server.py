@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.support.nats_server import free_port
+from tests.support.stopping import stop
 
 
 class StoreServer:
@@ -42,7 +43,10 @@ class StoreServer:
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         assert self._process is not None
-        self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            stop(self._process.pid)
+        else:
+            self._process.send_signal(number)
 
     def stop(self) -> None:
         """Kill it."""

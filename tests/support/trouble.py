@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.books import Books
 from tests.support.stack import Stack
+from tests.support.stopping import stop
 from tests.support.traffic import Result, Traffic, until
 
 STAGES = ("edge", "auth", "guardrails", "router")
@@ -27,9 +28,9 @@ AT_REST = ("tollway_in_hand", "tollway_lanes", "tollway_events_queued", "tollway
 @contextlib.contextmanager
 def frozen(pids: Sequence[int]) -> Iterator[None]:
     """Stop processes for as long as the context lasts, their connections open."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
     try:
+        for pid in pids:
+            stop(pid)
         yield
     finally:
         for pid in pids:
