@@ -53,7 +53,9 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     writer = EventWriter(worker.bus, stall_seconds=billing.stall_seconds)
     observe_events(worker.metrics, writer)
     await writer.start()
-    gateway = Gateway(worker, sender, lanes, shelf, writer, offload, server)
+    gateway = Gateway(
+        worker, sender, lanes, shelf, writer, offload, server, log_requests=runtime.configuration.logging.requests
+    )
     app = web.Application(client_max_size=server.max_body_bytes)
     worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)
     worker.metrics.watch(families.BODY_BYTES_HELD, lambda: gateway.held_bytes)

@@ -54,6 +54,9 @@ from shared.settings.file import ServerSettings
 
 log = structlog.get_logger(__name__)
 
+HTTP_FAULT = 500
+"""Statuses from here on are logged in any case; others where `logging.requests` is on."""
+
 HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 FORWARDED_HEADERS = ("anthropic-beta", "anthropic-version", "openai-beta", "x-demo-behaviour")
@@ -72,8 +75,11 @@ class Gateway:
         writer: EventWriter,
         offload: Offload,
         settings: ServerSettings,
+        *,
+        log_requests: bool = False,
     ) -> None:
         self._worker = worker
+        self._log_requests = log_requests
         self._sender = sender
         self._lanes = lanes
         self._shelf = shelf
@@ -89,6 +95,7 @@ class Gateway:
         """Return the handler of a route whose body is a chat request."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
+            key = find_key(request.headers, self._settings.key_header)
             _check_content_type(request)
             body = await self._read(request)
             if encoding := request.headers.get("content-encoding"):
@@ -96,7 +103,7 @@ class Gateway:
                 body = await asyncio.to_thread(decoded, body, encoding, self._settings)
                 request[HELD] = request.get(HELD, 0) + self._room.take(len(body))
             facts = await self._offload.run(read_chat_body, body, route.dialect)
-            ctx = self._context(request, route, model=facts.model, stream=facts.stream)
+            ctx = self._context(request, route, key, model=facts.model, stream=facts.stream)
             return await self._relay(request, ctx, body)
 
         return self._guarded(route.name, route.dialect, handle)
@@ -105,8 +112,9 @@ class Gateway:
         """Return the handler of a route whose body, if any, its last stage reads."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
+            key = find_key(request.headers, self._settings.key_header)
             body = await self._read(request)
-            ctx = self._context(request, route, model=request.match_info.get("model", ""))
+            ctx = self._context(request, route, key, model=request.match_info.get("model", ""))
             return await self._relay(request, ctx, body)
 
         return self._guarded(route.name, route.dialect, handle)
@@ -115,7 +123,8 @@ class Gateway:
         """Return the handler of a pass-through route."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            ctx = self._context(request, endpoint.route, window=TRANSFER_WINDOW)
+            key = find_key(request.headers, self._settings.key_header)
+            ctx = self._context(request, endpoint.route, key, window=TRANSFER_WINDOW)
             ctx = as_it_came(request, ctx, endpoint, self._settings)
             arrival = await arriving(request, self._settings)
             relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
@@ -161,7 +170,13 @@ class Gateway:
                 self.in_flight -= 1
                 if HELD in request:
                     self._room.give_back(request[HELD])
-                metrics.request_ended(route, status, time.time() - request[RECEIVED])
+                seconds = time.time() - request[RECEIVED]
+                metrics.request_ended(route, status, seconds)
+                if self._log_requests or status >= HTTP_FAULT:
+                    log.info(
+                        "edge.request_ended", request_id=request[ID], label=request[LABEL], route=route,
+                        status=status, milliseconds=round(seconds * 1000, 1), client=request.remote,
+                    )  # fmt: skip
             return response
 
         return guarded
@@ -212,12 +227,12 @@ class Gateway:
         self,
         request: web.Request,
         route: Route,
+        key: str,
         *,
         model: str = "",
         stream: bool = False,
         window: int = ANSWER_WINDOW,
     ) -> RequestContext:
-        key = find_key(request.headers, self._settings.key_header)
         if not self._worker.responsive:
             raise Unavailable("the gateway is cut off from its workers; try again shortly", retry_after=2)
         request_id = request[ID]

@@ -209,6 +209,8 @@ class LoggingSettings(_Section):
     """The least important lines that are written."""
     format: Literal["auto", "json", "console"] = "auto"
     """`auto` is readable on a terminal and JSON elsewhere."""
+    requests: bool = False
+    """Write a line for each request. Without it only those that ended with a status of 500 and above have one."""
 
 
 class NatsSettings(_Section):

@@ -148,9 +148,12 @@ def test_a_damaged_body_is_a_bad_request(stack: Stack) -> None:
 
 @pytest.mark.parametrize("declared", [b"Content-Length: 60", b"Transfer-Encoding: chunked"])
 def test_a_body_that_does_not_come_is_not_waited_for(browsed: Stack, declared: bytes) -> None:
-    """Whoever sends half of one holds a place among the requests in flight until the request's time is over."""
+    """Whoever sends half of one holds a place among the requests in flight until the request's time is over;
+    whoever sends no key is not waited for at all."""
     address = urlsplit(browsed.url)
     head = [b"POST /v1/chat/completions HTTP/1.1", b"Host: t", b"Content-Type: application/json", declared]
-    with socket.create_connection((address.hostname, address.port), timeout=15) as connection:
-        connection.sendall(b"\r\n".join(head) + b"\r\n\r\n")
-        assert connection.recv(65536).split()[1] == b"408"
+    key = f"Authorization: Bearer {browsed.master_key}".encode()
+    for lines, status in (([*head, key], b"408"), (head, b"401")):
+        with socket.create_connection((address.hostname, address.port), timeout=15) as connection:
+            connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
+            assert connection.recv(65536).split()[1] == status
