@@ -15,6 +15,8 @@ $(VENV)/.installed: requirements/dev.lock
 	@test -n "$(PYTHON)" || { echo "Tollway needs Python 3.11, 3.12 or 3.13; none was found. Install one, or say make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -c "import pathlib, site; pathlib.Path(site.getsitepackages()[0], 'tollway.pth').write_text('$(CURDIR)\n')"
+	@printf '#!%s\nfrom tollway.cli import main\n\nmain()\n' '$(CURDIR)/$(BIN)/python' > $(BIN)/tollway && chmod +x $(BIN)/tollway
 	@touch $@
 
 venv: $(VENV)/.installed ## Make the virtual environment with everything that is pinned

@@ -7,6 +7,7 @@ from typing import Self
 import aiohttp
 
 from benchmarks.payloads import COST_NANO
+from benchmarks.processes import ProcessFailed
 from benchmarks.stack import Stack
 from benchmarks.stats import Point
 
@@ -37,8 +38,10 @@ class Ledger:
         """Return how many answers the key has paid for."""
         url = f"{self._stack.url}/key/info"
         async with self._session.get(url, params={"key": self.key}, headers=self._headers) as answer:
-            answer.raise_for_status()
-            spend = float((await answer.json())["info"]["spend"])
+            told = await answer.json()
+            if answer.status != 200:
+                raise ProcessFailed(f"/key/info answered {answer.status}: {told}")
+            spend = float(told["info"]["spend"])
         return round(spend * 1e9 / COST_NANO)
 
     async def settle(self, requests: int) -> float | None:

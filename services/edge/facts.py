@@ -8,6 +8,9 @@ RECEIVED = web.RequestKey("received", float)
 ID = web.RequestKey("id", str)
 """The request id that the edge made."""
 
+CODE = web.RequestKey("code", str)
+"""The code of the error that it ended with; absent when it did not."""
+
 LABEL = web.RequestKey("label", str)
 """The client's own `x-request-id`, or an empty string."""
 

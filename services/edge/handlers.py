@@ -19,9 +19,10 @@ from services.edge.domain.labels import (
     wanted_tags,
     wanted_timeout,
 )
-from services.edge.facts import HELD, ID, LABEL, RECEIVED
+from services.edge.facts import CODE, HELD, ID, LABEL, RECEIVED
 from services.edge.forwarding import arriving, as_it_came
 from services.edge.relay import Relay
+from services.edge.request_log import RequestLog
 from services.edge.room import Room
 from services.edge.upload import ArrivingUpload
 from shared.bus.beats import SEND_WITHIN
@@ -54,9 +55,6 @@ from shared.settings.file import ServerSettings
 
 log = structlog.get_logger(__name__)
 
-HTTP_FAULT = 500
-"""Statuses from here on are logged in any case; others where `logging.requests` is on."""
-
 HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 FORWARDED_HEADERS = ("anthropic-beta", "anthropic-version", "openai-beta", "x-demo-behaviour")
@@ -79,7 +77,7 @@ class Gateway:
         log_requests: bool = False,
     ) -> None:
         self._worker = worker
-        self._log_requests = log_requests
+        self._log = RequestLog(every=log_requests)
         self._sender = sender
         self._lanes = lanes
         self._shelf = shelf
@@ -146,7 +144,7 @@ class Gateway:
             allowed = sorted(_allowed_methods(request))
             if allowed:
                 raise MethodNotAllowed(f"This path takes {', '.join(allowed)} only.")
-            raise NotFound("There is no such path.")
+            raise NotFound(f"There is no path '{request.path[:200]}'.{_hint(request.path)}")
 
         return await self._guarded("unknown", dialect, handle)(request)
 
@@ -172,11 +170,7 @@ class Gateway:
                     self._room.give_back(request[HELD])
                 seconds = time.time() - request[RECEIVED]
                 metrics.request_ended(route, status, seconds)
-                if self._log_requests or status >= HTTP_FAULT:
-                    log.info(
-                        "edge.request_ended", request_id=request[ID], label=request[LABEL], route=route,
-                        status=status, milliseconds=round(seconds * 1000, 1), client=request.remote,
-                    )  # fmt: skip
+                self._log.ended(request, route, status, seconds)
             return response
 
         return guarded
@@ -195,6 +189,7 @@ class Gateway:
 
     def _refused(self, request: web.Request, dialect: Dialect, error: TollwayError) -> web.Response:
         body = error.to_body()
+        request[CODE] = body.code
         return web.Response(
             status=body.status,
             body=error_json(body, dialect, request[ID]),
@@ -271,6 +266,14 @@ class Gateway:
             return await relay.answer(request, with_body(ctx, self._shelf.keep(ctx.id, body)), b"")
         finally:
             self._shelf.drop(ctx.id)
+
+
+def _hint(path: str) -> str:
+    if path.startswith("/v1/v1/"):
+        return " The base URL of Anthropic's SDK has no '/v1' at its end."
+    if path.startswith("/v1/"):
+        return " Other routes of the providers are under '/openai' and '/anthropic'."
+    return ""
 
 
 def _check_content_type(request: web.Request) -> None:

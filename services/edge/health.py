@@ -13,6 +13,10 @@ WANTED = ("billing", "admin", "passthrough")
 """Services whose absence is said, but stops no LLM request."""
 
 
+OURS = {"server": "tollway"}
+"""Answers do not tell which server's version runs."""
+
+
 class Health:
     """Answers probes from what this process hears anyway."""
 
@@ -21,7 +25,7 @@ class Health:
 
     async def liveliness(self, _: web.Request) -> web.Response:
         """The process runs its loop."""
-        return web.json_response("I'm alive!")
+        return web.json_response("I'm alive!", headers=OURS)
 
     async def readiness(self, _: web.Request) -> web.Response:
         """Return 200 when a request can be served, else 503; both say what is missing."""
@@ -38,4 +42,4 @@ class Health:
             "absent": [name for name in WANTED if not members.alive(name, now)],
             "workers": {service: len(members.alive(service, now)) for service in members.members},
         }
-        return web.json_response(body, status=200 if ready else 503)
+        return web.json_response(body, status=200 if ready else 503, headers=OURS)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from services.edge.domain.answers import answer_headers, ending_headers, error_headers, id_headers
 from services.edge.domain.losses import lost_completion
+from services.edge.facts import CODE
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import HolderLost, Lane, Lanes
@@ -87,6 +88,7 @@ class Relay:
             header, data = await self._first(lane, ctx)
             if header.error is not None:
                 self._finished = True
+                request[CODE] = header.error.code
                 return _error_response(header.error, ctx)
             if header.end is not None:
                 self._finished = True
@@ -117,6 +119,8 @@ class Relay:
                 self._worker.metrics.first_token(ctx.route, time.time() - ctx.received)
             lane.consumed(len(data))
             error = await self._to_the_end(response, ctx, lane, events=events)
+            if error is not None:
+                request[CODE] = error.code
             if error is None:
                 self._finished = True
                 await response.write_eof()

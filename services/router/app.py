@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
+import structlog
+
 from services.router.attempt import Attempts
 from services.router.catalog import Catalog
 from services.router.chat import Chat
-from services.router.fixed import fixed_deployments
+from services.router.fixed import fixed_deployments, reached
 from services.router.listing import Listing
 from services.router.target import Target, target_of
 from services.router.upstream import Upstream
@@ -25,6 +27,8 @@ from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.models import Models, usable_deployments
 
+log = structlog.get_logger(__name__)
+
 
 @asynccontextmanager
 async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
@@ -38,13 +42,19 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         worker.bus, on_stall=settings.billing.on_stall, stall_seconds=settings.billing.stall_seconds, spool=spool
     )
 
+    fixed = fixed_deployments(runtime, prices)
+
     async def load() -> list[tuple[str, Deployment]]:
-        return usable_deployments(await models.all(), runtime.encryption_key)
+        stored = usable_deployments(await models.all(), runtime.encryption_key)
+        return [(name, reached(deployment, fixed)) for name, deployment in stored]
 
     def prepare(deployment: Deployment) -> Target:
-        return target_of(deployment, prices.price_of(deployment))
+        price = prices.price_of(deployment)
+        if not price.known:
+            log.warning("router.model_unpriced", deployment=deployment.id, model=deployment.model)
+        return target_of(deployment, price)
 
-    catalog = Catalog(fixed_deployments(runtime, prices), load, prepare, upstream.keep)
+    catalog = Catalog(fixed, load, prepare, upstream.keep)
     follower = ChangeFollower(worker, Changes(store), on_change=catalog.changed, on_reset=catalog.reload)
     chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer, worker.metrics)
     listing = Listing(catalog)

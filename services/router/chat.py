@@ -64,6 +64,7 @@ class Chat:
             try:
                 await self._attempts.run(call, account, target, body)
             except ProviderError as error:
+                self._tell(call, target, error)
                 following = after(error)
                 if call.lane.started or following is Next.GIVE_UP or account.attempts > _retries(account):
                     raise
@@ -71,15 +72,24 @@ class Chat:
                     if following is not Next.ANYWHERE or account.attempts > len(order):
                         raise
                     left.append(target)
-                log.info(
-                    "router.attempt_failed",
-                    request_id=call.ctx.id,
-                    deployment=target.id,
-                    status=error.to_body().status,
-                    code=error.to_body().code,
-                )
             else:
                 return
+
+    def _tell(self, call: Call, target: Target, error: ProviderError) -> None:
+        """Log a failed attempt: aloud where the operator is to act, in passing where the caller is to blame."""
+        told = error.to_body()
+        write = log.warning if told.status in (401, 403) or told.status >= 500 else log.info
+        write(
+            "router.attempt_failed",
+            request_id=call.ctx.id,
+            model=call.ctx.model,
+            deployment=target.id,
+            provider=target.provider.name,
+            host=target.url("").host,
+            status=told.status,
+            code=told.code,
+            reason=error.reason,
+        )
 
     def _record(self, account: Account, outcome: Outcome, status: int, code: str) -> None:
         if account.attempts:

@@ -188,8 +188,10 @@ class Pool:
             raise ProviderUnreachable(
                 f"the provider accepted no connection within {self._connect_seconds:g} s", status=504
             ) from None
-        except OSError:
-            raise ProviderUnreachable("the provider cannot be reached") from None
+        except OSError as error:
+            unreachable = ProviderUnreachable("the provider cannot be reached")
+            unreachable.reason = error.strerror or type(error).__name__
+            raise unreachable from None
 
     async def _addresses(self) -> list[AddrInfoType]:
         """Return where the host may be called: the address that it is, or what its name leads to."""

@@ -32,5 +32,15 @@ def fixed_deployments(runtime: Runtime, prices: PriceTable) -> list[tuple[str, D
     return found
 
 
+def reached(deployment: Deployment, fixed: list[tuple[str, Deployment]]) -> Deployment:
+    """Return a stored deployment; one of the demo provider without an address goes to the stack's own."""
+    if deployment.provider != "demo" or deployment.api_base is not None:
+        return deployment
+    for _, known in fixed:
+        if known.provider == "demo" and known.api_base is not None:
+            return deployment.model_copy(update={"api_base": known.api_base, "api_key": known.api_key})
+    return deployment
+
+
 def _with_id(deployment: Deployment, id: str) -> Deployment:
     return deployment if deployment.id else deployment.model_copy(update={"id": id})

@@ -52,6 +52,7 @@ class Bus:
         self._client = client
         self._loop = asyncio.get_running_loop()
         self._flush_scheduled = False
+        self._closing = False
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
         self._on_disconnect: list[Callable[[], None]] = []
         self._background: set[asyncio.Task[None]] = set()
@@ -258,6 +259,7 @@ class Bus:
 
     async def close(self) -> None:
         """Flush and close; nothing is received any more."""
+        self._closing = True
         self.flush_now()
         try:
             async with asyncio.timeout(2):
@@ -274,6 +276,8 @@ class Bus:
             task.add_done_callback(self._background.discard)
 
     async def _disconnected(self) -> None:
+        if self._closing:
+            return
         log.warning("bus.disconnected")
         for callback in self._on_disconnect:
             callback()

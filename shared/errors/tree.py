@@ -72,6 +72,8 @@ class TollwayError(Exception):
         self._code = code
         self._type = type
         self._provider_body = provider_body
+        self.reason = ""
+        """Why, for the log alone: nothing of a request or of a provider's text."""
 
     def to_body(self) -> ErrorBody:
         """Return the error as the message that crosses the bus."""

@@ -32,12 +32,12 @@ _ANTHROPIC_ERROR = record(
 )
 
 _REFUSALS = {
-    "400": "The request is wrong, blocked by a guardrail, or over its budget.",
+    "400": "The request is wrong, or blocked by a guardrail.",
     "401": "No key, or one that does not work.",
     "403": "The key may not do this.",
     "404": "There is no such model or object.",
     "413": "The body is larger than the limit.",
-    "429": "A limit is reached; `Retry-After` says when to come back.",
+    "429": "The provider's limit is reached; `Retry-After` says when to come back.",
     "503": "Something that is needed is missing or at its bound; `Retry-After` says when to come back.",
 }
 

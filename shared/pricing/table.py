@@ -13,7 +13,7 @@ from shared.pricing.prices import UNPRICED, Price
 from shared.settings.file import Deployment
 from shared.settings.problems import ConfigurationError
 
-DEMO_PRICES = {"input_cost_per_token": "1e-6", "output_cost_per_token": "4e-6"}
+DEMO_PRICES = {"input_cost_per_token": "1e-6", "output_cost_per_token": "2e-6"}
 """What the built-in demo model pretends to cost, so that a first request shows a cost in the ledger."""
 
 

@@ -1,14 +1,10 @@
 """The built-in demo model: a model group of its own, and the address of every deployment that names it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import SecretStr
 
 from shared.settings.file import Configuration, Deployment, ModelGroup
-
-INPUT_PRICE, OUTPUT_PRICE = 1e-6, 2e-6
-"""Dollars per token of the demo model, which no price table knows; so that a demo shows what things cost."""
 
 MODEL = "demo"
 
@@ -37,7 +33,4 @@ def _reached(group: ModelGroup, url: str, key: str | None) -> ModelGroup:
 def _deployment(deployment: Deployment, url: str, key: str | None) -> Deployment:
     if deployment.provider != "demo" or deployment.api_base is not None:
         return deployment
-    told: dict[str, Any] = {"api_base": url, "api_key": SecretStr(key) if key else None}
-    if deployment.input_cost_per_token is None and deployment.output_cost_per_token is None:
-        told |= {"input_cost_per_token": INPUT_PRICE, "output_cost_per_token": OUTPUT_PRICE}
-    return deployment.model_copy(update=told)
+    return deployment.model_copy(update={"api_base": url, "api_key": SecretStr(key) if key else None})

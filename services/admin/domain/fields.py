@@ -146,7 +146,7 @@ class FieldPolicy:
                 if not says_nothing(value, False):
                     found[name] = value
             else:
-                fields.wrong(name[:64], f"is not a field{nearest(name, self.names)}")
+                fields.wrong(name[:64], f"is not a field{nearest(name, self.known) or nearest(name, self.names)}")
         return found
 
     @property
@@ -158,7 +158,7 @@ class FieldPolicy:
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return a hint at the name that was probably meant, or nothing."""
     near = difflib.get_close_matches(name[:64], list(names), 1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return f"; perhaps '{near[0]}' is meant" if near else ""
 
 
 def says_nothing(value: Any, default: Any = None) -> bool:

@@ -8,11 +8,15 @@ from shared.schemas.frames import Ending
 
 
 def id_headers(request_id: str, label: str) -> dict[str, str]:
-    """Return the headers that name a request: `x-request-id` is the client's own label where it gave one."""
+    """Return the headers that name a request: `x-request-id` is the client's own label where it gave one.
+
+    Anthropic's SDK reads the same from `request-id`.
+    """
     return {
         "x-request-id": label or request_id,
         "x-tollway-request-id": request_id,
         "x-litellm-call-id": request_id,
+        "request-id": label or request_id,
         "server": "tollway",
     }
 

@@ -61,7 +61,7 @@ def test_a_field_without_a_meaning_is_kept_and_named() -> None:
 )
 def test_a_field_that_nobody_has_is_refused_with_the_nearest_name(typo: str, meant: str) -> None:
     """An operator's typo is not a silent no."""
-    with pytest.raises(InvalidRequest, match=f"did you mean '{meant}'"):
+    with pytest.raises(InvalidRequest, match=f"perhaps '{meant}' is meant"):
         read_new_key({typo: 1}, 0.0)
 
 
