@@ -83,7 +83,10 @@ class SpendRoutes:
         document = await self._ledger.find(request_id)
         mine = document is not None and (key is None or document["key"] == key)
         if document is None or not mine or (user and document["user"] != user):
-            raise NotFound(f"There is no request '{request_id}' in the ledger; new ones appear within a second.", param="request_id")
+            raise NotFound(
+                f"There is no request '{request_id}' in the ledger; new ones appear within a second.",
+                param="request_id",
+            )
         return document
 
     async def _key(self, request: Request, fields: Fields) -> str | None:

@@ -18,8 +18,9 @@ from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-MOST_AT_ONCE = 2000
-"""Completions written by one transaction: 0.1 to 0.5 s in the embedded store."""
+MOST_AT_ONCE = 500
+"""Completions written by one transaction, which the embedded store must hold in its cache until it commits: with
+2,000 it could stand still for good, its cache full of what it was about to write (docs/adr/0005-embedded-store.md)."""
 
 HANDED_BACK = 1.0
 """Seconds until events come again that could not be written."""

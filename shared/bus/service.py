@@ -24,8 +24,9 @@ log = structlog.get_logger(__name__)
 GC_THRESHOLD = 20_000
 """New containers between two looks for cycles; Python's default of 700 looks many times a second under load."""
 
-_M_ARENA_MAX = -8
-"""mallopt(3)'s name for the number of heaps; libraries other than glibc have no such function, or ignore it."""
+_MALLOPT = {-8: 2, -1: 4 * 1024 * 1024, -3: 512 * 1024}
+"""mallopt(3)'s M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, the last two in bytes; libraries other than glibc
+have no such function, or ignore it."""
 
 Build = Callable[[Worker, Runtime], AbstractAsyncContextManager[None]]
 """A service's composition root: entered when the worker beats, ready once entered, drained when left."""
@@ -34,15 +35,16 @@ Build = Callable[[Worker, Runtime], AbstractAsyncContextManager[None]]
 def run_service(runtime: Runtime, build: Build) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     gc.set_threshold(GC_THRESHOLD, 10, 10)
-    _keep_few_heaps()
+    _give_memory_back()
     return uvloop.run(_serve(runtime, build))
 
 
-def _keep_few_heaps() -> None:
-    """Have glibc share two heaps among all threads; one for each keeps what was freed in it."""
+def _give_memory_back() -> None:
+    """Have glibc return what was freed: a heap for each thread, and thresholds that grow with use, keep it."""
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+            for option, value in _MALLOPT.items():
+                ctypes.CDLL(None).mallopt(option, value)
 
 
 async def connect(

@@ -13,6 +13,9 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _LAST_FD = 65_536
 
+_MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "4194304", "MALLOC_MMAP_THRESHOLD_": "524288"}
+"""Has glibc give back what a program frees; the services do the same in `shared/bus/service.py`."""
+
 Body = Callable[[], int]
 """What the new process does; it returns its exit code, or never returns because it executes a program."""
 
@@ -81,9 +84,7 @@ def execute(command: list[str]) -> Body:
 
     def run() -> int:
         try:
-            # glibc keeps a heap for each thread otherwise, and gives little of them back.
-            environment = {"MALLOC_ARENA_MAX": "2", **os.environ}
-            os.execve(command[0], command, environment)  # noqa: S606 - no shell is wanted
+            os.execve(command[0], command, _MALLOC | os.environ)  # noqa: S606 - no shell is wanted
         except OSError as error:
             print(f"{command[0]} cannot be started: {error.strerror}.", file=sys.stderr)
         return 127
