@@ -12,7 +12,7 @@ from nats.js.api import ConsumerConfig
 
 from shared.bus.connection import BusUnavailable
 
-BATCH = 128
+BATCH = 48
 """Messages taken at once. Each holds up to 256 events, so this bounds what a worker has in hand."""
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tollway.stack.errors import StackError
 
-STORE_CACHE = "128M"
-"""Ten times what a transaction of billing's holds; a tenth of it may be uncommitted before the store stands still."""
+STORE_CACHE = "96M"
+"""Many times what a transaction of billing's holds; a tenth of it may be uncommitted before the store stands still."""
 
 OPLOG_ENTRIES = "10000"
 """Nobody follows the store's own log of changes; a short one is cut while its pages are still in the cache."""
