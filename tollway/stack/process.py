@@ -13,8 +13,14 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _LAST_FD = 65_536
 
-_MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "4194304", "MALLOC_MMAP_THRESHOLD_": "524288"}
-"""Has glibc give back what a program frees; the services do the same in `shared/bus/service.py`."""
+_FRUGAL = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "4194304",
+    "MALLOC_MMAP_THRESHOLD_": "524288",
+    "GOGC": "50",
+    "GOMEMLIMIT": "40MiB",
+}
+"""Has glibc and Go's runtime give back what a program frees; the services do so in `shared/bus/service.py`."""
 
 Body = Callable[[], int]
 """What the new process does; it returns its exit code, or never returns because it executes a program."""
@@ -84,7 +90,7 @@ def execute(command: list[str]) -> Body:
 
     def run() -> int:
         try:
-            os.execve(command[0], command, _MALLOC | os.environ)  # noqa: S606 - no shell is wanted
+            os.execve(command[0], command, _FRUGAL | os.environ)  # noqa: S606 - no shell is wanted
         except OSError as error:
             print(f"{command[0]} cannot be started: {error.strerror}.", file=sys.stderr)
         return 127

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tollway.stack.errors import StackError
 
-STORE_CACHE = "96M"
+STORE_CACHE = "80M"
 """Many times what a transaction of billing's holds; a tenth of it may be uncommitted before the store stands still."""
 
 OPLOG_ENTRIES = "10000"
