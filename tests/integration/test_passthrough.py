@@ -327,7 +327,7 @@ async def test_compressed_answers_stay_compressed_and_are_billed(
         assert await answer.read() == packed
     [event] = await on_raw.completions()
     assert (event.attempts[0].usage.input, event.attempts[0].usage.output) == (1000, 10)
-    assert event.cost == 1000 * 1000 + 10 * 4000
+    assert event.cost == 1000 * 1000 + 10 * 2000
 
 
 @pytest.mark.parametrize("encoding", [b"br", b"gzip"])

@@ -29,8 +29,8 @@ def demo_price() -> Price:
 @pytest.mark.parametrize(
     ("target", "meaning", "usage", "end", "nano", "unpriced"),
     [
-        (VENDOR, "metered", Usage(input=2, output=1), SERVED, 6000, False),
-        (VENDOR, "metered", Usage(input=2, output=1), CUT, 6000, False),
+        (VENDOR, "metered", Usage(input=2, output=1), SERVED, 4000, False),
+        (VENDOR, "metered", Usage(input=2, output=1), CUT, 4000, False),
         (VENDOR, "metered", None, SERVED, 0, True),
         (VENDOR, "metered", None, FAILED, 0, False),
         (VENDOR, "metered", None, UNANSWERED, 0, False),

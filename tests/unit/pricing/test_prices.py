@@ -183,7 +183,7 @@ def test_the_address_decides_whose_model_it_is() -> None:
 
 def test_the_demo_model_has_a_price() -> None:
     """So that the first request anyone makes shows a cost."""
-    assert table().price_of(deployment("demo", "demo")).cost(Usage(input=10, output=10)).nano == 50_000
+    assert table().price_of(deployment("demo", "demo")).cost(Usage(input=10, output=10)).nano == 30_000
 
 
 def test_listed_models_answer_chats_and_have_prices() -> None:
