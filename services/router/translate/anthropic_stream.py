@@ -1,5 +1,7 @@
 """Reading a stream of Anthropic's message events."""
 
+from abc import abstractmethod
+
 import msgspec
 
 from services.router.translate.errors import error_in_answer, raise_if_error
@@ -69,8 +71,9 @@ class AnthropicStream(ProviderStream):
     def _not_a_stream(self, body: bytes) -> None:
         raise_if_error(body, same_dialect=self.same_dialect)
 
+    @abstractmethod
     def _event(self, read: wire.Event, event: Event) -> bytes:
-        raise NotImplementedError
+        """Return what an event means to the client."""
 
 
 def _broken() -> BrokenStream:

@@ -1,5 +1,7 @@
 """Reading a stream of OpenAI's chat completion chunks."""
 
+from abc import abstractmethod
+
 import msgspec
 
 from services.router.translate.errors import error_in_answer, raise_if_error
@@ -56,8 +58,9 @@ class OpenAIStream(ProviderStream):
     def _last(self, event: Event) -> None:
         """Take the end mark."""
 
+    @abstractmethod
     def _chunk(self, chunk: Answer, event: Event) -> bytes:
-        raise NotImplementedError
+        """Return what a chunk means to the client."""
 
 
 def _broken() -> BrokenStream:

@@ -1,5 +1,7 @@
 """What reading a provider's stream has in common in every dialect."""
 
+from abc import ABC, abstractmethod
+
 from shared.errors import BrokenStream, ProviderError
 from shared.pricing.usage import Usage
 from shared.sse import Event, Splitter
@@ -8,7 +10,7 @@ KEPT_CHARACTERS = 64 * 1024
 """Characters of what the model wrote that are kept to be counted; the rest is taken to be like them."""
 
 
-class ProviderStream:
+class ProviderStream(ABC):
     """Splits the stream, and keeps order when it fails: what came before a fault is given out before the fault."""
 
     def __init__(self) -> None:
@@ -72,12 +74,14 @@ class ProviderStream:
             self._kept += size
             self._pieces += pieces
 
+    @abstractmethod
     def _take(self, event: Event) -> bytes:
-        raise NotImplementedError
+        """Read an event and return what it means to the client."""
 
+    @abstractmethod
     def _not_a_stream(self, body: bytes) -> None:
         """Raise the error that a provider put in place of a stream, if `body` is one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _close(self) -> bytes:
-        raise NotImplementedError
+        """Return the client's last bytes."""

@@ -19,8 +19,8 @@ class GuardrailBehaviour:
     alphabet: str
 
     def make(self) -> Guardrail:
-        """Return the guardrail."""
-        raise NotImplementedError
+        """Return the guardrail; each subclass says how."""
+        raise AssertionError("a subclass makes the guardrail")
 
     def text(self) -> st.SearchStrategy[str]:
         """Return texts in which matches are likely."""
@@ -107,5 +107,5 @@ class GuardrailBehaviour:
         assert self.make_in(mode).modes == expected.get(mode, {"pre_call", "post_call", "stream"})
 
     def make_in(self, mode: str) -> Guardrail:
-        """Return the guardrail in a mode."""
-        raise NotImplementedError
+        """Return the guardrail in a mode; each subclass says how."""
+        raise AssertionError("a subclass makes the guardrail")
