@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from services.passthrough.admission import Admitted
-from services.passthrough.domain.bills import Finished, attempt_of, beyond, completion_of, cost_of
+from services.passthrough.domain.bills import Finished, attempt_of, beyond, bill_of, cost_of
 from services.passthrough.domain.copies import Reading
 from services.passthrough.domain.targets import Target
 from services.passthrough.outgoing import WholeBody
@@ -73,7 +73,7 @@ class Books:
     async def settle(self, reading: Reading | None, end: Finished) -> Ending:
         """Store the completion event and return what the edge tells of the answer; raise `EventsNotStored`."""
         attempt = await self._attempt_of(reading, end)
-        event = encode_completion(completion_of(self._ctx, self._who, attempt, end))
+        event = encode_completion(bill_of(self._ctx, self._who, attempt, end))
         self.closed = True
         try:
             await self._accounting.writer.store(event)
@@ -97,7 +97,7 @@ class Books:
         """Have the event of a request stored whose answer nobody waits for."""
         attempt = await self._attempt_of(reading, end)
         self.closed = True
-        self._accounting.writer.persist(encode_completion(completion_of(self._ctx, self._who, attempt, end)))
+        self._accounting.writer.persist(encode_completion(bill_of(self._ctx, self._who, attempt, end)))
 
     async def _attempt_of(self, reading: Reading | None, end: Finished) -> Attempt:
         target, meaning = self._target, self._admitted.meaning

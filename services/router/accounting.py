@@ -9,6 +9,7 @@ from services.router.translate import Ask, OwnFields
 from shared.pricing.estimate import estimate_output, estimated_usage
 from shared.pricing.prices import Cost
 from shared.pricing.usage import Usage
+from shared.schemas.completions import completion_of
 from shared.schemas.context import Principal, RequestContext
 from shared.schemas.events import Attempt, Completion, Outcome
 from shared.schemas.frames import Ending, Sent
@@ -95,29 +96,18 @@ class Account:
 
     def completion(self, outcome: Outcome, status: int, error_code: str = "") -> Completion:
         """Return the request's completion event."""
-        ctx, who = self._ctx, self.principal
-        return Completion(
-            request_id=ctx.id,
-            route=ctx.route,
-            dialect=ctx.dialect,
-            model_group=ctx.model,
-            outcome=outcome,
-            status=status,
+        return completion_of(
+            self._ctx,
+            self.principal,
+            tuple(self._attempts),
+            outcome,
+            status,
+            time.time(),
             error_code=error_code,
-            stream=ctx.stream,
-            received=ctx.received,
-            ended=time.time(),
-            key=who.key,
-            key_alias=who.key_alias,
-            user=who.user,
-            team=who.team,
-            organization=who.organization,
-            end_user=ctx.end_user or self.own.end_user,
-            label=ctx.label,
-            client=ctx.client,
-            tags=tuple(dict.fromkeys((*ctx.tags, *self.own.tags))),
-            attempts=tuple(self._attempts),
-            guardrails=ctx.guardrails,
+            stream=self._ctx.stream,
+            model_group=self._ctx.model,
+            end_user=self.own.end_user,
+            tags=self.own.tags,
         )
 
     def ending(self) -> Ending:

@@ -1,6 +1,7 @@
 """What stands in the ledger for a request whose worker died after it had called a provider."""
 
 from shared.pricing.usage import Usage
+from shared.schemas.completions import completion_of
 from shared.schemas.context import RequestContext
 from shared.schemas.events import Attempt, Completion
 from shared.schemas.frames import Sent
@@ -22,27 +23,15 @@ def lost_completion(ctx: RequestContext, sent: Sent, now: float) -> Completion:
         unpriced=sent.unpriced,
         price_version=sent.price_version,
     )
-    who = sent.principal
-    return Completion(
-        request_id=ctx.id,
-        route=ctx.route,
-        dialect=ctx.dialect,
-        model_group=ctx.model,
-        outcome="lost",
-        status=502,
-        received=ctx.received,
-        ended=now,
+    return completion_of(
+        ctx,
+        sent.principal,
+        (attempt,),
+        "lost",
+        502,
+        now,
         error_code="worker_lost",
         stream=ctx.stream,
-        key=who.key,
-        key_alias=who.key_alias,
-        user=who.user,
-        team=who.team,
-        organization=who.organization,
-        end_user=ctx.end_user,
-        label=ctx.label,
-        client=ctx.client,
-        tags=ctx.tags,
-        attempts=(attempt,),
+        model_group=ctx.model,
         estimated=True,
     )

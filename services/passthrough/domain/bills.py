@@ -8,6 +8,7 @@ from services.passthrough.domain.operations import Meaning
 from services.passthrough.domain.targets import Target
 from shared.pricing.prices import Cost, Price
 from shared.pricing.usage import Usage
+from shared.schemas.completions import completion_of
 from shared.schemas.context import Principal, RequestContext
 from shared.schemas.events import Attempt, Completion, Outcome
 
@@ -70,27 +71,16 @@ def attempt_of(
     )
 
 
-def completion_of(ctx: RequestContext, who: Principal, attempt: Attempt, end: Finished) -> Completion:
+def bill_of(ctx: RequestContext, who: Principal, attempt: Attempt, end: Finished) -> Completion:
     """Return the completion event, shaped as on every other route."""
-    return Completion(
-        request_id=ctx.id,
-        route=ctx.route,
-        dialect=ctx.dialect,
-        model_group=attempt.model,
-        outcome=end.outcome,
-        status=end.status,
+    return completion_of(
+        ctx,
+        who,
+        (attempt,),
+        end.outcome,
+        end.status,
+        end.ended,
         error_code=end.code,
         stream=end.stream,
-        received=ctx.received,
-        ended=end.ended,
-        key=who.key,
-        key_alias=who.key_alias,
-        user=who.user,
-        team=who.team,
-        organization=who.organization,
-        end_user=ctx.end_user,
-        label=ctx.label,
-        client=ctx.client,
-        tags=ctx.tags,
-        attempts=(attempt,),
+        model_group=attempt.model,
     )
