@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.admin.callers import Callers
 from services.admin.handlers import Desk, Handler
 from services.admin.keys import KeyRoutes
 from services.admin.models import ModelRoutes
@@ -26,7 +27,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     announcer = ChangeAnnouncer(worker, Changes(store))
     recorder = Recorder(store, announcer)
-    stage = Stage(worker, Desk(_table(store, recorder, runtime)).handle, max_in_hand=settings.max_in_hand)
+    desk = Desk(_table(store, recorder, runtime), Callers(store))
+    stage = Stage(worker, desk.handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
     await stage.start()
     try:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 import msgspec
 import structlog
 
+from services.admin.callers import Callers
 from services.admin.domain.requests import MAX_BODY_BYTES, Answer, Request, read_body, read_query
 from shared.bus.stage import Call
 from shared.errors import BodyTooLarge, InternalError
@@ -24,34 +25,35 @@ _encode = msgspec.json.Encoder().encode
 class Desk:
     """The stage's handler: a table from a route's name to what answers it."""
 
-    def __init__(self, table: Mapping[str, Handler]) -> None:
+    def __init__(self, table: Mapping[str, Handler], callers: Callers) -> None:
         self._table = table
+        self._callers = callers
 
     def handle(self, call: Call) -> Coroutine[None, None, None]:
         """Return the work of answering one request."""
         return self._answer(call, self._table[call.ctx.route])
 
     async def _answer(self, call: Call, handler: Handler) -> None:
-        request = await _request_of(call)
+        request = await self._request_of(call)
         answer = await handler(request)
         log.info("admin.answered", request_id=request.id, route=call.ctx.route, actor=request.actor_name)
         call.lane.open(Opening(200, _headers(answer)))
         await call.lane.end(Ending(), _encode(answer.body))
 
-
-async def _request_of(call: Call) -> Request:
-    ctx = call.ctx
-    if ctx.principal is None:
-        raise InternalError("the gateway failed to handle this request")
-    is_read = ctx.method in ("GET", "HEAD")
-    return Request(
-        id=ctx.id,
-        principal=ctx.principal,
-        now=time.time(),
-        query=read_query(ctx.query) if is_read else {},
-        body={} if is_read else read_body(await _body(call)),
-        client=ctx.client,
-    )
+    async def _request_of(self, call: Call) -> Request:
+        ctx = call.ctx
+        if ctx.principal is None:
+            raise InternalError("the gateway failed to handle this request")
+        is_read = ctx.method in ("GET", "HEAD")
+        return Request(
+            id=ctx.id,
+            principal=ctx.principal,
+            caller=await self._callers.of(ctx.principal),
+            now=time.time(),
+            query=read_query(ctx.query) if is_read else {},
+            body={} if is_read else read_body(await _body(call)),
+            client=ctx.client,
+        )
 
 
 async def _body(call: Call) -> bytes:

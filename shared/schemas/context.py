@@ -6,7 +6,8 @@ import msgspec
 
 from shared.errors import Dialect
 
-Role = Literal["proxy_admin", "proxy_admin_viewer", "key_holder"]
+Role = Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer", "key_holder"]
+"""What a principal is to the whole gateway; a user who administers a team or an organization is an internal user."""
 ServiceName = Literal["edge", "auth", "guardrails", "router", "billing", "admin", "passthrough"]
 
 
@@ -26,7 +27,8 @@ class Principal(msgspec.Struct, frozen=True, omit_defaults=True):
 
     role: Role
     key: str = ""
-    """The stored hash of the virtual key (its id in the ledger); empty for the master key."""
+    """The virtual key's id in the ledger: its first stored hash, whatever it was regenerated to. Empty for the master
+    key and for JWTs."""
     key_name: str = ""
     """The key with all but its last four characters hidden."""
     key_alias: str = ""

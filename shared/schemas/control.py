@@ -4,7 +4,9 @@ from typing import Literal
 
 import msgspec
 
-ChangeKind = Literal["key", "model"]
+ChangeKind = Literal[
+    "key", "model", "user", "team", "member", "organization", "customer", "budget", "credential", "access_group"
+]
 
 
 class Beat(msgspec.Struct, frozen=True, omit_defaults=True):

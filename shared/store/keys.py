@@ -6,9 +6,10 @@ import msgspec
 from pymongo.errors import DuplicateKeyError
 
 from shared.errors import Conflict
+from shared.schemas.limits import Limits
 from shared.store.connection import Document, Session, Store, translated
 
-_AS_TEXT = ("metadata", "ignored")
+_AS_TEXT = ("metadata", "ignored", "limits", "aliases", "permissions")
 """Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
 
 
@@ -31,6 +32,33 @@ class KeyRecord(msgspec.Struct, frozen=True):
     updated_by: str = ""
     ignored: dict[str, Any] = {}
     """LiteLLM's fields that mean nothing to Tollway, kept as they came."""
+    account: str = ""
+    """The first stored hash of a key that was regenerated: the ledger and the limiter go on knowing it by that."""
+    superseded_by: str = ""
+    """The stored hash of the key that took its place; it works until `expires`."""
+    limits: Limits = Limits()
+    budget_id: str = ""
+    aliases: dict[str, str] = {}
+    """What the key's callers may say for a model group."""
+    tags: tuple[str, ...] = ()
+    """Labels of every request in the ledger."""
+    permissions: dict[str, Any] = {}
+    allowed_routes: tuple[str, ...] = ()
+    """Routes, or groups of them, that the key may call; empty means all that its role may."""
+    allowed_addresses: tuple[str, ...] = ()
+    """Networks from which it works; empty means all."""
+    guardrails: tuple[str, ...] = ()
+    """Guardrails that run on its requests beside the default ones."""
+    enforced_params: tuple[str, ...] = ()
+    """Fields that every request must have."""
+    wait_for_room: float = 0.0
+    """Seconds that a request waits for its turn where a limit stands in the way."""
+    service_account: bool = False
+
+    @property
+    def id(self) -> str:
+        """What the ledger and the limiter know it by."""
+        return self.account or self.hash
 
 
 class KeyFilter(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -120,5 +148,5 @@ def _taken(record: KeyRecord, error: DuplicateKeyError) -> Conflict:
 
 
 def _record(document: Document) -> KeyRecord:
-    texts = {name: msgspec.json.decode(document[name]) for name in _AS_TEXT}
+    texts = {name: msgspec.json.decode(document[name]) for name in _AS_TEXT if name in document}
     return msgspec.convert({**document, **texts, "hash": document["_id"]}, KeyRecord)

@@ -16,6 +16,7 @@ async def ensure_indexes(store: Store) -> None:
         await database.rollups.create_index([("scope", 1), ("id", 1)])
         await database.changes.create_index([("number", 1)])
         await _key_indexes(database)
+        await _people_indexes(database)
         await database.models.create_index([("created_at", 1)])
         await database.audit.create_index([("kind", 1), ("object", 1), ("at", -1)])
         await database.audit.create_index([("at", -1)])
@@ -30,3 +31,15 @@ async def _key_indexes(database: Any) -> None:
     for name in ("user_id", "team_id", "organization_id"):
         await keys.create_index([(name, 1), ("created_at", -1)])
     await keys.create_index([("key_alias", 1)], unique=True, partialFilterExpression={"key_alias": {"$gt": ""}})
+
+
+async def _people_indexes(database: Any) -> None:
+    for name in ("users", "teams", "organizations", "customers", "budgets"):
+        await database[name].create_index([("created_at", -1)])
+    for name in ("email", "sso_id"):
+        await database.users.create_index([(name, 1)], unique=True, partialFilterExpression={name: {"$gt": ""}})
+    await database.teams.create_index([("organization_id", 1), ("created_at", -1)])
+    await database.teams.create_index([("alias", 1)])
+    await database.organizations.create_index([("alias", 1)])
+    await database.memberships.create_index([("user", 1), ("kind", 1)])
+    await database.memberships.create_index([("kind", 1), ("group", 1), ("created_at", -1)])

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from services.admin.domain.rights import Caller
 from shared.errors import BodyTooLarge, InvalidRequest
 from shared.schemas.context import Principal
 
@@ -21,6 +22,7 @@ class Request:
 
     id: str
     principal: Principal
+    caller: Caller
     now: float
     query: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] = field(default_factory=dict)
@@ -30,7 +32,7 @@ class Request:
     @property
     def is_own_only(self) -> bool:
         """True for a caller who may see its own objects only."""
-        return self.principal.role == "key_holder"
+        return not self.caller.sees_all
 
     @property
     def actor(self) -> str:

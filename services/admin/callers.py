@@ -1,0 +1,33 @@
+"""Who calls a management route: its memberships, read from the store for each request, so that none is outdated."""
+
+from dataclasses import replace
+
+from services.admin.domain.rights import Caller, caller_without_groups
+from shared.schemas.context import Principal
+from shared.store.connection import Store
+from shared.store.people import memberships
+
+MOST_GROUPS = 10_000
+
+
+class Callers:
+    """Looks up what a principal administers."""
+
+    def __init__(self, store: Store) -> None:
+        self._memberships = memberships(store)
+
+    async def of(self, principal: Principal) -> Caller:
+        """Return the caller; raises `StoreUnavailable`."""
+        caller = caller_without_groups(principal)
+        if not caller.user or caller.sees_all:
+            return caller
+        found = await self._memberships.where({"user": caller.user}, limit=MOST_GROUPS)
+        return replace(
+            caller,
+            teams=frozenset(item.group for item in found if item.kind == "team"),
+            administered_teams=frozenset(item.group for item in found if item.kind == "team" and item.role == "admin"),
+            organizations=frozenset(item.group for item in found if item.kind == "organization"),
+            administered_organizations=frozenset(
+                item.group for item in found if item.kind == "organization" and item.role == "admin"
+            ),
+        )

@@ -1,0 +1,152 @@
+"""Limits and budgets: what an object may use, and how a request asks the limiter for its share.
+
+Money is nano-dollars, times are Unix seconds, rates are per minute. None is no limit; 0 lets nothing through.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Measure = Literal["requests", "tokens", "parallel", "budget"]
+"""What a limit counts. `budget` is money."""
+
+
+class ModelLimits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an object may use of one model."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    max_budget: int | None = None
+    budget_duration: str = ""
+
+
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an object may use: part of every record of a key, user, team, member, organization, customer or budget."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    parallel: int | None = None
+    max_budget: int | None = None
+    soft_budget: int | None = None
+    """Past it an event and a header say so; nothing is refused."""
+    budget_duration: str = ""
+    """The period of the budget, such as `30d` or `1mo`; empty for one that never resets."""
+    budget_since: float = 0.0
+    """When the budget's first period began; periods that the calendar does not fix are counted from it."""
+    models: dict[str, ModelLimits] = {}
+    """By model group."""
+    extra_budget: int = 0
+    """A temporary increase of `max_budget`."""
+    extra_until: float = 0.0
+
+
+class Quota(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One scope in which a request counts, with the limits that hold there now.
+
+    The limiter knows no configuration: whoever asks says what holds, so a change counts from the next question on.
+    """
+
+    scope: str
+    """By `shared.schemas.scopes.Scope.text`."""
+    rpm: int | None = None
+    tpm: int | None = None
+    parallel: int | None = None
+    budget: int | None = None
+    """What may be spent in the period, temporary increases included."""
+    soft: int | None = None
+    since: float = 0.0
+    """When the budget's current period began; 0 where it never resets."""
+    until: float = 0.0
+    """When it ends; 0 where it never does."""
+
+
+class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
+    """May this request begin? All of its scopes are taken together, or none. A repeat gets the same answer."""
+
+    id: str
+    """The request id."""
+    owner: str
+    """The edge that holds the client, as `service.worker`; its death gives back the slots."""
+    deadline: float
+    quotas: tuple[Quota, ...]
+    tokens: int = 0
+    """Estimated tokens, for `tpm`."""
+    cost: int = 0
+    """The upper bound of its cost, held until the real one is known."""
+    wait: float = 0.0
+    """Seconds that it may wait for its turn instead of being refused; 0 for an answer at once."""
+    tenant: str = ""
+    """Whose turn it is: those who wait are served in fair order between tenants."""
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a request may not begin."""
+
+    scope: str
+    measure: Measure
+    limit: int
+    used: int
+    """Requests or tokens of the window, slots taken, or nano-dollars spent in the period."""
+    held: int = 0
+    """Nano-dollars held by requests in flight; a budget refused by holds alone frees itself."""
+    retry_after: float | None = None
+    """Seconds after which a client that is alone gets through; None where waiting does not help."""
+
+
+class Room(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The tightest of the request's limits of one measure, for `x-ratelimit-*` headers."""
+
+    limit: int
+    remaining: int
+    reset: float
+    """Seconds until the window has its whole room again if nobody asks."""
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The limiter's answer to one question."""
+
+    id: str
+    refusal: Refusal | None = None
+    requests: Room | None = None
+    tokens: Room | None = None
+    soft: tuple[str, ...] = ()
+    """Scopes that are past their soft budget."""
+
+
+class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a request really used; replaces its hold and its estimate, in whatever order it comes with its release."""
+
+    id: str
+    tokens: int
+    cost: int
+
+
+class Released(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request is over: its parallel slots are free."""
+
+    id: str
+    sent: bool
+    """False when no provider was called: then its hold is free too. Otherwise the hold stays as estimated spend
+    until it is settled."""
+
+
+class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one process has for the limiter at one moment; answered by `TurnAnswered` once it is in the journal.
+
+    It is sent again, with what is new, until it is answered: everything in it is idempotent by request id.
+    """
+
+    asks: tuple[Ask, ...] = ()
+    settled: tuple[Settled, ...] = ()
+    released: tuple[Released, ...] = ()
+
+
+class TurnAnswered(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The limiter's reply: a verdict for each question that has one, and the rest of the turn is done.
+
+    A question without a verdict waits for its turn, or for its budget to be read from the ledger; its verdict comes
+    by a further reply.
+    """
+
+    verdicts: tuple[Verdict, ...] = ()
+    done: bool = True
