@@ -74,6 +74,10 @@ class Deployment(_Section):
     """Its share of the requests, beside the other deployments of the group."""
     timeouts: Timeouts = Timeouts()
     """The clocks of its calls."""
+    access_groups: tuple[str, ...] = ()
+    """Names by which keys and teams may be granted its model group together with others."""
+    max_output_tokens: int | None = Field(None, ge=1)
+    """Tokens of its longest answer, where that is known; it bounds what a request may cost."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
@@ -178,10 +182,10 @@ class PassThroughEndpoint(_Section):
 
 
 class AuthSettings(_Section):
-    """Keys in the cache."""
+    """Keys in the cache, and what callers must say."""
 
     cached_keys: int = Field(100_000, ge=1)
-    """Keys that one worker remembers; the one unused for longest goes first."""
+    """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
 
