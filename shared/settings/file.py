@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
@@ -36,6 +36,8 @@ class ServerSettings(_Section):
     """A stream that is silent for so long after its first byte gets a comment, so that load balancers keep it."""
     key_header: str | None = None
     """One more header in which callers may send their key."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of the proxies in front of the edge; only what they add to `X-Forwarded-For` is believed."""
     metrics_key: SecretStr | None = None
     """What `Authorization: Bearer …` must hold to read `/metrics`; anybody may while it is not set."""
     cors_origins: tuple[str, ...] = ()
