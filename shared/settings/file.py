@@ -1,9 +1,9 @@
 """The shape of `tollway.yaml`. Unknown names are refused; secrets are written as `${NAME}`."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
@@ -36,6 +36,8 @@ class ServerSettings(_Section):
     """A stream that is silent for so long after its first byte gets a comment, so that load balancers keep it."""
     key_header: str | None = None
     """One more header in which callers may send their key."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of the proxies in front of the edge; only what they add to `X-Forwarded-For` is believed."""
     metrics_key: SecretStr | None = None
     """What `Authorization: Bearer …` must hold to read `/metrics`; anybody may while it is not set."""
     cors_origins: tuple[str, ...] = ()
@@ -74,6 +76,10 @@ class Deployment(_Section):
     """Its share of the requests, beside the other deployments of the group."""
     timeouts: Timeouts = Timeouts()
     """The clocks of its calls."""
+    access_groups: tuple[str, ...] = ()
+    """Names by which keys and teams may be granted its model group together with others."""
+    max_output_tokens: int | None = Field(None, ge=1)
+    """Tokens of its longest answer, where that is known; it bounds what a request may cost."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
@@ -177,11 +183,68 @@ class PassThroughEndpoint(_Section):
     """The clocks of its calls."""
 
 
+Duration = Annotated[str, Field(pattern="^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
+"""A number and a unit, such as `30d` or `1mo`."""
+
+
+class UserDefaults(_Section):
+    """What new users get where `/user/new` says nothing, under its names."""
+
+    user_role: Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer"] = "internal_user"
+    """What they are to the whole gateway."""
+    models: tuple[str, ...] = ()
+    """Model groups that their keys outside of teams may use; empty means all."""
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    teams: tuple[str, ...] = ()
+    """Teams that users who are made over the API join."""
+
+
+class TeamDefaults(_Section):
+    """What new teams get where `/team/new` says nothing, under its names."""
+
+    organization_id: str | None = None
+    """The organization that they are in."""
+    models: tuple[str, ...] = ()
+    """Model groups that they may use; empty means all."""
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    team_member_budget: float | None = Field(None, ge=0)
+    """Dollars that each member may spend within the team."""
+    team_member_budget_duration: Duration | None = None
+    """The period of that budget."""
+
+
+class Defaults(_Section):
+    """What new objects get where their maker says nothing."""
+
+    users: UserDefaults = UserDefaults()
+    """Users."""
+    teams: TeamDefaults = TeamDefaults()
+    """Teams."""
+
+
 class AuthSettings(_Section):
-    """Keys in the cache."""
+    """Keys in the cache, and what callers must say."""
 
     cached_keys: int = Field(100_000, ge=1)
-    """Keys that one worker remembers; the one unused for longest goes first."""
+    """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
 
@@ -234,6 +297,8 @@ class Configuration(_Section):
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
     """Keys in the cache."""
+    defaults: Defaults = Defaults()
+    """What new objects get where their maker says nothing."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
     pricing: PricingSettings = PricingSettings()
