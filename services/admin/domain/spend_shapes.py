@@ -5,6 +5,7 @@ from typing import Any
 
 from services.admin.domain.times import shown
 from shared.pricing.money import to_dollars
+from shared.store.reports import Day
 
 _CALL_TYPES = {"chat_completions": "acompletion", "messages": "anthropic_messages"}
 """LiteLLM's names of calls by route; every other route is a pass-through."""
@@ -81,9 +82,7 @@ def summary(documents: Iterable[Mapping[str, Any]], days: Iterable[str]) -> list
 
     A day without a request is there, with nothing spent.
     """
-    found: dict[str, dict[str, Any]] = {
-        day: {"startTime": day, "spend": 0, "users": {}, "models": {}, "keys": {}} for day in days
-    }
+    found = _no_days(days)
     for document in documents:
         entry = found.get(str(shown(document["ended"]))[:10])
         if entry is None:
@@ -97,6 +96,26 @@ def summary(documents: Iterable[Mapping[str, Any]], days: Iterable[str]) -> list
             model = attempt["model"]
             entry["models"][model] = entry["models"].get(model, 0) + attempt["cost"]
     return [_in_dollars(entry) for entry in found.values()]
+
+
+def summary_of_rows(rows: Iterable[Day], days: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the same from the sums of callers by day, however many requests they had."""
+    found = _no_days(days)
+    for row in rows:
+        entry = found.get(row.day)
+        if entry is None:
+            continue
+        cost = row.totals["spend"]
+        entry["spend"] += cost
+        for name, id in (("users", row.user), ("keys", row.key)):
+            entry[name][id] = entry[name].get(id, 0) + cost
+        for line, amounts in row.lines:
+            entry["models"][line.model] = entry["models"].get(line.model, 0) + amounts["spend"]
+    return [_in_dollars(entry) for entry in found.values()]
+
+
+def _no_days(days: Iterable[str]) -> dict[str, dict[str, Any]]:
+    return {day: {"startTime": day, "spend": 0, "users": {}, "models": {}, "keys": {}} for day in days}
 
 
 def _in_dollars(entry: dict[str, Any]) -> dict[str, Any]:
