@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from services.admin.domain.times import shown
 from shared.pricing.money import to_dollars
 from shared.store.reports import Day
@@ -55,6 +57,7 @@ def _metadata(document: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]
         "status_code": document["status"],
         "error_code": document["error_code"] or None,
         "label": document["label"] or None,
+        "requester_metadata": _said(document["metadata"]),
         "stream": document["stream"],
         "guardrails": list(document["guardrails"]),
         "estimated": document["estimated"] or any(attempt["usage"]["estimated"] for attempt in attempts),
@@ -75,6 +78,15 @@ def _metadata(document: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]
             for attempt in attempts
         ],
     }
+
+
+def _said(metadata: str) -> dict[str, Any]:
+    """Return what a caller said about its request; the event was checked for its size, not for being JSON."""
+    try:
+        said = msgspec.json.decode(metadata) if metadata else {}
+    except msgspec.DecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def summary(documents: Iterable[Mapping[str, Any]], days: Iterable[str]) -> list[dict[str, Any]]:
