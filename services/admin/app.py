@@ -16,6 +16,10 @@ from services.admin.organizations import OrganizationRoutes
 from services.admin.people import People
 from services.admin.recording import Recorder
 from services.admin.spend import SpendRoutes
+from services.admin.spend_access import SpendAccess
+from services.admin.spend_activity import SpendActivity
+from services.admin.spend_export import SpendExport
+from services.admin.spend_reports import SpendReports
 from services.admin.spending import Spending
 from services.admin.taking import Taking
 from services.admin.team_shapes import TeamShapes
@@ -58,7 +62,6 @@ def _table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Hand
     keys, ledger = Keys(store), Ledger(store)
     key = KeyRoutes(keys, ledger, recorder, runtime.secret)
     model = ModelRoutes(Models(store), recorder, runtime.configuration, runtime.encryption_key)
-    spend = SpendRoutes(ledger, keys, runtime.secret)
     return {
         **_people_table(store, recorder, runtime),
         "key_generate": key.generate,
@@ -70,7 +73,37 @@ def _table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Hand
         "model_new": model.new,
         "model_info": model.info,
         "model_delete": model.delete,
-        "spend_logs": spend.logs,
+        **_spend_table(store, ledger, runtime),
+    }
+
+
+def _spend_table(store: Store, ledger: Ledger, runtime: Runtime) -> dict[str, Handler]:
+    access = SpendAccess(store, ledger, runtime.secret)
+    logs = SpendRoutes(ledger, access)
+    export = SpendExport(ledger, logs)
+    reports = SpendReports(store, ledger, access)
+    activity = SpendActivity(store, ledger, access)
+    return {
+        "spend_logs": logs.logs,
+        "spend_logs_export": export.export,
+        "spend_keys": reports.keys,
+        "spend_users": reports.users,
+        "spend_teams": reports.teams,
+        "spend_tags": reports.tags,
+        "global_spend": reports.total,
+        "global_spend_logs": reports.by_day,
+        "global_spend_keys": reports.global_keys,
+        "global_spend_models": reports.models,
+        "global_spend_provider": reports.providers,
+        "global_spend_tags": reports.global_tags,
+        "global_spend_tag_names": reports.tag_names,
+        "global_spend_teams": reports.by_team,
+        "global_spend_report": reports.report,
+        "user_daily_activity": activity.of_users,
+        "team_daily_activity": activity.of_teams,
+        "organization_daily_activity": activity.of_organizations,
+        "customer_daily_activity": activity.of_customers,
+        "tag_daily_activity": activity.of_tags,
     }
 
 

@@ -115,8 +115,29 @@ MODEL_SAMPLES: Mapping[str, Sample] = {
     "model_delete": body(lambda place: {"id": place.model}),
 }
 
+_A_MONTH = {"start_date": "2026-01-01", "end_date": "2026-01-31"}
+
 SPEND_SAMPLES: Mapping[str, Sample] = {
     "spend_logs": query(lambda place: {"api_key": place.key}),
+    "spend_logs_export": query(lambda place: {"api_key": place.key}),
+    "spend_keys": query(lambda _: {}, names_object=False),
+    "spend_users": query(lambda place: {"user_id": place.user}),
+    "spend_teams": query(lambda place: {"team_id": place.team}),
+    "spend_tags": query(lambda _: {}, names_object=False),
+    "global_spend": query(lambda _: {}, names_object=False),
+    "global_spend_logs": query(lambda place: {"api_key": place.key}),
+    "global_spend_keys": query(lambda _: {}, names_object=False),
+    "global_spend_models": query(lambda _: {}, names_object=False),
+    "global_spend_provider": query(lambda _: {}, names_object=False),
+    "global_spend_tags": query(lambda _: {}, names_object=False),
+    "global_spend_tag_names": query(lambda _: {}, names_object=False),
+    "global_spend_teams": query(lambda _: {}, names_object=False),
+    "global_spend_report": query(lambda place: _A_MONTH | {"team_id": place.team}),
+    "user_daily_activity": query(lambda place: _A_MONTH | {"api_key": place.key}),
+    "team_daily_activity": query(lambda place: _A_MONTH | {"team_ids": place.team}),
+    "organization_daily_activity": query(lambda place: _A_MONTH | {"organization_ids": place.organization}),
+    "customer_daily_activity": query(lambda place: _A_MONTH | {"end_user_ids": place.customer}),
+    "tag_daily_activity": query(lambda _: _A_MONTH, names_object=False),
 }
 
 SAMPLES: Mapping[str, Sample] = {
