@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from shared.errors import Dialect
+from shared.schemas.limits import Admitted
 
 Role = Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer", "key_holder"]
 """What a principal is to the whole gateway; a user who administers a team or an organization is an internal user."""
@@ -93,6 +94,13 @@ class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
     """Names of the guardrails that ran."""
     trace: str = ""
     """W3C `traceparent`."""
+    admitted: Admitted | None = None
+    """Set by auth for a request that the limiter admitted: whoever ends it settles what it used."""
+
+    @property
+    def limited(self) -> bool:
+        """True where the limiter is to be told what the request used."""
+        return self.admitted is not None
 
     @property
     def token(self) -> str:

@@ -186,6 +186,17 @@ class AuthSettings(_Section):
     """So long does a cached key go on working while the store cannot be asked."""
 
 
+class LimitSettings(_Section):
+    """Rate limits and budgets; `docs/limits.md` says what they mean."""
+
+    window: Literal["sliding", "fixed"] = "sliding"
+    """`sliding`: no 60 seconds hold more than the limit. `fixed`: no minute of the clock does."""
+    budget_exceeded_status: Literal[400, 422, 429] = 400
+    """The status of a request over a budget; LiteLLM has used all three."""
+    answer_seconds: float = Field(10.0, gt=0)
+    """How long a request waits where its limits cannot be checked; then it gets 503."""
+
+
 class BillingSettings(_Section):
     """How completion events are stored."""
 
@@ -234,6 +245,8 @@ class Configuration(_Section):
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
     """Keys in the cache."""
+    limits: LimitSettings = LimitSettings()
+    """Rate limits and budgets."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
     pricing: PricingSettings = PricingSettings()
