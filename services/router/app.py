@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from services.router.attempt import Attempts
-from services.router.catalog import Catalog
 from services.router.chat import Chat
-from services.router.fixed import fixed_deployments, reached
 from services.router.listing import Listing
 from services.router.target import Target, target_of
 from services.router.upstream import Upstream
@@ -20,6 +18,8 @@ from shared.bus.observed import observe_events
 from shared.bus.spool import FileSpool
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
+from shared.catalog.catalog import Catalog
+from shared.catalog.fixed import fixed_deployments, reached
 from shared.offload import Offload
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
