@@ -4,11 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.auth.asking import Asking
+from services.auth.domain.limiter import Limiter
 from services.auth.domain.offers import Offer
 from services.auth.handlers import Admission
+from services.auth.limiter.seat import Seat
+from services.auth.limiter.tally import Tally
 from services.auth.records import Records
 from services.auth.standings import Standings
 from shared.bus.changes import ChangeFollower
+from shared.bus.limits import LimiterClient
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.catalog.catalog import Catalog
@@ -19,6 +24,7 @@ from shared.schemas.control import Change
 from shared.settings import Deployment, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
+from shared.store.ledger import Ledger
 from shared.store.models import Models, offered_deployments
 
 
@@ -49,10 +55,13 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
 
     follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=on_reset)
     records.follow(follower)
+    limiter = LimiterClient(worker)
+    seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
     admission = Admission(
         standings,
         catalog,
         follower,
+        Asking(worker, limiter, settings.limits),
         master=runtime.master_key_digest,
         secret=runtime.secret,
         max_age_seconds=settings.auth.max_age_seconds,
@@ -66,11 +75,15 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     await follower.start()
     catalog.reload()
+    await limiter.start()
+    await seat.start()
     await stage.start()
     try:
         yield
     finally:
         await stage.drain(settings.server.drain_seconds)
+        await limiter.close()
+        await seat.close()
         await follower.close()
         await catalog.close()
         await store.close()

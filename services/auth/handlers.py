@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 
 import msgspec
 
+from services.auth.asking import Asking
 from services.auth.domain.admission import check_allowed, check_usable, not_allowed
 from services.auth.domain.offers import Offer
 from services.auth.domain.standing import MASTER, Standing
@@ -32,6 +33,7 @@ class Admission:
         standings: Standings,
         catalog: Catalog[Offer],
         follower: ChangeFollower,
+        asking: Asking,
         *,
         master: str,
         secret: bytes,
@@ -40,6 +42,7 @@ class Admission:
         self._standings = standings
         self._catalog = catalog
         self._follower = follower
+        self._asking = asking
         self._master = master
         self._secret = secret
         self._max_age = max_age_seconds
@@ -102,8 +105,15 @@ class Admission:
         return allow(asked, target) or allow(asked, target, provider_names(target, self._catalog.known(target) or ()))
 
     def _pass_on(self, call: Call, standing: Standing, model: str) -> Coroutine[None, None, None] | None:
-        call.forward(call.ctx.next, introduced(call.ctx, standing, model))
+        ctx = introduced(call.ctx, standing, model)
+        if standing.quotas and policy_of(ctx.route).billed:
+            return self._ask(call, ctx, standing)
+        call.forward(ctx.next, ctx)
         return None
+
+    async def _ask(self, call: Call, ctx: RequestContext, standing: Standing) -> None:
+        admitted = await self._asking.admit(call, standing.quotas, wait=standing.wait, tenant=standing.tenant)
+        call.forward(ctx.next, msgspec.structs.replace(ctx, admitted=admitted))
 
 
 def introduced(ctx: RequestContext, standing: Standing, model: str) -> RequestContext:

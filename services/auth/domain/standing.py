@@ -6,6 +6,8 @@ from services.auth.domain.grants import NO_LIMIT, Grants, Members, grants_of
 from services.auth.domain.networks import Networks, networks_of
 from services.auth.domain.surroundings import Surroundings
 from shared.schemas.context import Principal
+from shared.schemas.limits import Quota
+from shared.schemas.scopes import Scope
 from shared.store.keys import KeyRecord
 from shared.store.people import TeamRecord
 
@@ -26,6 +28,8 @@ class Standing:
     enforced_params: tuple[str, ...] = ()
     guardrails: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    """What the limiter is asked about; nobody asks where there is none."""
     wait: float = 0.0
     """Seconds that a request waits for its turn where a limit stands in the way."""
 
@@ -77,8 +81,17 @@ def standing_of(key: KeyRecord, around: Surroundings, members: Members) -> Stand
         enforced_params=key.enforced_params,
         guardrails=_joined(key.guardrails, team.guardrails if team is not None else ()),
         tags=_joined(key.tags, team.tags if team is not None else ()),
+        quotas=_quotas(key),
         wait=key.wait_for_room,
     )
+
+
+def _quotas(key: KeyRecord) -> tuple[Quota, ...]:
+    limits = key.limits
+    measured = (limits.rpm, limits.tpm, limits.parallel, limits.max_budget, limits.soft_budget)
+    if all(limit is None for limit in measured):
+        return ()
+    return (Quota(Scope("key", key.id).text, *measured),)
 
 
 def organization_of(key: KeyRecord, team: TeamRecord | None) -> str:
