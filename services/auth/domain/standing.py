@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from services.auth.domain.grants import NO_LIMIT, Grants, Members, grants_of
 from services.auth.domain.networks import Networks, networks_of
+from services.auth.domain.quotas import NO_PLAN, Plan, Rules, plan_of
 from services.auth.domain.surroundings import Surroundings
 from shared.schemas.context import Principal
-from shared.schemas.limits import Quota
-from shared.schemas.scopes import Scope
 from shared.store.keys import KeyRecord
 from shared.store.people import TeamRecord
 
@@ -18,6 +17,7 @@ class Standing:
 
     principal: Principal
     grants: Grants = NO_LIMIT
+    plan: Plan = NO_PLAN
     denied: str = ""
     """Why the key does not work now, though it is a key; empty where it does."""
     blocked: bool = False
@@ -28,8 +28,6 @@ class Standing:
     enforced_params: tuple[str, ...] = ()
     guardrails: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    quotas: tuple[Quota, ...] = ()
-    """What the limiter is asked about; nobody asks where there is none."""
     wait: float = 0.0
     """Seconds that a request waits for its turn where a limit stands in the way."""
 
@@ -44,7 +42,7 @@ MASTER = Standing(Principal("proxy_admin"))
 """Whoever holds the master key."""
 
 
-def standing_of(key: KeyRecord, around: Surroundings, members: Members) -> Standing:
+def standing_of(key: KeyRecord, around: Surroundings, members: Members, rules: Rules) -> Standing:
     """Return the standing of a key; `members` tells the models of an access group."""
     team = around.team
     grants = grants_of(
@@ -56,6 +54,7 @@ def standing_of(key: KeyRecord, around: Surroundings, members: Members) -> Stand
         members=members,
     )
     lists = (*grants.own, *grants.around)
+    organization = organization_of(key, team)
     return Standing(
         principal=Principal(
             role=around.user.role if around.user is not None else "key_holder",
@@ -64,11 +63,12 @@ def standing_of(key: KeyRecord, around: Surroundings, members: Members) -> Stand
             key_alias=key.key_alias,
             user=key.user_id,
             team=key.team_id,
-            organization=organization_of(key, team),
+            organization=organization,
             models=lists[0] if lists else (),
             within=lists[1:],
         ),
         grants=grants,
+        plan=plan_of(key, around, organization, rules),
         denied=_denied(key, around),
         blocked=key.blocked,
         expires=key.expires,
@@ -81,17 +81,8 @@ def standing_of(key: KeyRecord, around: Surroundings, members: Members) -> Stand
         enforced_params=key.enforced_params,
         guardrails=_joined(key.guardrails, team.guardrails if team is not None else ()),
         tags=_joined(key.tags, team.tags if team is not None else ()),
-        quotas=_quotas(key),
         wait=key.wait_for_room,
     )
-
-
-def _quotas(key: KeyRecord) -> tuple[Quota, ...]:
-    limits = key.limits
-    measured = (limits.rpm, limits.tpm, limits.parallel, limits.max_budget, limits.soft_budget)
-    if all(limit is None for limit in measured):
-        return ()
-    return (Quota(Scope("key", key.id).text, *measured),)
 
 
 def organization_of(key: KeyRecord, team: TeamRecord | None) -> str:
