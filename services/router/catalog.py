@@ -70,8 +70,8 @@ class Catalog:
         return self._groups.get(name)
 
     def changed(self, change: Change) -> None:
-        """Read the models again when one changed."""
-        if change.kind == "model":
+        """Read the models again when one changed, or a credential that they may use."""
+        if change.kind in ("model", "credential"):
             self.reload()
 
     def reload(self) -> None:

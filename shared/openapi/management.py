@@ -6,6 +6,10 @@ Fields of LiteLLM's that Tollway does not have are refused where leaving them ou
 for, and kept and shown again where they mean nothing here.
 """
 
+from shared.openapi.audit import AUDIT_SHAPES
+from shared.openapi.budgets import BUDGET_SHAPES
+from shared.openapi.credentials import CREDENTIAL_SHAPES
+from shared.openapi.customers import CUSTOMER_SHAPES
 from shared.openapi.keys import KEY_SHAPES
 from shared.openapi.models import MODEL_SHAPES
 from shared.openapi.shapes import Shape
@@ -15,5 +19,9 @@ MANAGEMENT_SHAPES: dict[str, Shape] = {
     **KEY_SHAPES,
     **MODEL_SHAPES,
     **SPEND_SHAPES,
+    **AUDIT_SHAPES,
+    **CREDENTIAL_SHAPES,
+    **CUSTOMER_SHAPES,
+    **BUDGET_SHAPES,
 }
 """By the route's name."""

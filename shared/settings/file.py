@@ -74,6 +74,10 @@ class Deployment(_Section):
     """Its share of the requests, beside the other deployments of the group."""
     timeouts: Timeouts = Timeouts()
     """The clocks of its calls."""
+    rpm: int | None = Field(None, ge=0)
+    """Requests a minute that it may get."""
+    tpm: int | None = Field(None, ge=0)
+    """Tokens a minute that it may get."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
@@ -177,6 +181,32 @@ class PassThroughEndpoint(_Section):
     """The clocks of its calls."""
 
 
+class VaultSettings(_Section):
+    """A HashiCorp Vault whose key-value store (version 2) holds credentials."""
+
+    address: TargetUrl
+    """Where it is."""
+    token: SecretStr | None = None
+    """The token for it; write it as `${VAULT_TOKEN}`."""
+    mount: str = Field("secret", pattern="^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    """Where the store is mounted."""
+    namespace: str = ""
+    """The namespace, where Vault has several."""
+
+
+class CredentialSettings(_Section):
+    """Which credentials of providers may be named instead of written: `os.environ/…`, `file/…`, `vault/…`."""
+
+    environment: tuple[str, ...] = ("*_API_KEY",)
+    """Variables of the environment that may be named; `*` stands for anything. Tollway's own never may."""
+    folder: Path | None = None
+    """Files in this folder may be named."""
+    vault: VaultSettings | None = None
+    """Secrets in this Vault may be named."""
+    refresh_seconds: float = Field(300.0, gt=0)
+    """So long does a credential that was read elsewhere count before it is read again."""
+
+
 class AuthSettings(_Section):
     """Keys in the cache."""
 
@@ -234,6 +264,8 @@ class Configuration(_Section):
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
     """Keys in the cache."""
+    credentials: CredentialSettings = CredentialSettings()
+    """Credentials of providers that stand elsewhere."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
     pricing: PricingSettings = PricingSettings()

@@ -15,7 +15,7 @@ from shared.settings.problems import ConfigurationError, Place, Problem, spelled
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
-SECRETS = ("api_key", "headers", "default_query_params")
+SECRETS = ("api_key", "headers", "default_query_params", "token")
 """Settings that hold a secret; processes that need none of them do not read them."""
 
 

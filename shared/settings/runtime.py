@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from shared.security.sealing import KEY_BYTES
 from shared.settings.file import Configuration
 from shared.settings.load import load
 from shared.settings.problems import ConfigurationError
@@ -43,6 +44,8 @@ class Runtime:
     """The key of the HMAC under which virtual keys are stored."""
     encryption_key: bytes = field(default=b"", repr=False)
     """32 bytes; seals provider credentials at rest."""
+    old_encryption_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Keys that sealed them before; they still open what `tollway rotate-secrets` has not come to yet."""
     provider_keys: Mapping[str, ProviderAccess] = field(default_factory=dict, repr=False)
     """Access to providers, by provider, that the environment switched on."""
     listen_fd: int | None = None
@@ -50,6 +53,11 @@ class Runtime:
     ready_fd: int | None = None
     alive_file: Path | None = None
     """Touched with each beat, for the health checks of containers (`tollway.alive`)."""
+
+    @property
+    def encryption_keys(self) -> tuple[bytes, ...]:
+        """Every key that opens sealed secrets, the one that seals first."""
+        return (self.encryption_key, *self.old_encryption_keys)
 
     def announce_ready(self) -> None:
         """Tell the supervisor, if there is one, that this process serves."""
@@ -72,6 +80,7 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
         raise ConfigurationError("NATS_URL is not set; say where nats-server is, or start everything by 'tollway up'.")
     role = role_of(service)
     path = env.get("TOLLWAY_CONFIG")
+    sealing = _encryption_keys(env) if role.encryption_key else (b"",)
     ready, listen = env.get("TOLLWAY_READY_FD"), env.get("TOLLWAY_LISTEN_FD")
     configuration = load(Path(path) if path else None, env, with_secrets=role.provider_keys)
     return Runtime(
@@ -84,8 +93,9 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
         mongodb_url=_mongodb_url(env, configuration) if role.store else "",
         data_dir=Path(env.get("TOLLWAY_DATA_DIR", ".tollway")),
         master_key_digest=_master_key_digest(env) if role.master_key else "",
-        secret=_bytes(env, "TOLLWAY_SECRET", at_least=16) if role.key_secret else b"",
-        encryption_key=_bytes(env, "TOLLWAY_ENCRYPTION_KEY", exactly=32) if role.encryption_key else b"",
+        secret=_bytes("TOLLWAY_SECRET", env.get("TOLLWAY_SECRET", ""), at_least=16) if role.key_secret else b"",
+        encryption_key=sealing[0],
+        old_encryption_keys=sealing[1:],
         provider_keys=provider_keys(env) if role.provider_keys else {},
         listen_fd=int(listen) if listen else None,
         ready_fd=int(ready) if ready else None,
@@ -126,9 +136,15 @@ def _master_key_digest(env: Mapping[str, str]) -> str:
     return sha256(key.encode("utf-8", "surrogateescape")).hexdigest() if key else ""
 
 
-def _bytes(env: Mapping[str, str], name: str, *, exactly: int = 0, at_least: int = 0) -> bytes:
+def _encryption_keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Return the keys of `TOLLWAY_ENCRYPTION_KEY`: one, or the new one and the old ones with commas between them."""
+    name = "TOLLWAY_ENCRYPTION_KEY"
+    return tuple(_bytes(name, digits.strip(), exactly=KEY_BYTES) for digits in env.get(name, "").split(","))
+
+
+def _bytes(name: str, digits: str, *, exactly: int = 0, at_least: int = 0) -> bytes:
     try:
-        value = bytes.fromhex(env.get(name, ""))
+        value = bytes.fromhex(digits)
     except ValueError:
         raise ConfigurationError(f"{name} must be written in hexadecimal digits.") from None
     if (exactly and len(value) != exactly) or len(value) < at_least:
