@@ -114,6 +114,24 @@ def check(config: Config = None) -> None:
     print(f"{path or 'The default configuration'} is valid: {groups} model group{'' if groups == 1 else 's'}.")
 
 
+@app.command("rotate-secrets")
+def rotate_secrets(
+    data_dir: Annotated[Path, typer.Option(help="The folder of the stack that runs here.")] = DEFAULT_DATA_DIR,
+) -> None:
+    """Seal every stored credential under a new encryption key, while everything runs.
+
+    Here on one machine it makes the key. With TOLLWAY_ENCRYPTION_KEY=new,old and MONGODB_URL set it uses those; all
+    services must have been restarted with both keys before.
+    """
+    from tollway.stack.rotation import rotate
+
+    done = rotate(data_dir, os.environ)
+    print(f"{done.changed} of {done.total} objects were sealed anew; the others were already, or hold no secret.")
+    for what in done.broken:
+        print(f"The secret of {what} opens under none of the keys; it was left as it is.", file=sys.stderr)
+    raise typer.Exit(1 if done.broken else 0)
+
+
 @app.command("demo-provider")
 def demo_provider(
     port: Annotated[int, typer.Option(help="Port to listen on, 0 for a free one.")] = 9100,

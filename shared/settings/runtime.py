@@ -80,7 +80,7 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
         raise ConfigurationError("NATS_URL is not set; say where nats-server is, or start everything by 'tollway up'.")
     role = role_of(service)
     path = env.get("TOLLWAY_CONFIG")
-    sealing = _encryption_keys(env) if role.encryption_key else (b"",)
+    sealing = encryption_keys(env) if role.encryption_key else (b"",)
     ready, listen = env.get("TOLLWAY_READY_FD"), env.get("TOLLWAY_LISTEN_FD")
     configuration = load(Path(path) if path else None, env, with_secrets=role.provider_keys)
     return Runtime(
@@ -136,8 +136,11 @@ def _master_key_digest(env: Mapping[str, str]) -> str:
     return sha256(key.encode("utf-8", "surrogateescape")).hexdigest() if key else ""
 
 
-def _encryption_keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
-    """Return the keys of `TOLLWAY_ENCRYPTION_KEY`: one, or the new one and the old ones with commas between them."""
+def encryption_keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Return the keys of `TOLLWAY_ENCRYPTION_KEY`: one, or the new one and the old ones with commas between them.
+
+    Raises `ConfigurationError`.
+    """
     name = "TOLLWAY_ENCRYPTION_KEY"
     return tuple(_bytes(name, digits.strip(), exactly=KEY_BYTES) for digits in env.get(name, "").split(","))
 
