@@ -1,5 +1,6 @@
 """The composition root of admin: the stage that answers management routes, and the voice of every change."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -7,14 +8,17 @@ from services.admin.audit import AuditRoutes
 from services.admin.budgets import BudgetRoutes
 from services.admin.callers import Callers
 from services.admin.credentials import CredentialRoutes
+from services.admin.current import Current
 from services.admin.customers import CustomerRoutes
+from services.admin.declaring import Declaring
 from services.admin.handlers import Desk, Handler
 from services.admin.keys import KeyRoutes
-from services.admin.model_views import ModelViews, configured_deployments
+from services.admin.model_views import ModelViews
 from services.admin.models import ModelRoutes
 from services.admin.recording import Recorder
+from services.admin.reloading import ReloadRoutes
 from services.admin.spend import SpendRoutes
-from shared.bus.changes import ChangeAnnouncer
+from shared.bus.changes import ChangeAnnouncer, ChangeFollower
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.pricing.table import PriceTable
@@ -29,6 +33,9 @@ from shared.store.ledger import Ledger
 from shared.store.models import Models
 from shared.store.people import customers
 
+APPLY_SECONDS = 5.0
+"""How long the start waits for declared objects to be in the store; they follow when it answers."""
+
 
 @asynccontextmanager
 async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
@@ -37,14 +44,23 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     announcer = ChangeAnnouncer(worker, Changes(store))
     recorder = Recorder(store, announcer)
-    desk = Desk(_table(store, recorder, runtime), Callers(store))
+    current, declaring = Current(runtime), Declaring(store, recorder, runtime.secret)
+    table = _table(store, recorder, runtime) | _file_table(store, recorder, runtime, current, declaring)
+    desk = Desk(table, Callers(store))
+    follower = ChangeFollower(worker, Changes(store), on_change=current.changed, on_reset=current.reread)
     stage = Stage(worker, desk.handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
+    await follower.start()
+    applying = asyncio.create_task(declaring.apply_at_start(settings))
+    await asyncio.wait([applying], timeout=APPLY_SECONDS)
     await stage.start()
     try:
         yield
     finally:
         await stage.drain(settings.server.drain_seconds)
+        applying.cancel()
+        await asyncio.wait([applying])
+        await follower.close()
         await recorder.close()
         await announcer.close()
         await store.close()
@@ -62,18 +78,20 @@ def _table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Hand
         "key_unblock": key.unblock,
         "key_list": key.list,
         "spend_logs": spend.logs,
-        **_models_table(store, recorder, runtime),
         **_budgets_table(store, recorder),
         **_audit_table(store),
     }
 
 
-def _models_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Handler]:
-    models, credentials, settings = Models(store), Credentials(store), runtime.configuration.credentials
-    configured = frozenset(id for _, id, _ in configured_deployments(runtime.configuration))
-    model = ModelRoutes(models, credentials, recorder, configured, settings, runtime.encryption_key)
-    views = ModelViews(models, runtime.configuration, PriceTable(runtime.configuration.pricing.file))
-    credential = CredentialRoutes(credentials, models, recorder, settings, runtime.encryption_keys)
+def _file_table(
+    store: Store, recorder: Recorder, runtime: Runtime, current: Current, declaring: Declaring
+) -> dict[str, Handler]:
+    """Return the routes about what the configuration file says too."""
+    models, credentials, settings = Models(store), Credentials(store), runtime.configuration
+    model = ModelRoutes(models, credentials, recorder, current, runtime.encryption_key)
+    views = ModelViews(models, current, PriceTable(settings.pricing.file))
+    credential = CredentialRoutes(credentials, models, recorder, settings.credentials, runtime.encryption_keys)
+    config = ReloadRoutes(current, declaring, recorder)
     return {
         "model_new": model.new,
         "model_update": model.update,
@@ -89,6 +107,8 @@ def _models_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[st
         "credential_by_name": credential.by_name,
         "credential_update": credential.update,
         "credential_delete": credential.delete,
+        "config_reload": config.reload,
+        "config_plan": config.plan,
     }
 
 

@@ -2,6 +2,7 @@
 
 from services.admin.domain.budget_fields import BUDGET, changed_budget, read_new_budget
 from services.admin.domain.budget_shapes import budget_shape, settings_shape, users_sentence
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.requests import Answer, Request
 from services.admin.recording import Deed, Recorder
@@ -42,6 +43,7 @@ class BudgetRoutes:
 
         async def work(session: Session) -> tuple[BudgetRecord, list[Deed]]:
             before = await self._found(id, "budget_id", session)
+            refuse_declared(before, "budget", "budget_id")
             after = changed_budget(before, request.body, request.now, request.actor_name)
             await self._budgets.replace(after, session)
             return after, [Deed("budget", id, "budget.updated", budget_shape(before), budget_shape(after))]
@@ -74,6 +76,7 @@ class BudgetRoutes:
 
         async def work(session: Session) -> tuple[BudgetRecord, list[Deed]]:
             record = await self._found(id, "id", session)
+            refuse_declared(record, "budget", "id")
             users = await self._budgets.users_of(id, session)
             if users:
                 raise Conflict(f"The budget '{id}' is in use: {users_sentence(users)}.", param="id")

@@ -6,6 +6,7 @@ import msgspec
 
 from services.admin.domain.customer_fields import CUSTOMER, changed_customer, read_new_customer
 from services.admin.domain.customer_shapes import customer_shape
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.requests import Answer, Request
 from services.admin.recording import Deed, Recorder
@@ -52,6 +53,7 @@ class CustomerRoutes:
 
         async def work(session: Session) -> tuple[tuple[CustomerRecord, BudgetRecord | None], list[Deed]]:
             before = await self._found(id, "user_id", session)
+            refuse_declared(before, "customer", "user_id")
             after = changed_customer(before, request.body, request.now, request.actor_name)
             budget = await self._budget(after, session)
             await self._customers.replace(after, session)
@@ -93,6 +95,8 @@ class CustomerRoutes:
             missing = [id for id in ids if id not in found]
             if missing:
                 raise NotFound(f"There is no customer {', '.join(map(repr, missing[:10]))}.", param="user_ids")
+            for record in found.values():
+                refuse_declared(record, "customer", "user_ids")
             for id in ids:
                 await self._customers.delete(id, session)
             return None, [_deed("customer.deleted", found[id], None) for id in ids]
@@ -112,6 +116,8 @@ class CustomerRoutes:
             records, deeds = [], []
             for id in ids:
                 before = known.get(id)
+                if before is not None:
+                    refuse_declared(before, "customer", "user_ids")
                 record = before or CustomerRecord(id, request.now, created_by=request.actor_name)
                 after = msgspec.structs.replace(
                     record, blocked=blocked, updated_at=request.now, updated_by=request.actor_name

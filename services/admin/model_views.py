@@ -2,16 +2,16 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
+from services.admin.current import Current
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.group_shapes import Member, group_shape
 from services.admin.domain.model_shapes import configured_shape, stored_shape
 from services.admin.domain.requests import Answer, Request
 from shared.errors import NotFound
 from shared.pricing.table import PriceTable
-from shared.settings import Configuration, Deployment
+from shared.settings import Deployment
 from shared.store.models import Models, without_credential
 
 _INFO = FieldPolicy(
@@ -25,9 +25,9 @@ _GROUP = FieldPolicy(known=frozenset({"model_group"}), refused={}, kept=frozense
 class ModelViews:
     """Shows what the caller may use."""
 
-    def __init__(self, models: Models, configuration: Configuration, prices: PriceTable) -> None:
+    def __init__(self, models: Models, current: Current, prices: PriceTable) -> None:
         self._models = models
-        self._configured = configured_deployments(configuration)
+        self._current = current
         self._prices = prices
 
     async def info(self, request: Request) -> Answer:
@@ -37,7 +37,7 @@ class ModelViews:
         to_admin = not request.is_own_only
         shapes = [
             configured_shape(name, its_id, deployment, to_admin=to_admin)
-            for name, its_id, deployment in self._configured
+            for name, its_id, deployment in self._current.deployments
         ]
         shapes += [stored_shape(record, to_admin=to_admin) for record in await self._models.all()]
         shapes = [shape for shape in shapes if request.principal.may_use(shape["model_name"])]
@@ -54,7 +54,7 @@ class ModelViews:
         # The first question imports the table, which takes a fifth of a second.
         await asyncio.to_thread(self._prices.load)
         groups: dict[str, list[Member]] = defaultdict(list)
-        for name, _, deployment in self._configured:
+        for name, _, deployment in self._current.deployments:
             groups[name].append(self._member(deployment, {}))
         for record in await self._models.all():
             if not record.blocked:
@@ -66,12 +66,3 @@ class ModelViews:
 
     def _member(self, deployment: Deployment, info: dict[str, Any]) -> Member:
         return Member(deployment, info, self._prices.price_of(deployment), self._prices.context_window(deployment))
-
-
-def configured_deployments(configuration: Configuration) -> Sequence[tuple[str, str, Deployment]]:
-    """Return (model group, id, deployment) of the configuration file; the router gives the same ids."""
-    return [
-        (group.model_name, deployment.id or f"{group.model_name}/{index}", deployment)
-        for group in configuration.models
-        for index, deployment in enumerate(group.deployments)
-    ]

@@ -4,6 +4,7 @@ import uuid
 
 import msgspec
 
+from services.admin.current import Current
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.model_fields import NewModel, changed_body, read_new_model
 from services.admin.domain.model_shapes import row_shape, stored_shape
@@ -12,7 +13,6 @@ from services.admin.domain.secrets import check_reference
 from services.admin.recording import Deed, Recorder
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.security.sealing import seal
-from shared.settings.file import CredentialSettings
 from shared.store.connection import Session
 from shared.store.credentials import Credentials
 from shared.store.models import ModelRecord, Models
@@ -29,23 +29,20 @@ class ModelRoutes:
         models: Models,
         credentials: Credentials,
         recorder: Recorder,
-        configured: frozenset[str],
-        settings: CredentialSettings,
+        current: Current,
         encryption_key: bytes,
     ) -> None:
-        """`configured` holds the ids of the configuration file's deployments, which only the file changes."""
         self._models = models
         self._credentials = credentials
         self._recorder = recorder
-        self._configured = configured
-        self._settings = settings
+        self._current = current
         self._encryption_key = encryption_key
 
     async def new(self, request: Request) -> Answer:
         """Add a deployment to a model group."""
         wanted = read_new_model(request.body)
         id = wanted.id or str(uuid.uuid4())
-        if id in self._configured:
+        if id in self._current.deployment_ids:
             raise Conflict(f"The configuration file has a deployment '{id}'.", param="model_info.id")
         blank = ModelRecord(id, wanted.name, wanted.provider, wanted.model, request.now, created_by=request.actor_name)
         record = self._with(blank, wanted)
@@ -117,7 +114,7 @@ class ModelRoutes:
         """Return a deployment as it is wanted; its credential stays where the request does not speak of it."""
         sealed = record.api_key_sealed
         if wanted.api_key is not None:
-            check_reference(wanted.api_key, "litellm_params.api_key", self._settings)
+            check_reference(wanted.api_key, "litellm_params.api_key", self._current.configuration.credentials)
             sealed = seal(wanted.api_key, self._encryption_key, record.id) if wanted.api_key else ""
         return msgspec.structs.replace(
             record,
@@ -145,7 +142,7 @@ class ModelRoutes:
         return Fields(Fields(request.body).mapping("model_info"), "model_info").needed_text("id")
 
     def _refuse_configured(self, id: str, param: str) -> None:
-        if id in self._configured:
+        if id in self._current.deployment_ids:
             raise InvalidRequest(f"'{id}' stands in the configuration file; change it there.", param=param)
 
     async def _check_credential(self, record: ModelRecord, session: Session) -> None:

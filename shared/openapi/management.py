@@ -8,6 +8,7 @@ for, and kept and shown again where they mean nothing here.
 
 from shared.openapi.audit import AUDIT_SHAPES
 from shared.openapi.budgets import BUDGET_SHAPES
+from shared.openapi.configuration import CONFIGURATION_SHAPES
 from shared.openapi.credentials import CREDENTIAL_SHAPES
 from shared.openapi.customers import CUSTOMER_SHAPES
 from shared.openapi.keys import KEY_SHAPES
@@ -21,6 +22,7 @@ MANAGEMENT_SHAPES: dict[str, Shape] = {
     **SPEND_SHAPES,
     **AUDIT_SHAPES,
     **CREDENTIAL_SHAPES,
+    **CONFIGURATION_SHAPES,
     **CUSTOMER_SHAPES,
     **BUDGET_SHAPES,
 }

@@ -2,6 +2,7 @@
 
 from shared.routes.audit import AUDIT_ROUTES
 from shared.routes.budgets import BUDGET_ROUTES
+from shared.routes.configuration import CONFIGURATION_ROUTES
 from shared.routes.credentials import CREDENTIAL_ROUTES
 from shared.routes.customers import CUSTOMER_ROUTES
 from shared.routes.keys import KEY_ROUTES
@@ -15,6 +16,7 @@ MANAGEMENT_ROUTES: tuple[Route, ...] = (
     *SPEND_ROUTES,
     *AUDIT_ROUTES,
     *CREDENTIAL_ROUTES,
+    *CONFIGURATION_ROUTES,
     *CUSTOMER_ROUTES,
     *BUDGET_ROUTES,
 )

@@ -3,14 +3,19 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from shared.settings.declared import (
+    DeclaredBudget,
+    DeclaredCustomer,
+    DeclaredKey,
+    DeclaredTeam,
+    DeclaredUser,
+    repeated,
+)
+from shared.settings.section import Section as _Section
 
 
 class ServerSettings(_Section):
@@ -280,6 +285,16 @@ class Configuration(_Section):
     """False leaves out the built-in demo model."""
     models: tuple[ModelGroup, ...] = ()
     """Model groups; more can be added over the API, and provider keys in the environment add theirs."""
+    budgets: tuple[DeclaredBudget, ...] = ()
+    """Budgets that stand in the file; so do the users, teams, keys and customers below."""
+    users: tuple[DeclaredUser, ...] = ()
+    """Internal users."""
+    teams: tuple[DeclaredTeam, ...] = ()
+    """Teams."""
+    keys: tuple[DeclaredKey, ...] = ()
+    """Virtual keys."""
+    customers: tuple[DeclaredCustomer, ...] = ()
+    """Customers."""
     guardrails: tuple[GuardrailSettings, ...] = ()
     """Checks and rewrites of what goes in and comes out, in this order."""
     pass_through_endpoints: tuple[PassThroughEndpoint, ...] = ()
@@ -309,10 +324,15 @@ class Configuration(_Section):
         for what, names in (
             ("model group", [group.model_name for group in self.models]),
             ("deployment id", [item.id for group in self.models for item in group.deployments if item.id]),
+            ("budget", [budget.budget_id for budget in self.budgets]),
+            ("user", [user.user_id for user in self.users]),
+            ("team", [team.team_id for team in self.teams]),
+            ("key", [key.key_alias for key in self.keys]),
+            ("customer", [customer.user_id for customer in self.customers]),
         ):
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = repeated(names)
             if twice:
-                raise ValueError(f"there are two of the {what} '{twice[0]}'; each needs a name of its own")
+                raise ValueError(f"there are two of the {what} '{twice}'; each needs a name of its own")
         return self
 
     @model_validator(mode="after")

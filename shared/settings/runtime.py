@@ -1,8 +1,9 @@
 """What one process is told by its environment: who it is, where the servers are, the secrets of its role."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -51,6 +52,8 @@ class Runtime:
     listen_fd: int | None = None
     """A listening socket that the supervisor made, so that a restart of the edge refuses no connection."""
     ready_fd: int | None = None
+    reread: Callable[[], Configuration] | None = field(default=None, repr=False)
+    """Reads the configuration file anew, for those who follow it while they run; None where there is none."""
     alive_file: Path | None = None
     """Touched with each beat, for the health checks of containers (`tollway.alive`)."""
 
@@ -58,6 +61,10 @@ class Runtime:
     def encryption_keys(self) -> tuple[bytes, ...]:
         """Every key that opens sealed secrets, the one that seals first."""
         return (self.encryption_key, *self.old_encryption_keys)
+
+    def configuration_now(self) -> Configuration:
+        """Return what the file says now, as it was at the start where there is none; raise `ConfigurationError`."""
+        return self.reread() if self.reread is not None else self.configuration
 
     def announce_ready(self) -> None:
         """Tell the supervisor, if there is one, that this process serves."""
@@ -79,13 +86,13 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
     if not env.get("NATS_URL"):
         raise ConfigurationError("NATS_URL is not set; say where nats-server is, or start everything by 'tollway up'.")
     role = role_of(service)
-    path = env.get("TOLLWAY_CONFIG")
     sealing = encryption_keys(env) if role.encryption_key else (b"",)
     ready, listen = env.get("TOLLWAY_READY_FD"), env.get("TOLLWAY_LISTEN_FD")
-    configuration = load(Path(path) if path else None, env, with_secrets=role.provider_keys)
+    configuration = read_configuration(service, env)
     return Runtime(
         service=service,
         configuration=configuration,
+        reread=partial(read_configuration, service, env),
         nats_url=env["NATS_URL"],
         nats_user=env.get("NATS_USER"),
         nats_password=env.get("NATS_PASSWORD"),
@@ -101,6 +108,12 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
         ready_fd=int(ready) if ready else None,
         alive_file=Path(env["TOLLWAY_ALIVE_FILE"]) if env.get("TOLLWAY_ALIVE_FILE") else None,
     )
+
+
+def read_configuration(service: str, env: Mapping[str, str]) -> Configuration:
+    """Return what the configuration file says to a service now; raise `ConfigurationError`."""
+    path, role = env.get("TOLLWAY_CONFIG"), role_of(service)
+    return load(Path(path) if path else None, env, with_secrets=role.provider_keys, with_keys=role.key_secret)
 
 
 def _nats_access(env: Mapping[str, str]) -> NatsAccess:

@@ -22,6 +22,8 @@ class BudgetRecord(msgspec.Struct, frozen=True):
     id: str
     created_at: float
     limits: Limits = Limits()
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
     created_by: str = ""
     updated_at: float = 0.0
     updated_by: str = ""

@@ -7,6 +7,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.store.budgets import REFERRING
 from shared.store.connection import Store, translated
+from shared.store.declarations import LAST
 
 
 async def ensure_indexes(store: Store) -> None:
@@ -24,6 +25,8 @@ async def ensure_indexes(store: Store) -> None:
         for name in ("actor", "actor_name", "action", "effect", "request_id"):
             await database.audit.create_index([(name, 1), ("at", -1)])
         await database.audit.create_index([("at", -1)])
+        with suppress(DuplicateKeyError):
+            await database.declarations.update_one({"_id": LAST}, {"$setOnInsert": {"objects": "[]"}}, upsert=True)
         # The counter exists before anyone counts: an upsert that races with another one may find nothing.
         with suppress(DuplicateKeyError):
             await database.counters.update_one({"_id": "changes"}, {"$setOnInsert": {"number": 0}}, upsert=True)

@@ -116,6 +116,11 @@ SPEND_SAMPLES: Mapping[str, Sample] = {
     "spend_logs": query(lambda place: {"api_key": place.key}),
 }
 
+CONFIGURATION_SAMPLES: Mapping[str, Sample] = {
+    "config_reload": body(lambda _: {}, names_object=False),
+    "config_plan": body(lambda _: {}, names_object=False),
+}
+
 SAMPLES: Mapping[str, Sample] = {
     **KEY_SAMPLES,
     **MODEL_SAMPLES,
@@ -124,5 +129,6 @@ SAMPLES: Mapping[str, Sample] = {
     **BUDGET_SAMPLES,
     **CUSTOMER_SAMPLES,
     **AUDIT_SAMPLES,
+    **CONFIGURATION_SAMPLES,
 }
 """By the route's name; a subject's samples stand together, and a line here adds them."""

@@ -25,6 +25,7 @@ def budget_shape(record: BudgetRecord) -> dict[str, Any]:
     return {
         "budget_id": record.id,
         **limits_shape(record.limits),
+        "declared": record.declared,
         "created_at": shown(record.created_at),
         "created_by": record.created_by or None,
         "updated_at": shown(record.updated_at or record.created_at),

@@ -25,6 +25,7 @@ def customer_shape(record: CustomerRecord, budget: BudgetRecord | None = None, s
         "object_permission": None,
         "object_permission_id": None,
         "metadata": record.metadata,
+        "declared": record.declared,
         "created_at": shown(record.created_at),
         "updated_at": shown(record.updated_at or record.created_at),
         **record.ignored,
