@@ -54,7 +54,15 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     observe_events(worker.metrics, writer)
     await writer.start()
     gateway = Gateway(
-        worker, sender, lanes, shelf, writer, offload, server, log_requests=runtime.configuration.logging.requests
+        worker,
+        sender,
+        lanes,
+        shelf,
+        writer,
+        offload,
+        server,
+        log_requests=runtime.configuration.logging.requests,
+        takes_tokens=bool(runtime.configuration.auth.jwt),
     )
     app = web.Application(client_max_size=server.max_body_bytes)
     worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
-from services.edge.domain.credentials import find_key
+from services.edge.domain.credentials import find_key, is_jwt
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import (
     MAX_LABEL,
@@ -17,6 +17,7 @@ from services.edge.domain.labels import (
     new_request_id,
     readable,
     wanted_tags,
+    wanted_team,
     wanted_timeout,
 )
 from services.edge.facts import CODE, HELD, ID, LABEL, RECEIVED
@@ -75,8 +76,10 @@ class Gateway:
         settings: ServerSettings,
         *,
         log_requests: bool = False,
+        takes_tokens: bool = False,
     ) -> None:
         self._worker = worker
+        self._takes_tokens = takes_tokens
         self._log = RequestLog(every=log_requests)
         self._sender = sender
         self._lanes = lanes
@@ -232,6 +235,7 @@ class Gateway:
             raise Unavailable("the gateway is cut off from its workers; try again shortly", retry_after=2)
         request_id = request[ID]
         received = request[RECEIVED]
+        is_token = self._takes_tokens and is_jwt(key)
         return RequestContext(
             id=request_id,
             lane=self._lanes.subject(request_id),
@@ -254,6 +258,8 @@ class Gateway:
             ),
             client=request.remote or "",
             credential=key_digest(key),
+            bearer=key if is_token else "",
+            wanted_team=wanted_team(request.headers) if is_token else "",
             end_user=readable(request.headers.get("x-litellm-end-user-id", ""))[:MAX_LABEL],
             tags=wanted_tags(request.headers),
         )

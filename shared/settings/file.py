@@ -1,16 +1,14 @@
 """The shape of `tollway.yaml`. Unknown names are refused; secrets are written as `${NAME}`."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from shared.settings.jwt import JwtIssuer, check_issuers
+from shared.settings.section import Section as _Section
 
 
 class ServerSettings(_Section):
@@ -178,12 +176,16 @@ class PassThroughEndpoint(_Section):
 
 
 class AuthSettings(_Section):
-    """Keys in the cache."""
+    """Keys in the cache, and issuers of tokens."""
 
     cached_keys: int = Field(100_000, ge=1)
     """Keys that one worker remembers; the one unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
+    jwt: Annotated[tuple[JwtIssuer, ...], AfterValidator(check_issuers)] = ()
+    """Issuers whose JWTs callers may send in place of a key."""
+    cached_tokens: int = Field(20_000, ge=1)
+    """Verified JWTs that one worker remembers; the one unused for longest goes first."""
 
 
 class BillingSettings(_Section):
@@ -233,7 +235,7 @@ class Configuration(_Section):
     server: ServerSettings = ServerSettings()
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
-    """Keys in the cache."""
+    """Keys in the cache, and issuers of tokens."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
     pricing: PricingSettings = PricingSettings()

@@ -48,6 +48,7 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         *_stage("admin"),
         *_stage("passthrough"),
         _lanes("edge"),
+        subjects.change("user"),
     ),
     "guardrails": (
         *_stage("router"),
