@@ -15,11 +15,11 @@ MAX_BYTES = 256 * 1024
 class Documents:
     """A small HTTP client: no redirects, no cookies, no proxy of the environment, nothing large."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = FETCH_SECONDS) -> None:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=GuardedResolver(), limit=8),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=FETCH_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=seconds),
             headers={"Accept": "application/json"},
         )
 

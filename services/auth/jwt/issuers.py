@@ -1,6 +1,7 @@
 """The issuers of the configuration, each with its way to its keys."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from joserfc.jwk import Key
 
@@ -17,9 +18,10 @@ class Issuers:
     """All trusted issuers, and what was opened for them."""
 
     def __init__(self, settings: Sequence[JwtIssuer]) -> None:
+        secrets = {item.issuer: _secret(item, item.secret_file) for item in settings if item.secret_file is not None}
         self._documents = Documents()
         self._sources: list[KeySource] = []
-        self.trusted = {item.issuer: self._trust(item) for item in settings}
+        self.trusted = {item.issuer: self._trust(item, secrets.get(item.issuer)) for item in settings}
 
     @property
     def fetched(self) -> int:
@@ -37,12 +39,11 @@ class Issuers:
             await source.close()
         await self._documents.close()
 
-    def _trust(self, issuer: JwtIssuer) -> Trusted:
-        if issuer.secret_file is not None:
-            key = _secret(issuer)
+    def _trust(self, issuer: JwtIssuer, secret: Key | None) -> Trusted:
+        if secret is not None:
 
             async def find(_: Unverified) -> Key:
-                return key
+                return secret
 
             return Trusted(issuer, find)
 
@@ -64,10 +65,9 @@ class Issuers:
             raise Unavailable(str(error)) from None
 
 
-def _secret(issuer: JwtIssuer) -> Key:
+def _secret(issuer: JwtIssuer, file: Path) -> Key:
     """Return the key of HS signatures; raise `TollwayError` that ends the process where there is none."""
-    assert issuer.secret_file is not None  # noqa: S101 - the caller looked
     try:
-        return shared_secret(issuer.secret_file.read_bytes().strip())
+        return shared_secret(file.read_bytes().strip())
     except (OSError, ValueError) as error:
         raise TollwayError(f"auth.jwt: the secret of '{issuer.issuer}' cannot be used: {error}") from None
