@@ -7,9 +7,10 @@ import msgspec
 import structlog
 
 from services.admin.callers import Callers
-from services.admin.domain.requests import MAX_BODY_BYTES, Answer, Request, read_body, read_query
+from services.admin.domain.requests import MAX_BODY_BYTES, Answer, Request, read_body, read_path, read_query
 from shared.bus.stage import Call
 from shared.errors import BodyTooLarge, InternalError
+from shared.routes import ROUTES
 from shared.schemas.frames import Ending, Opening
 
 log = structlog.get_logger(__name__)
@@ -50,7 +51,8 @@ class Desk:
             principal=ctx.principal,
             caller=await self._callers.of(ctx.principal),
             now=time.time(),
-            query=read_query(ctx.query) if is_read else {},
+            path=read_path(ROUTES[ctx.route].paths, ctx.path),
+            query=read_query(ctx.query),
             body={} if is_read else read_body(await _body(call)),
             client=ctx.client,
         )

@@ -1,35 +1,60 @@
 """The composition root of auth: the stage that tells who is asking and whether they may."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING
 
+from services.auth.domain.offers import Offer
 from services.auth.handlers import Admission
-from services.auth.key_cache import KeyCache
+from services.auth.jwt.interface import TokenHolders
+from services.auth.records import Records
+from services.auth.standings import Standings
 from shared.bus.changes import ChangeFollower
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
+from shared.catalog.catalog import Catalog
+from shared.catalog.fixed import configured_deployments
+from shared.pricing.table import PriceTable
+from shared.pricing.warm import warm
 from shared.schemas.control import Change
-from shared.settings import Runtime
+from shared.settings import Deployment, Runtime
 from shared.settings.file import AuthSettings
 from shared.store.changes import Changes
 from shared.store.connection import Store
-from shared.store.keys import Keys
-
-if TYPE_CHECKING:
-    from services.auth.jwt.holders import Holders
+from shared.store.models import Models, offered_deployments
 
 
 @asynccontextmanager
 async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the stage until left; then drain it."""
     settings = runtime.configuration
+    await asyncio.to_thread(warm)
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
-    keys = KeyCache(Keys(store).find, settings.auth.cached_keys)
-    async with _token_holders(worker, store, settings.auth) as holders:
-        follower = _follower(worker, store, keys, holders)
+    models, prices = Models(store), PriceTable(settings.pricing.file)
+
+    async def load() -> list[tuple[str, Deployment]]:
+        return offered_deployments(await models.all())
+
+    catalog = Catalog(
+        configured_deployments(settings), load, lambda deployment: Offer(deployment, prices.price_of(deployment))
+    )
+    records = Records.of_store(store, settings.auth.cached_keys)
+    standings = Standings(records, catalog, settings.auth.cached_keys)
+
+    def on_change(change: Change) -> None:
+        standings.changed(change)
+        catalog.changed(change)
+
+    def on_reset() -> None:
+        standings.clear()
+        catalog.reload()
+
+    follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=on_reset)
+    records.follow(follower)
+    async with _token_holders(worker, store, settings.auth, records, standings) as holders:
         admission = Admission(
-            keys,
+            standings,
+            catalog,
             follower,
             master=runtime.master_key_digest,
             secret=runtime.secret,
@@ -37,43 +62,31 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
             holders=holders,
         )
         stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
-        worker.metrics.watch_cache("keys", lambda: len(keys))
-        worker.metrics.watch_cache("unknown_keys", lambda: keys.unknown)
+        worker.metrics.watch_cache("keys", lambda: len(records.key))
+        worker.metrics.watch_cache("unknown_keys", lambda: records.key.unknown)
+        worker.metrics.watch_cache("standings", lambda: len(standings))
+        for kind in ("user", "team", "member", "organization", "budget"):
+            worker.metrics.watch_cache(f"{kind}s", records.all[kind].__len__)
+        worker.metrics.watch_cache("users_by_sso", lambda: len(records.sso))
         worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
         await follower.start()
+        catalog.reload()
         await stage.start()
         try:
             yield
         finally:
             await stage.drain(settings.server.drain_seconds)
             await follower.close()
+            await catalog.close()
     await store.close()
 
 
 def _token_holders(
-    worker: Worker, store: Store, settings: AuthSettings
-) -> "AbstractAsyncContextManager[Holders | None]":
+    worker: Worker, store: Store, settings: AuthSettings, records: Records, standings: Standings
+) -> AbstractAsyncContextManager[TokenHolders | None]:
     if not settings.jwt:
         return nullcontext()
-    # Its libraries take 10 MB and 50 ms, which only those who use it pay.
+    # Its libraries take 10 MB and 50 ms, which only those who use them pay.
     from services.auth.jwt.building import token_holders
 
-    return token_holders(worker, store, settings)
-
-
-def _follower(worker: Worker, store: Store, keys: KeyCache, holders: "Holders | None") -> ChangeFollower:
-    def forget(change: Change) -> None:
-        keys.forget(change)
-        if holders is not None:
-            holders.forget(change)
-
-    def clear() -> None:
-        keys.clear()
-        if holders is not None:
-            holders.clear()
-
-    follower = ChangeFollower(worker, Changes(store), on_change=forget, on_reset=clear)
-    keys.follower = follower
-    if holders is not None:
-        holders.follower = follower
-    return follower
+    return token_holders(worker, store, settings, records, standings)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
+from services.edge.domain.clients import client_address
 from services.edge.domain.credentials import find_key, is_jwt
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import (
@@ -20,8 +21,9 @@ from services.edge.domain.labels import (
     wanted_team,
     wanted_timeout,
 )
-from services.edge.facts import CODE, HELD, ID, LABEL, RECEIVED
+from services.edge.facts import CLIENT, CODE, HELD, ID, LABEL, RECEIVED
 from services.edge.forwarding import arriving, as_it_came
+from services.edge.leases import Leases
 from services.edge.relay import Relay
 from services.edge.request_log import RequestLog
 from services.edge.room import Room
@@ -70,6 +72,7 @@ class Gateway:
         worker: Worker,
         sender: Stage,
         lanes: Lanes,
+        leases: Leases,
         shelf: BodyShelf,
         writer: EventWriter,
         offload: Offload,
@@ -83,6 +86,7 @@ class Gateway:
         self._log = RequestLog(every=log_requests)
         self._sender = sender
         self._lanes = lanes
+        self._leases = leases
         self._shelf = shelf
         self._writer = writer
         self._offload = offload
@@ -128,7 +132,7 @@ class Gateway:
             ctx = self._context(request, endpoint.route, key, window=TRANSFER_WINDOW)
             ctx = as_it_came(request, ctx, endpoint, self._settings)
             arrival = await arriving(request, self._settings)
-            relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
+            relay = self._new_relay(ctx)
             if arrival.upload is None:
                 return await relay.answer(request, ctx, arrival.body)
             ref = self._shelf.keep_upload(ctx.id, arrival.upload)
@@ -158,6 +162,9 @@ class Gateway:
             request[RECEIVED] = time.time()
             request[ID] = new_request_id()
             request[LABEL] = accepted_label(request.headers.get("x-request-id"))
+            request[CLIENT] = client_address(
+                request.remote or "", request.headers.getall("x-forwarded-for", ()), self._settings.trusted_proxies
+            )
             if self.in_flight >= self._settings.max_in_flight:
                 busy = Overloaded("the gateway is at its limit of requests; try again shortly", retry_after=1)
                 metrics.shed()
@@ -256,7 +263,7 @@ class Gateway:
             headers=tuple(
                 (name, readable(request.headers[name])) for name in FORWARDED_HEADERS if name in request.headers
             ),
-            client=request.remote or "",
+            client=request[CLIENT],
             credential=key_digest(key),
             bearer=key if is_token else "",
             wanted_team=wanted_team(request.headers) if is_token else "",
@@ -264,8 +271,12 @@ class Gateway:
             tags=wanted_tags(request.headers),
         )
 
+    def _new_relay(self, ctx: RequestContext) -> Relay:
+        ping = self._settings.sse_ping_seconds
+        return Relay(self._worker, self._sender, self._lanes, self._leases, self._writer, ping, ctx.id)
+
     async def _relay(self, request: web.Request, ctx: RequestContext, body: bytes) -> web.StreamResponse:
-        relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
+        relay = self._new_relay(ctx)
         if fits_inline(body):
             return await relay.answer(request, ctx, body)
         try:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
@@ -34,6 +34,8 @@ class ServerSettings(_Section):
     """A stream that is silent for so long after its first byte gets a comment, so that load balancers keep it."""
     key_header: str | None = None
     """One more header in which callers may send their key."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of the proxies in front of the edge; only what they add to `X-Forwarded-For` is believed."""
     metrics_key: SecretStr | None = None
     """What `Authorization: Bearer …` must hold to read `/metrics`; anybody may while it is not set."""
     cors_origins: tuple[str, ...] = ()
@@ -72,6 +74,10 @@ class Deployment(_Section):
     """Its share of the requests, beside the other deployments of the group."""
     timeouts: Timeouts = Timeouts()
     """The clocks of its calls."""
+    access_groups: tuple[str, ...] = ()
+    """Names by which keys and teams may be granted its model group together with others."""
+    max_output_tokens: int | None = Field(None, ge=1)
+    """Tokens of its longest answer, where that is known; it bounds what a request may cost."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
@@ -176,16 +182,27 @@ class PassThroughEndpoint(_Section):
 
 
 class AuthSettings(_Section):
-    """Keys in the cache, and issuers of tokens."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
 
     cached_keys: int = Field(100_000, ge=1)
-    """Keys that one worker remembers; the one unused for longest goes first."""
+    """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
     jwt: Annotated[tuple[JwtIssuer, ...], AfterValidator(check_issuers)] = ()
     """Issuers whose JWTs callers may send in place of a key."""
     cached_tokens: int = Field(20_000, ge=1)
     """Verified JWTs that one worker remembers; the one unused for longest goes first."""
+
+
+class LimitSettings(_Section):
+    """Rate limits and budgets; `docs/limits.md` says what they mean."""
+
+    window: Literal["sliding", "fixed"] = "sliding"
+    """`sliding`: no 60 seconds hold more than the limit. `fixed`: no minute of the clock does."""
+    budget_exceeded_status: Literal[400, 422, 429] = 400
+    """The status of a request over a budget; LiteLLM has used all three."""
+    answer_seconds: float = Field(10.0, gt=0)
+    """How long a request waits where its limits cannot be checked; then it gets 503."""
 
 
 class BillingSettings(_Section):
@@ -235,7 +252,9 @@ class Configuration(_Section):
     server: ServerSettings = ServerSettings()
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
-    """Keys in the cache, and issuers of tokens."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
+    limits: LimitSettings = LimitSettings()
+    """Rate limits and budgets."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
     pricing: PricingSettings = PricingSettings()

@@ -117,10 +117,25 @@ def to_deployment(record: ModelRecord, encryption_key: bytes) -> Deployment:
             "api_base": record.api_base or None,
             "api_key": SecretStr(key) if key is not None else None,
             "weight": record.weight,
+            "access_groups": _names(record.model_info.get("access_groups")),
+            "max_output_tokens": _tokens(record.model_info.get("max_output_tokens")),
             "timeouts": {name: value for name, value in record.timeouts.items() if name in _CLOCKS},
             **{name: float(value) for name, value in record.prices.items() if name in _PRICES},
         }
     )
+
+
+def offered_deployments(records: Iterable[ModelRecord]) -> list[tuple[str, Deployment]]:
+    """Return (model group, deployment) pairs without credentials, for those who only ask what there is."""
+    return usable_deployments((msgspec.structs.replace(record, api_key_sealed="") for record in records), b"")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list | tuple) else ()
+
+
+def _tokens(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _record(document: Document) -> ModelRecord:

@@ -1,4 +1,4 @@
-"""How long a key works: LiteLLM's durations, such as `30s`, `1h`, `30d` or `1mo`."""
+"""How long a key works or a budget's period lasts: LiteLLM's durations, such as `30s`, `1h`, `30d` or `1mo`."""
 
 import calendar
 import re
@@ -24,15 +24,26 @@ def end_of(duration: str, now: float, param: str = "duration") -> float | None:
     """
     if duration in ("", FOREVER):
         return None
+    amount, unit = _parsed(duration, param)
+    return _months_later(now, amount) if unit == "mo" else now + amount * _UNITS[unit]
+
+
+def checked(duration: str, param: str) -> str:
+    """Return a duration that can be read, such as a budget's period, as it is; raise `InvalidRequest`."""
+    if duration:
+        _parsed(duration, param)
+    return duration
+
+
+def _parsed(duration: str, param: str) -> tuple[int, str]:
     match = _DURATION.fullmatch(duration)
     if match is None or int(match[1]) == 0:
         raise InvalidRequest(f"'{param}' must be a number and a unit, such as 30s, 15m, 1h, 30d or 1mo.", param=param)
     amount, unit = int(match[1]), match[2]
-    months = amount if unit == "mo" else 0
-    seconds = 0 if unit == "mo" else amount * _UNITS[unit]
-    if seconds > LONGEST.total_seconds() or months > 1200:
+    too_long = amount > 1200 if unit == "mo" else amount * _UNITS[unit] > LONGEST.total_seconds()
+    if too_long:
         raise InvalidRequest(f"'{param}' must not be longer than a hundred years.", param=param)
-    return _months_later(now, months) if months else now + seconds
+    return amount, unit
 
 
 def _months_later(now: float, months: int) -> float:

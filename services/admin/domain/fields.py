@@ -3,25 +3,35 @@
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from shared.errors import InvalidRequest
+from shared.pricing.money import to_nano
+
+T = TypeVar("T")
 
 LONGEST_TEXT = 256
 """Characters of an id, an alias or a name."""
 
 MOST_TEXTS = 1000
 
+MOST_COUNTED = 2**63 - 1
+"""The largest whole number that clients send: LiteLLM's users write it for "no limit"."""
+
+MOST_DOLLARS = 1_000_000_000
+"""A budget beyond it is a typing error, and nano-dollars must fit into 64 bits."""
+
 _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 """What LiteLLM's server reads as true or false in a query string."""
 
 
 class Fields:
-    """The fields of one object of a request; null and absent are the same.
+    """The fields of one object of a request.
 
-    Every reader raises `InvalidRequest` that names the field.
+    To a reader null and absent are the same; `updated` tells them apart. Every reader raises `InvalidRequest` that
+    names the field.
     """
 
     def __init__(self, given: Mapping[str, Any], within: str = "") -> None:
@@ -33,6 +43,18 @@ class Fields:
 
     def __getitem__(self, name: str) -> Any:
         return self._given.get(name)
+
+    def says(self, name: str) -> bool:
+        """Tell whether the field stands there, with null or anything else."""
+        return name in self._given
+
+    def updated(self, name: str, read: Callable[[str], T], before: T) -> T:
+        """Return what the field says, by one of the readers below; `before` where it is absent.
+
+        So null clears a field, since it reads as empty, and absent leaves it as it was. A new object is an update
+        of an empty one.
+        """
+        return read(name) if self.says(name) else before
 
     def text(self, name: str, *, longest: int = LONGEST_TEXT) -> str:
         """Return a string without control characters; empty when there is none."""
@@ -90,6 +112,26 @@ class Fields:
             self.wrong(name, "must be a number that is not negative")
         return number
 
+    def money(self, name: str) -> int | None:
+        """Return an amount of dollars as nano-dollars, or None."""
+        dollars = self.amount(name)
+        if dollars is not None and dollars > MOST_DOLLARS:
+            self.wrong(name, f"must not be more than {MOST_DOLLARS} dollars")
+        return None if dollars is None else to_nano(dollars)
+
+    def whole(self, name: str) -> int | None:
+        """Return a whole number that is not negative, or None; `100.0` and `"100"` count too, as in LiteLLM."""
+        value = self._given.get(name)
+        if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value):
+            value = int(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_COUNTED:
+            self.wrong(name, "must be a whole number that is not negative")
+        return value
+
     def mapping(self, name: str) -> dict[str, Any]:
         """Return an object; empty when there is none."""
         value = self._given.get(name)
@@ -117,9 +159,19 @@ class Fields:
             self.wrong(name, f"must be a whole number from 1 to {most}")
         return int(value)
 
+    def path(self, name: str) -> str:
+        """Return a field's name with the objects that it stands in."""
+        return f"{self._within}.{name}" if self._within else name
+
+    def checked_name(self, name: str) -> str:
+        """Return a name of the caller's choice that an id or a model may have, as it is."""
+        if not 0 < len(name) <= LONGEST_TEXT or not name.isprintable():
+            self.wrong(name[:64], f"is not a name of 1 to {LONGEST_TEXT} printable characters")
+        return name
+
     def wrong(self, name: str, what: str) -> NoReturn:
         """Raise the error that names a field."""
-        param = f"{self._within}.{name}" if self._within else name
+        param = self.path(name)
         raise InvalidRequest(f"'{param}' {what}.", param=param)
 
 
@@ -148,6 +200,11 @@ class FieldPolicy:
             else:
                 fields.wrong(name[:64], f"is not a field{nearest(name, self.known) or nearest(name, self.names)}")
         return found
+
+    def sort_out_update(self, given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+        """Do as `sort_out`, and return what an object that had `before` keeps then: null takes a field away."""
+        found = self.sort_out(given)
+        return {name: value for name, value in before.items() if name not in given} | found
 
     @property
     def names(self) -> Iterable[str]:

@@ -1,5 +1,7 @@
 """One management request and its answer, apart from how they travel."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,6 +17,8 @@ MAX_BODY_BYTES = 256 * 1024
 
 MAX_PARAMETERS = 64
 
+_NAME_IN_BRACES = re.compile(r"\{([a-z_]+)\}")
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -24,6 +28,8 @@ class Request:
     principal: Principal
     caller: Caller
     now: float
+    path: dict[str, str] = field(default_factory=dict)
+    """What stands in the path where the route has a name in braces."""
     query: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] = field(default_factory=dict)
     client: str = ""
@@ -66,6 +72,20 @@ def read_query(query: str) -> dict[str, str]:
         twice = next(name for name in found if sum(name == other for other, _ in pairs) > 1)
         raise InvalidRequest(f"'{twice[:64]}' stands twice in the query string.", param=twice[:64])
     return found
+
+
+def read_path(patterns: Iterable[str], path: str) -> dict[str, str]:
+    """Return what stands in a path where one of the route's patterns has names in braces, as `{key}`.
+
+    The path is decoded already, so that a value may hold slashes; the edge matched it before.
+    """
+    for pattern in patterns:
+        parts = _NAME_IN_BRACES.split(pattern)
+        names = parts[1::2]
+        match = re.fullmatch("(.+)".join(map(re.escape, parts[::2])), path)
+        if match is not None:
+            return dict(zip(names, match.groups(), strict=True))
+    return {}
 
 
 def read_body(body: bytes) -> dict[str, Any]:

@@ -1,111 +1,69 @@
 """Who holds a token: its claims with the records of its user and team, true as of the last change heard of."""
 
-from typing import TypeVar
-
-import msgspec
-from cachetools import LRUCache
-
-from services.auth.domain.jwt_claims import team_for
-from services.auth.domain.jwt_principal import needs_user, principal_of_token
+from services.auth.domain.jwt_claims import Claimed, team_for
+from services.auth.domain.jwt_standing import needs_user, record_of, standing_of_token
+from services.auth.domain.standing import Standing
+from services.auth.jwt.interface import Shown
 from services.auth.jwt.newcomers import Newcomers
 from services.auth.jwt.tokens import Tokens, Verified
-from shared.bus.changes import ChangeFollower
+from services.auth.records import Records
+from services.auth.standings import Held, Standings
 from shared.errors import Forbidden
-from shared.routes import Policy
-from shared.schemas.context import Principal, RequestContext
-from shared.schemas.control import Change
-from shared.store.objects import Objects
-from shared.store.people import TeamRecord, UserRecord
-
-R = TypeVar("R", bound=msgspec.Struct)
+from shared.schemas.context import RequestContext
+from shared.store.people import UserRecord
 
 
 class Holders:
-    """Principals of tokens, from bounded caches in front of the store."""
+    """Implements `services.auth.jwt.interface.TokenHolders`."""
 
-    def __init__(self, tokens: Tokens, newcomers: Newcomers, teams: Objects[TeamRecord], capacity: int) -> None:
+    def __init__(self, tokens: Tokens, newcomers: Newcomers, records: Records, standings: Standings) -> None:
         self._tokens = tokens
         self._newcomers = newcomers
-        self._stored_teams = teams
-        self._users: LRUCache[str, UserRecord] = LRUCache(capacity)
-        self._teams: LRUCache[str, TeamRecord] = LRUCache(capacity)
-        self.follower: ChangeFollower | None = None
+        self._records = records
+        self._standings = standings
 
-    def __len__(self) -> int:
-        return len(self._users) + len(self._teams)
-
-    def forget(self, change: Change) -> None:
-        """Drop what changed; a user may be known by another name than its id."""
-        if change.kind == "user":
-            self._users.clear()
-        elif change.kind == "team":
-            self._teams.pop(change.id, None)
-
-    def clear(self) -> None:
-        """Drop everything that the store said."""
-        self._users.clear()
-        self._teams.clear()
-
-    def known(self, ctx: RequestContext, policy: Policy) -> Principal | None:
-        """Return the holder of a request's token if nothing has to be asked for it."""
-        verified = self._tokens.known(ctx.credential)
+    def known(self, shown: Shown) -> Held | None:
+        """Return what holds for a token's holder if neither its issuer nor the store must be asked."""
+        verified = self._tokens.known(shown.digest)
         if verified is None:
             return None
-        claimed = verified.claimed
-        user, team = self._users.get(claimed.user), self._teams.get(_team(verified, ctx, policy))
-        if (user is None and needs_user(claimed)) or (team is None and _team(verified, ctx, policy)):
-            return None
-        return principal_of_token(claimed, verified.issuer, user, team)
+        team = team_for(verified.claimed, shown.wanted_team, needed=shown.team_needed)
+        return self._standings.known(record_of(verified.claimed, shown.digest, "", team).hash)
 
-    async def find(self, ctx: RequestContext, policy: Policy) -> Principal:
-        """Return the holder of a request's token.
+    async def find(self, shown: Shown, ctx: RequestContext) -> Held:
+        """Return what holds for a token's holder; `ctx` names the request and its client in the audit.
 
         Raises `Unauthenticated` for a token that is not good, `Forbidden` for a user or team that may not,
         `Unavailable` where that cannot be told.
         """
-        verified = await self._tokens.verify(ctx.credential, ctx.bearer)
+        verified = await self._tokens.verify(shown.digest, shown.token)
+        claimed, issuer = verified.claimed, verified.issuer
+        team = team_for(claimed, shown.wanted_team, needed=shown.team_needed)
         user = await self._user(verified, ctx)
-        team = await self._team(_team(verified, ctx, policy))
-        return principal_of_token(verified.claimed, verified.issuer, user, team)
+
+        def finished(standing: Standing) -> Standing:
+            return standing_of_token(standing, claimed, issuer, user_exists=user is not None)
+
+        record = record_of(claimed, shown.digest, user.id if user is not None else "", team)
+        return await self._standings.of(record, finished)
 
     async def _user(self, verified: Verified, ctx: RequestContext) -> UserRecord | None:
         claimed, issuer = verified.claimed, verified.issuer
+        found = await self._found(claimed)
+        if found is None and claimed.user and issuer.create_users:
+            found = await self._newcomers.welcome(claimed, issuer, request=ctx.id, client=ctx.client)
+            # The change goes to every worker, this one too; but it is not waited for.
+            for users in (self._records.user, self._records.sso):
+                users.forget(claimed.user)
+        if found is None and needs_user(claimed):
+            raise Forbidden("The token's user is not known here.")
+        return found
+
+    async def _found(self, claimed: Claimed) -> UserRecord | None:
         if not claimed.user:
             return None
-        found = self._users.get(claimed.user)
-        if found is None:
-            generation = self._generation
-            found = await self._newcomers.find(claimed.user)
-            if found is None and issuer.create_users:
-                found = await self._newcomers.welcome(claimed, issuer, request=ctx.id, client=ctx.client)
-            if found is None and needs_user(claimed):
-                raise Forbidden("The token's user is not known here.")
-            self._remember(self._users, claimed.user, found, generation)
-        return found
-
-    async def _team(self, id: str) -> TeamRecord | None:
-        if not id:
-            return None
-        found = self._teams.get(id)
-        if found is None:
-            generation = self._generation
-            found = await self._stored_teams.find(id)
-            if found is None:
-                raise Forbidden("The token's team is not known here.")
-            self._remember(self._teams, id, found, generation)
-        return found
-
-    @property
-    def _generation(self) -> int:
-        assert self.follower is not None  # noqa: S101 - set by the composition root
-        return self.follower.generation
-
-    def _remember(self, cache: LRUCache[str, R], id: str, record: R | None, generation: int) -> None:
-        """Keep what the store said, unless a change came meanwhile and it may be of before it."""
-        assert self.follower is not None  # noqa: S101 - set by the composition root
-        if record is not None and generation == self.follower.generation and self.follower.fresh:
-            cache[id] = record
-
-
-def _team(verified: Verified, ctx: RequestContext, policy: Policy) -> str:
-    return team_for(verified.claimed, ctx.wanted_team, needed=policy.next != "admin")
+        for users in (self._records.user, self._records.sso):
+            entry = users.get(claimed.user) or await users.fetch(claimed.user)
+            if entry.record is not None:
+                return entry.record
+        return None

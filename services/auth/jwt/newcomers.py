@@ -13,28 +13,22 @@ from shared.settings.jwt import JwtIssuer
 from shared.store.audit import Audit, AuditEntry
 from shared.store.changes import Changes
 from shared.store.connection import Session, Store, StoreUnavailable
-from shared.store.people import UserRecord, users
+from shared.store.people import UserRecord, users, users_by_sso
 
 log = structlog.get_logger(__name__)
 
 
 class Newcomers:
-    """Finds the user of a token, and makes it where the issuer's settings say so."""
+    """Makes users where the issuer's settings say so."""
 
     def __init__(self, store: Store, announcer: ChangeAnnouncer) -> None:
         self._store = store
         self._users = users(store)
+        self._find_by_sso = users_by_sso(store)
         self._changes = Changes(store)
         self._audit = Audit(store)
         self._announcer = announcer
         self._running: dict[str, asyncio.Task[UserRecord]] = {}
-
-    async def find(self, id: str) -> UserRecord | None:
-        """Return the user of that id, or the one to whom an operator gave it as `sso_user_id`."""
-        found = await self._users.find(id)
-        if found is None:
-            found = next(iter(await self._users.where({"sso_id": id}, limit=1)), None)
-        return found
 
     async def welcome(self, claimed: Claimed, issuer: JwtIssuer, *, request: str, client: str) -> UserRecord:
         """Return the user, made unless it was there; requests that come at once wait for the same one.
@@ -63,7 +57,7 @@ class Newcomers:
             record, change = await self._store.atomically(lambda session: self._insert(claimed, issuer, entry, session))
         except Conflict:
             # Another worker was faster, or somebody has the e-mail address since a moment.
-            found = await self.find(claimed.user)
+            found = await self._users.find(claimed.user) or await self._find_by_sso(claimed.user)
             if found is None:
                 raise StoreUnavailable("the user of this token is being made; try again", retry_after=1) from None
             return found

@@ -11,7 +11,7 @@ from services.admin.domain.fields import FieldPolicy, Fields, says_nothing
 from services.admin.domain.key_fields import KEY_FIELDS, read_new_key
 from services.admin.domain.key_ids import shown_id, stored_candidates
 from services.admin.domain.masking import MASK, without_secrets
-from services.admin.domain.requests import MAX_BODY_BYTES, read_body, read_query
+from services.admin.domain.requests import MAX_BODY_BYTES, read_body, read_path, read_query
 from shared.errors import BodyTooLarge, InvalidRequest
 from shared.security.keys import key_digest, stored_hash
 
@@ -182,3 +182,20 @@ def test_a_policy_names_fields_by_their_place() -> None:
     with pytest.raises(InvalidRequest) as refused:
         FieldPolicy(frozenset({"a"}), {}, frozenset()).sort_out({"b": 1}, "litellm_params")
     assert refused.value.param == "litellm_params.b"
+
+
+def test_null_and_absent_differ_in_an_update() -> None:
+    """Absent leaves a field, null clears it, and a kept field of LiteLLM's obeys the same rule."""
+    fields = Fields({"a": None, "b": "new"})
+    assert [fields.updated(name, fields.text, "old") for name in "abc"] == ["", "new", "old"]
+    policy = FieldPolicy(frozenset(), {}, frozenset({"x", "y", "z"}))
+    assert policy.sort_out_update({"x": None, "y": 2}, {"x": 1, "y": 1, "z": 1}) == {"y": 2, "z": 1}
+
+
+def test_names_in_a_path_are_read() -> None:
+    """The value between the fixed parts counts, slashes and other odd characters included."""
+    patterns = ("/key/regenerate", "/key/{key}/regenerate", "/{a}/of/{b}")
+    assert read_path(patterns, "/key/regenerate") == {}
+    assert read_path(patterns, "/key/a/b ü%/regenerate") == {"key": "a/b ü%"}
+    assert read_path(patterns, "/x.y/of/z") == {"a": "x.y", "b": "z"}
+    assert read_path(("/key/{key}",), "/other") == {}

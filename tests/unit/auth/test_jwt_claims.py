@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.auth.domain.jwt_claims import Claimed, claimed, team_for
-from services.auth.domain.jwt_principal import needs_user, principal_of_token
+from services.auth.domain.jwt_standing import needs_user, record_of, standing_of_token
+from services.auth.domain.standing import Standing, standing_of
+from services.auth.domain.surroundings import Surroundings
 from shared.errors import Forbidden, InvalidRequest, Unauthenticated
-from shared.schemas.context import Principal
 from shared.settings.jwt import JwtIssuer
-from shared.store.people import TeamRecord, UserRecord
+from shared.store.people import OrganizationRecord, TeamRecord, UserRecord
 
 
 def issuer(**settings: Any) -> JwtIssuer:
@@ -160,33 +161,58 @@ def test_one_of_several_teams_must_be_named() -> None:
         team_for(TWO, "", needed=True)
 
 
-USER = UserRecord("a", created_at=1.0, role="internal_user_viewer", models=("m1",))
+AROUND = Surroundings()
+
+
+def standing(token: Claimed, settings: JwtIssuer, around: Surroundings = AROUND, *, exists: bool = True) -> Standing:
+    """Return the standing of a token's holder."""
+    record = record_of(token, "digest", around.user.id if around.user else "", team_for(token, "", needed=True))
+    return standing_of_token(
+        standing_of(record, around, lambda _: ()), token, settings, user_exists=exists and around.user is not None
+    )
+
+
+USER = Surroundings(UserRecord("a", created_at=1.0, role="internal_user_viewer", models=("m1",)))
 TEAM = TeamRecord("t1", created_at=1.0, organization_id="acme", models=("m2",))
+MEMBER = Surroundings(USER.user, TEAM, organization=OrganizationRecord("acme", created_at=1.0))
 
 
 def test_the_role_is_the_tokens_or_the_users_or_the_issuers() -> None:
     """In this order; a token of a team alone holds a key."""
     token = Claimed(user="a", role="proxy_admin_viewer")
-    assert principal_of_token(token, PLAIN, USER, None).role == "proxy_admin_viewer"
-    assert principal_of_token(Claimed(user="a"), PLAIN, USER, None).role == "internal_user_viewer"
-    assert principal_of_token(Claimed(user="a"), PLAIN, None, None).role == "internal_user"
-    assert principal_of_token(Claimed(teams=("t1",)), PLAIN, None, TEAM).role == "key_holder"
+    assert standing(token, PLAIN, USER).principal.role == "proxy_admin_viewer"
+    assert standing(Claimed(user="a"), PLAIN, USER).principal.role == "internal_user_viewer"
+    assert standing(Claimed(user="a"), PLAIN).principal.role == "internal_user"
+    assert standing(Claimed(teams=("t1",)), PLAIN, Surroundings(team=TEAM)).principal.role == "key_holder"
 
 
 def test_a_team_brings_its_organization_and_models() -> None:
-    """Without a team the user's models count."""
-    assert principal_of_token(Claimed(user="a", teams=("t1",)), PLAIN, USER, TEAM) == Principal(
-        "internal_user_viewer", key_name="JWT", user="a", team="t1", organization="acme", models=("m2",)
-    )
-    assert principal_of_token(Claimed(user="a"), PLAIN, USER, None).models == ("m1",)
+    """As for a key of that user and team; without a team the user's models count. There is no key."""
+    found = standing(Claimed(user="a", teams=("t1",)), PLAIN, MEMBER).principal
+    assert (found.user, found.team, found.organization, found.models) == ("a", "t1", "acme", ("m2",))
+    assert (found.key, found.key_name) == ("", "JWT")
+    assert standing(Claimed(user="a"), PLAIN, USER).principal.models == ("m1",)
+
+
+def test_a_user_is_known_by_its_record() -> None:
+    """Which may have another id than the token says."""
+    assert standing(Claimed(user="sso-7"), PLAIN, USER).principal.user == "a"
 
 
 def test_a_team_that_does_not_fit_is_refused() -> None:
-    """It is blocked, or not in the organization that the token names."""
-    with pytest.raises(Forbidden, match="blocked"):
-        principal_of_token(ONE, PLAIN, USER, TeamRecord("t1", created_at=1.0, blocked=True))
-    with pytest.raises(Forbidden, match="organization"):
-        principal_of_token(Claimed(user="a", organization="other"), PLAIN, USER, TEAM)
+    """It is gone, blocked, or not in the organization that the token names."""
+    assert "not exist" in standing(ONE, PLAIN, USER).denied
+    blocked = Surroundings(USER.user, TeamRecord("t1", created_at=1.0, blocked=True))
+    assert "blocked" in standing(ONE, PLAIN, blocked).denied
+    assert "organization" in standing(Claimed(user="a", teams=("t1",), organization="other"), PLAIN, MEMBER).denied
+    assert not standing(Claimed(user="a", teams=("t1",), organization="acme"), PLAIN, MEMBER).denied
+
+
+def test_a_made_up_key_is_no_key() -> None:
+    """Its hash has a control character, which no stored hash has; each team of a token has its own."""
+    hashes = {record_of(TWO, digest, "", team).hash for digest in ("d1", "d2") for team in ("", "t1", "t2")}
+    assert len(hashes) == 6
+    assert not any(hash.isprintable() for hash in hashes)
 
 
 def test_only_an_administrator_needs_no_record() -> None:
