@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
@@ -16,6 +16,7 @@ from shared.settings.declared import (
     DeclaredUser,
     repeated,
 )
+from shared.settings.jwt import JwtIssuer, check_issuers
 from shared.settings.section import Section as _Section
 
 
@@ -277,7 +278,7 @@ class CredentialSettings(_Section):
 
 
 class AuthSettings(_Section):
-    """Keys in the cache, and what callers must say."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
 
     cached_keys: int = Field(100_000, ge=1)
     """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
@@ -285,6 +286,10 @@ class AuthSettings(_Section):
     """So long does a cached key go on working while the store cannot be asked."""
     known_customers_only: bool = False
     """Refuse requests for an end user that was not made by `/customer/new`."""
+    jwt: Annotated[tuple[JwtIssuer, ...], AfterValidator(check_issuers)] = ()
+    """Issuers whose JWTs callers may send in place of a key."""
+    cached_tokens: int = Field(20_000, ge=1)
+    """Verified JWTs that one worker remembers; the one unused for longest goes first."""
 
 
 class LimitSettings(_Section):
@@ -362,7 +367,7 @@ class Configuration(_Section):
     server: ServerSettings = ServerSettings()
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
-    """Keys in the cache."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
     limits: LimitSettings = LimitSettings()
     """Rate limits and budgets."""
     defaults: Defaults = Defaults()

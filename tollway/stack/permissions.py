@@ -65,6 +65,7 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         *_stage("passthrough"),
         _lanes("edge"),
         subjects.body("edge", "*"),
+        subjects.change("user"),
         *_ASKS_LIMITER,
         *_IS_LIMITER,
     ),
