@@ -111,6 +111,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     tokens: Room | None = None
     soft: tuple[str, ...] = ()
     """Scopes that are past their soft budget."""
+    full: bool = False
+    """The limiter's tables are full: neither admitted nor refused by a limit; come again later."""
 
 
 class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -119,6 +121,9 @@ class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     tokens: int
     cost: int
+    at: float = 0.0
+    """When the completion ended, as its event says: the budget's period in which it counts. 0 means now. It is sent
+    only once the event is stored."""
 
 
 class Released(msgspec.Struct, frozen=True, omit_defaults=True):
