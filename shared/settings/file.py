@@ -1,7 +1,7 @@
 """The shape of `tollway.yaml`. Unknown names are refused; secrets are written as `${NAME}`."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
@@ -183,6 +183,63 @@ class PassThroughEndpoint(_Section):
     """The clocks of its calls."""
 
 
+Duration = Annotated[str, Field(pattern="^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
+"""A number and a unit, such as `30d` or `1mo`."""
+
+
+class UserDefaults(_Section):
+    """What new users get where `/user/new` says nothing, under its names."""
+
+    user_role: Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer"] = "internal_user"
+    """What they are to the whole gateway."""
+    models: tuple[str, ...] = ()
+    """Model groups that their keys outside of teams may use; empty means all."""
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    teams: tuple[str, ...] = ()
+    """Teams that users who are made over the API join."""
+
+
+class TeamDefaults(_Section):
+    """What new teams get where `/team/new` says nothing, under its names."""
+
+    organization_id: str | None = None
+    """The organization that they are in."""
+    models: tuple[str, ...] = ()
+    """Model groups that they may use; empty means all."""
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    team_member_budget: float | None = Field(None, ge=0)
+    """Dollars that each member may spend within the team."""
+    team_member_budget_duration: Duration | None = None
+    """The period of that budget."""
+
+
+class Defaults(_Section):
+    """What new objects get where their maker says nothing."""
+
+    users: UserDefaults = UserDefaults()
+    """Users."""
+    teams: TeamDefaults = TeamDefaults()
+    """Teams."""
+
+
 class AuthSettings(_Section):
     """Keys in the cache, and what callers must say."""
 
@@ -240,6 +297,8 @@ class Configuration(_Section):
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
     """Keys in the cache."""
+    defaults: Defaults = Defaults()
+    """What new objects get where their maker says nothing."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
     pricing: PricingSettings = PricingSettings()

@@ -1,6 +1,7 @@
 """Who changed what, when, from where: one entry per change, never altered."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -39,18 +40,26 @@ class Audit:
 
     async def record(self, entry: AuditEntry, session: Session) -> None:
         """Write an entry in the transaction of its change."""
-        document = msgspec.to_builtins(entry)
-        for name in ("before", "after"):
-            document[name] = None if document[name] is None else msgspec.json.encode(document[name]).decode()
-        document["_id"] = uuid.uuid4().hex
-        with translated():
-            await self._audit.insert_one(document, session=session)
+        await self.record_all([entry], session)
+
+    async def record_all(self, entries: Sequence[AuditEntry], session: Session) -> None:
+        """Write several entries in the transaction of their changes."""
+        if entries:
+            with translated():
+                await self._audit.insert_many([_document(entry) for entry in entries], session=session)
 
     async def history(self, kind: str, object: str, *, limit: int = 100) -> list[AuditEntry]:
         """Return the last changes of one object, the newest first."""
         with translated():
             cursor = self._audit.find({"kind": kind, "object": object}).sort("at", -1).limit(limit)
             return [_entry(document) for document in await cursor.to_list(length=limit)]
+
+
+def _document(entry: AuditEntry) -> Document:
+    document: Document = msgspec.to_builtins(entry)
+    for name in ("before", "after"):
+        document[name] = None if document[name] is None else msgspec.json.encode(document[name]).decode()
+    return {"_id": uuid.uuid4().hex, **document}
 
 
 def _entry(document: Document) -> AuditEntry:
