@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from services.auth.domain.admission import check_allowed, check_usable, not_allowed
 from services.auth.domain.offers import Offer
 from services.auth.domain.standing import MASTER, Standing
+from services.auth.domain.strangers import Strangers
 from services.auth.judgement import Judgement
 from services.auth.standings import Held, Standings
 from shared.bus.changes import ChangeFollower
@@ -43,6 +44,8 @@ class Admission:
         self._master = master
         self._secret = secret
         self._max_age = max_age_seconds
+        self.strangers = Strangers(time.monotonic())
+        """Keeps a flood of keys that do not exist from the database."""
 
     def admit(self, call: Call) -> Coroutine[None, None, None] | None:
         """Pass the request on with its principal, or raise why not; a coroutine where something must be waited for."""
@@ -65,11 +68,21 @@ class Admission:
         if held is None and self._follower.store_away:
             raise Unavailable("the database does not answer, so this key is not known", retry_after=2)
         if held is None:
-            held = await self._standings.look_up(hash)
+            held = await self._ask(call.ctx.client, hash)
         elif not self._follower.fresh and not self._follower.store_away:
             raise Unavailable("the gateway cannot tell whether this key still works; try again", retry_after=1)
         if (more := self._judge(call, held)) is not None:
             await more
+
+    async def _ask(self, client: str, hash: str) -> Held:
+        """Ask the store, but not about any number of keys that do not exist."""
+        if self._standings.is_asked(hash):
+            return await self._standings.look_up(hash)
+        self.strangers.check(client, time.monotonic())
+        held = await self._standings.look_up(hash)
+        if held.standing is None:
+            self.strangers.note(client, time.monotonic())
+        return held
 
     @property
     def _outdated(self) -> bool:
