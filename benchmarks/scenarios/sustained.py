@@ -91,7 +91,12 @@ def _finding(
             Check("ledger behind, at worst, during the run", worst, "s", LAG_SECONDS),
             Check("ledger complete after the last answer", final, "s", LAG_SECONDS),
             Check("memory of the whole stack, PSS", peak / 1e6, "MB", MEMORY_BYTES / 1e6),
-            Check("growth per 200,000 requests after the first 200,000, no store", ours * GROWTH_REQUESTS / 1e6, "MB", GROWTH_BYTES / 1e6),
+            Check(
+                "growth per 200,000 requests after the first 200,000, no store",
+                ours * GROWTH_REQUESTS / 1e6,
+                "MB",
+                GROWTH_BYTES / 1e6,
+            ),
             Check("requests that failed", measured.load["failed"], "", 0),
         ),
         {
