@@ -11,6 +11,7 @@ from services.billing.retention import sweeping
 from shared.bus import subjects
 from shared.bus.connection import BusUnavailable
 from shared.bus.consumer import EventConsumer
+from shared.bus.limits import LimiterClient
 from shared.bus.worker import Worker
 from shared.settings import Runtime
 from shared.store.connection import Store
@@ -27,7 +28,9 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     drain_seconds = runtime.configuration.server.drain_seconds
     consumer = EventConsumer(worker.bus, durable=subjects.LEDGER_CONSUMER, drain_seconds=drain_seconds)
-    billing = Billing(Ledger(store), store.ping, consumer.dead_letter, worker.metrics)
+    limiter = LimiterClient(worker)
+    await limiter.start()
+    billing = Billing(Ledger(store), store.ping, consumer.dead_letter, limiter, worker.metrics)
     worker.missing = lambda: (*billing.missing(), *(() if consumer.running else ("event stream",)))
     worker.metrics.watch(EVENTS_BEHIND, lambda: billing.behind)
     worker.metrics.watch(EVENTS_REDELIVERED, lambda: billing.redelivered)
@@ -40,6 +43,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         billing.stop()
         await starting
         await consumer.stop()
+        await limiter.close()
         await store.close()
 
 
