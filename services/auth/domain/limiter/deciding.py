@@ -9,7 +9,8 @@ from services.auth.domain.limiter.purse import UNREAD, Purse
 from services.auth.domain.limiter.readings import MOST_ASIDE, Readings
 from services.auth.domain.limiter.records import Admitted, Began
 from services.auth.domain.limiter.refused import Refused
-from services.auth.domain.limiter.state import ScopeState, State
+from services.auth.domain.limiter.state import State
+from services.auth.domain.limiter.tables import ScopeState
 from services.auth.domain.limiter.waiting import OVERTAKEN, Waiter, WaitingRoom
 from shared.schemas.limits import Ask, Quota, Refusal, Verdict
 

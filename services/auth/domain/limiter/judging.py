@@ -6,7 +6,7 @@ from math import inf
 import msgspec
 
 from services.auth.domain.limiter.purse import UNREAD
-from services.auth.domain.limiter.state import BUDGET, PARALLEL, REQUESTS, TOKENS, ScopeState
+from services.auth.domain.limiter.tables import BUDGET, PARALLEL, REQUESTS, TOKENS, ScopeState
 from services.auth.domain.limiter.windows import Grid, Moment, Window
 from shared.schemas.limits import Ask, Measure, Quota, Refusal, Room, Verdict
 
