@@ -8,6 +8,11 @@ from shared.schemas.limits import Verdict
 class Draft:
     """Lists that become a record and the rest of a result."""
 
+    __slots__ = (
+        "_turned_back", "admitted", "began", "dropped", "forgotten", "loaded", "lost", "moment", "needed",
+        "released", "settled", "verdicts", "waiting",
+    )  # fmt: skip
+
     def __init__(self, moment: Moment, *, turned_back: bool = False) -> None:
         self.moment = moment
         self._turned_back = turned_back

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from services.auth.domain.limiter.purse import Purse
 from services.auth.domain.limiter.records import Admitted
-from services.auth.domain.limiter.tables import BUDGET, PARALLEL, Hold, ScopeState
+from services.auth.domain.limiter.tables import BUDGET, GRACE, PARALLEL, Hold, ScopeState, shelf_of
 from services.auth.domain.limiter.windows import GRIDS, Window, WindowKind
 
 
@@ -85,8 +84,8 @@ def hold_entry(hold: Hold) -> HoldEntry:
         hold.deadline,
         hold.tokens,
         hold.cost,
-        tuple([state.text for state in hold.states]),
-        hold.counted,
+        tuple([state.text for state, _ in hold.parts]),
+        tuple([counted for _, counted in hold.parts]),
         hold.at,
         hold.bucket,
         hold.released,
@@ -100,28 +99,29 @@ def restored_scope(entry: ScopeEntry, moved: Callable[[int], int]) -> ScopeState
     scope.requests, scope.tokens = _window(entry.requests, moved), _window(entry.tokens, moved)
     scope.pace, scope.used = entry.pace, entry.used
     if entry.purse is not None:
-        purse = scope.purse = Purse()
+        purse = scope.new_purse()
         purse.since, purse.until, purse.spent = entry.purse.since, entry.purse.until, entry.purse.spent
         purse.asked, purse.read = entry.purse.asked, entry.purse.read
         purse.again, purse.pause = entry.purse.again, entry.purse.pause
     return scope
 
 
-def restored_hold(entry: HoldEntry, states: tuple[ScopeState, ...], bucket: int) -> Hold:
+def restored_hold(entry: HoldEntry, states: list[ScopeState], bucket: int) -> Hold:
     """Return the hold of an entry, and count it in its scopes."""
     admitted = Admitted(
         entry.id, entry.owner, entry.deadline, entry.tokens, entry.cost, entry.scopes, entry.counted
     )  # fmt: skip
-    hold = Hold(admitted, states, entry.at, bucket)
+    hold = Hold(admitted, list(zip(states, entry.counted, strict=True)), entry.at, bucket)
     hold.released, hold.settled = entry.released, entry.settled
-    for state, counted in zip(states, entry.counted, strict=True):
+    if hold.released:
+        hold.shelf = shelf_of(hold.deadline + GRACE)
+    for state, counted in hold.parts:
         state.holds += 1
         if counted & PARALLEL and not hold.released:
             state.slots += 1
         if counted & BUDGET:
-            purse = state.purse = state.purse or Purse()
-            if not hold.settled:
-                purse.held += hold.cost
+            purse = state.purse or state.new_purse()
+            purse.held += 0 if hold.settled else hold.cost
     return hold
 
 
@@ -144,6 +144,6 @@ def _window(buckets: dict[int, int] | None, moved: Callable[[int], int]) -> Wind
         return None
     window = Window()
     for bucket, amount in buckets.items():
-        window.add(moved(bucket), amount)
+        window.add(moved(bucket), amount, 0)
     window.oldest = min(window.buckets, default=0)
     return window

@@ -5,11 +5,10 @@ from typing import TypeVar
 
 from services.auth.domain.limiter.ended import Ended
 from services.auth.domain.limiter.pieces import HoldEntry, Piece, bucket_of, restored_hold, restored_scope
-from services.auth.domain.limiter.purse import Purse
 from services.auth.domain.limiter.records import Admitted, Began, Charged, Freed, Loaded, Record
 from services.auth.domain.limiter.snapshots import Snapshot
-from services.auth.domain.limiter.tables import BUDGET, PARALLEL, REQUESTS, SHELF, TOKENS, Hold, ScopeState
-from services.auth.domain.limiter.windows import GRIDS, Moment, Window, WindowKind
+from services.auth.domain.limiter.tables import BUDGET, GRACE, PARALLEL, REQUESTS, TOKENS, Hold, ScopeState, shelf_of
+from services.auth.domain.limiter.windows import GRIDS, Moment, WindowKind
 
 T = TypeVar("T")
 
@@ -113,35 +112,26 @@ class State:
 
     def admit(self, admitted: Admitted, moment: Moment) -> None:
         """Count a request in all of its scopes."""
-        states = tuple([self.scope(text) for text in admitted.scopes])
-        tokens, cost, bucket = admitted.tokens, admitted.cost, moment.bucket
-        for state, counted in zip(states, admitted.counted, strict=True):
+        parts = []
+        now, bucket, first = moment.now, moment.bucket, moment.first
+        for text, counted in zip(admitted.scopes, admitted.counted, strict=True):
+            state = self.scopes.get(text) or self.scope(text)
             if state.kept < self._keep:
                 self._touch(state)
-            state.used = moment.now
+            parts.append((state, counted))
+            state.used = now
             state.holds += 1
             if counted & REQUESTS:
-                window = state.requests
-                if window is None:
-                    window = state.requests = Window()
-                window.used(moment.first)
-                window.add(bucket, 1)
+                (state.requests or state.new_requests()).add(bucket, 1, first)
             if counted & TOKENS:
-                window = state.tokens
-                if window is None:
-                    window = state.tokens = Window()
-                window.used(moment.first)
-                window.add(bucket, tokens)
+                (state.tokens or state.new_tokens()).add(bucket, admitted.tokens, first)
             if counted & PARALLEL:
                 state.slots += 1
             if counted & BUDGET:
-                purse = state.purse
-                if purse is None:
-                    purse = state.purse = Purse()
-                purse.held += cost
-        hold = self.holds[admitted.id] = Hold(admitted, states, moment.now, bucket, self._snapshots)
-        self.owners.setdefault(hold.owner, {})[hold.id] = None
-        self.shelves.setdefault(hold.shelf, {})[hold.id] = None
+                (state.purse or state.new_purse()).held += admitted.cost
+        hold = self.holds[admitted.id] = Hold(admitted, parts, now, bucket, self._snapshots)
+        _put(self.owners, hold.owner, hold.id)
+        _put(self.shelves, hold.shelf, hold.id)
 
     def settle(self, charged: Charged, moment: Moment) -> bool:
         """Replace a request's hold and estimate by what it used; tell whether that was news."""
@@ -150,14 +140,15 @@ class State:
             return self._note_stray(charged.id)
         if hold.settled:
             return False
-        self._touch_hold(hold)
+        if self._snapshot is not None:
+            self._touch_hold(hold)
         hold.settled = True
-        self._correct(hold, charged.tokens, moment)
-        for state, counted in zip(hold.states, hold.counted, strict=True):
+        for state, counted in hold.parts:
             if counted & BUDGET and (purse := state.purse):
                 purse.held -= hold.cost
                 purse.charge(charged.cost, charged.at)
             state.used = moment.now
+        self._correct(hold, charged.tokens, moment)
         if hold.released:
             _remove(self.shelves, hold.shelf, hold.id)
             self._end(hold, settled=True)
@@ -173,11 +164,9 @@ class State:
             return True
         if hold.released:
             return False
-        self._touch_hold(hold)
-        self._free_slots(hold)
-        duration = moment.now - hold.at
-        for state in hold.states:
-            state.pace += (duration - state.pace) * WEIGHT if state.pace else duration
+        if self._snapshot is not None:
+            self._touch_hold(hold)
+        self._free_slots(hold, moment.now - hold.at)
         if hold.settled:
             self._end(hold, settled=True)
         elif freed.sent:
@@ -193,7 +182,7 @@ class State:
         ids = list(self.owners.get(owner, ()))
         for hold in [self.holds[id] for id in ids]:
             self._touch_hold(hold)
-            self._free_slots(hold)
+            self._free_slots(hold, 0.0)
             if hold.settled:
                 self._end(hold, settled=True)
             else:
@@ -206,7 +195,7 @@ class State:
         self._touch_hold(hold)
         _remove(self.shelves, hold.shelf, id)
         self._return_money(hold)
-        for state, counted in zip(hold.states, hold.counted, strict=True):
+        for state, counted in hold.parts:
             if counted & BUDGET and (purse := state.purse):
                 purse.again = min(purse.again, self.now)
         self._end(hold, settled=None)
@@ -215,9 +204,7 @@ class State:
         """Take over what the ledger says that a scope spent in a period."""
         state = self.scope(loaded.scope)
         self._touch(state)
-        purse = state.purse
-        if purse is None:
-            purse = state.purse = Purse()
+        purse = state.purse or state.new_purse()
         purse.since, purse.until, purse.spent = loaded.since, loaded.until, loaded.spent
         purse.asked, purse.read = loaded.asked, self.now
         purse.again, purse.pause = loaded.again, loaded.pause
@@ -243,7 +230,7 @@ class State:
         """Return requests that nobody released in time, and those that nobody settled, at most so many of both."""
         late: list[Freed] = []
         lost: list[str] = []
-        last = int(self.now // SHELF)
+        last = shelf_of(self.now)
         for shelf in sorted(shelf for shelf in self.shelves if shelf < last):
             for id in self.shelves[shelf]:
                 if len(late) + len(lost) >= most:
@@ -268,15 +255,15 @@ class State:
         if self._snapshot is not None:
             if hold.kept < self._keep:
                 self._snapshot.keep_hold(hold)
-            for state in hold.states:
+            for state, _ in hold.parts:
                 self._touch(state)
 
     def _restore_hold(self, entry: HoldEntry, bucket: int) -> None:
-        hold = restored_hold(entry, tuple([self.scope(text) for text in entry.scopes]), bucket)
+        hold = restored_hold(entry, [self.scope(text) for text in entry.scopes], bucket)
         self.holds[hold.id] = hold
-        self.shelves.setdefault(hold.shelf, {})[hold.id] = None
+        _put(self.shelves, hold.shelf, hold.id)
         if not hold.released:
-            self.owners.setdefault(hold.owner, {})[hold.id] = None
+            _put(self.owners, hold.owner, hold.id)
 
     def _note_stray(self, id: str) -> bool:
         if self.ended.settled(id):
@@ -287,40 +274,50 @@ class State:
 
     def _correct(self, hold: Hold, tokens: int, moment: Moment) -> None:
         difference = tokens - hold.tokens
-        for state, counted in zip(hold.states, hold.counted, strict=True):
-            if counted & TOKENS and (window := state.tokens) and hold.bucket >= moment.first:
-                window.used(moment.first)
-                window.correct(hold.bucket, difference)
+        for state, counted in hold.parts:
+            if counted & TOKENS and difference and (window := state.tokens):
+                window.correct(hold.bucket, difference, moment.first)
             if state.awaited:
                 self.freed[state.text] = None
 
-    def _free_slots(self, hold: Hold) -> None:
+    def _free_slots(self, hold: Hold, duration: float) -> None:
         _remove(self.owners, hold.owner, hold.id)
         _remove(self.shelves, hold.shelf, hold.id)
         hold.released = True
-        for state, counted in zip(hold.states, hold.counted, strict=True):
+        for state, counted in hold.parts:
             if counted & PARALLEL:
                 state.slots -= 1
+            if duration:
+                state.pace += (duration - state.pace) * WEIGHT if state.pace else duration
             if state.awaited:
                 self.freed[state.text] = None
 
     def _return_money(self, hold: Hold) -> None:
-        for state, counted in zip(hold.states, hold.counted, strict=True):
+        for state, counted in hold.parts:
             if counted & BUDGET and (purse := state.purse):
                 purse.held -= hold.cost
 
     def _orphan(self, hold: Hold) -> None:
         """Keep the hold of a request that is over as estimated spend."""
-        self.shelves.setdefault(hold.shelf, {})[hold.id] = None
+        hold.shelf = shelf_of(hold.deadline + GRACE)
+        _put(self.shelves, hold.shelf, hold.id)
 
     def _end(self, hold: Hold, *, settled: bool | None) -> None:
         del self.holds[hold.id]
-        for state in hold.states:
+        for state, _ in hold.parts:
             state.holds -= 1
             if state.awaited:
                 self.freed[state.text] = None
         if settled is not None:
             self.ended.add(hold.id, settled, self.now)
+
+
+def _put(index: dict[T, dict[str, None]], place: T, id: str) -> None:
+    ids = index.get(place)
+    if ids is None:
+        index[place] = {id: None}
+    else:
+        ids[id] = None
 
 
 def _remove(index: dict[T, dict[str, None]], place: T, id: str) -> None:

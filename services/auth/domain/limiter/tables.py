@@ -37,31 +37,48 @@ class ScopeState:
         self.kept = kept
         """The last snapshot that has it."""
 
+    def new_requests(self) -> Window:
+        """Begin to count requests."""
+        self.requests = Window()
+        return self.requests
+
+    def new_tokens(self) -> Window:
+        """Begin to count tokens."""
+        self.tokens = Window()
+        return self.tokens
+
+    def new_purse(self) -> Purse:
+        """Begin to count money."""
+        self.purse = Purse()
+        return self.purse
+
+
+def shelf_of(deadline: float) -> int:
+    """Return where a request is looked at that should be over at its deadline."""
+    return int((deadline + GRACE) // SHELF)
+
 
 class Hold:
     """What one request holds, until it is both settled and released."""
 
     __slots__ = (
-        "at", "bucket", "cost", "counted", "deadline", "id", "kept", "owner", "released", "settled", "states", "tokens",
+        "at", "bucket", "cost", "deadline", "id", "kept", "owner", "parts", "released", "settled", "shelf", "tokens",
     )  # fmt: skip
 
     def __init__(
-        self, admitted: Admitted, states: tuple[ScopeState, ...], at: float, bucket: int, kept: int = 0
+        self, admitted: Admitted, parts: list[tuple[ScopeState, int]], at: float, bucket: int, kept: int = 0
     ) -> None:
         self.id = admitted.id
         self.owner = admitted.owner
         self.deadline = admitted.deadline
         self.tokens = admitted.tokens
         self.cost = admitted.cost
-        self.states = states
-        self.counted = admitted.counted
+        self.parts = parts
+        """Its scopes, and what counts in each."""
         self.at = at
         self.bucket = bucket
+        self.shelf = shelf_of(admitted.deadline)
+        """Where it is looked at: whether it was released, and later, whether it was settled."""
         self.released = False
         self.settled = False
         self.kept = kept
-
-    @property
-    def shelf(self) -> int:
-        """Where it is looked at: when it should be released, and later, when it should be settled."""
-        return int((self.deadline + (GRACE * 2 if self.released else GRACE)) // SHELF)

@@ -65,8 +65,15 @@ class LimiterMachine(RuleBasedStateMachine):
         self.world = World()
         self.asked: dict[str, Ask] = {}
 
-    @rule(scopes=SUBSETS, tokens=st.integers(0, 160), cost=st.integers(0, 500), owner=st.sampled_from(["e1", "e2"]),
-          wait=st.sampled_from([0.0, 0.0, 5.0]), tenant=st.sampled_from(["a", "b"]), many=st.integers(1, 4))  # fmt: skip
+    @rule(
+        scopes=SUBSETS,
+        tokens=st.integers(0, 160),
+        cost=st.integers(0, 500),
+        owner=st.sampled_from(["e1", "e2"]),
+        wait=st.sampled_from([0.0, 0.0, 5.0]),
+        tenant=st.sampled_from(["a", "b"]),
+        many=st.integers(1, 4),
+    )
     def ask(self, scopes: list[str], tokens: int, cost: int, owner: str, wait: float, tenant: str, many: int) -> None:
         """Some questions come in one turn."""
         quotas = [QUOTAS[scope] for scope in scopes]
