@@ -9,7 +9,7 @@ from services.auth.domain.refusals import error_of
 from shared.bus.limits import LimiterClient
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
-from shared.errors import Unavailable
+from shared.errors import Overloaded, Unavailable
 from shared.schemas.limits import Admitted, Ask, Quota, Verdict
 from shared.schemas.scopes import Scope
 from shared.settings.file import LimitSettings
@@ -46,6 +46,9 @@ class Asking:
         # Until there is a verdict the edge must take it that the request holds something, however it ends.
         call.lane.admitted = Admitted()
         verdict = await self._limiter.ask(ask, until, lambda late: self._orphaned(ctx.edge, late))
+        if verdict.full:
+            call.lane.admitted = None
+            raise Overloaded("the gateway keeps as many limits as it can; try again shortly", retry_after=5)
         if verdict.refusal is not None:
             call.lane.admitted = None
             raise error_of(verdict.refusal, verdict, self._settings.budget_exceeded_status)

@@ -1,4 +1,4 @@
-"""The caches of every kind of record that a caller's standing is made of."""
+"""The caches of every kind of record that tells what a caller may do."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -10,10 +10,12 @@ from shared.store.budgets import BudgetRecord, budgets
 from shared.store.connection import Store
 from shared.store.keys import KeyRecord, Keys
 from shared.store.people import (
+    CustomerRecord,
     MembershipRecord,
     OrganizationRecord,
     TeamRecord,
     UserRecord,
+    customers,
     memberships,
     organizations,
     teams,
@@ -24,15 +26,16 @@ from shared.store.people import (
 
 @dataclass(frozen=True)
 class Records:
-    """A cache for each kind; fields are named as the kinds of changes that they follow, but for `sso`."""
+    """A cache for each kind; fields are named as the kinds of changes that they follow, but for `sso_name`."""
 
     key: RecordCache[KeyRecord]
     user: RecordCache[UserRecord]
     team: RecordCache[TeamRecord]
     member: RecordCache[MembershipRecord]
     organization: RecordCache[OrganizationRecord]
+    customer: RecordCache[CustomerRecord]
     budget: RecordCache[BudgetRecord]
-    sso: RecordCache[UserRecord]
+    sso_name: RecordCache[UserRecord]
     """Users by what their OIDC provider calls them."""
 
     @classmethod
@@ -44,8 +47,9 @@ class Records:
             team=RecordCache(teams(store).find, capacity, "team"),
             member=RecordCache(memberships(store).find, capacity, "member"),
             organization=RecordCache(organizations(store).find, capacity, "organization"),
+            customer=RecordCache(customers(store).find, capacity, "end user"),
             budget=RecordCache(budgets(store).find, capacity, "budget"),
-            sso=RecordCache(users_by_sso(store), capacity, "user"),
+            sso_name=RecordCache(users_by_sso(store), capacity, "user"),
         )
 
     @cached_property
@@ -65,7 +69,7 @@ class Records:
             cache.forget(change.id)
         if change.kind == "user":
             # Which names it had is not told; there are few such users, and changes of users are rare.
-            self.sso.clear()
+            self.sso_name.clear()
 
     def clear(self) -> None:
         """Drop everything."""

@@ -2,6 +2,7 @@
 
 from shared.bus.lane_reader import Lane, Lanes
 from shared.bus.limits import LimiterClient
+from shared.schemas.events import Completion
 from shared.schemas.limits import Admitted
 
 
@@ -18,9 +19,9 @@ class Leases:
         self._open.add(id)
         return Lease(self, id)
 
-    def settle(self, id: str, tokens: int, cost: int) -> None:
+    def settle(self, completion: Completion) -> None:
         """Say what a request used whose worker died before it could."""
-        self._limiter.settle(id, tokens, cost)
+        self._limiter.settle(completion)
 
     def end(self, id: str, *, held: bool, sent: bool) -> None:
         """Note that a request is over, and release what it held."""

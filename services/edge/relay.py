@@ -89,7 +89,7 @@ class Relay:
             completion = lost_completion(ctx, lost.sent, time.time())
             self._writer.persist(encode_completion(completion))
             if lost.sent.limited:
-                self._leases.settle(ctx.id, completion.tokens, completion.cost)
+                self._leases.settle(completion)
 
     def _again(self, ctx: RequestContext) -> RequestContext:
         epoch = ctx.epoch + 1

@@ -144,16 +144,18 @@ class LimiterClient:
         self._leave()
         return asked.verdict
 
-    def settle(self, id: str, tokens: int, cost: int) -> None:
-        """Say what a request used in tokens and nano-dollars."""
+    def settle(self, completion: Completion) -> None:
+        """Say what a request used, once its event is stored."""
         if self._has_room():
-            self._news.settled.append(Settled(id, tokens, cost))
+            self._news.settled.append(
+                Settled(completion.request_id, completion.tokens, completion.cost, completion.ended)
+            )
             self._leave()
 
     def settle_for(self, ctx: RequestContext, completion: Completion) -> None:
         """Say what a request used, where it holds anything."""
         if ctx.limited:
-            self.settle(completion.request_id, completion.tokens, completion.cost)
+            self.settle(completion)
 
     def release(self, id: str, *, sent: bool) -> None:
         """Say that a request is over; `sent` tells whether a provider was called."""

@@ -10,6 +10,7 @@ import pytest
 from shared.bus.limit_door import LimiterDoor
 from shared.bus.limits import LimiterAway, LimiterClient
 from shared.bus.worker import Worker
+from shared.schemas.events import Completion
 from shared.schemas.limits import Ask, Quota, Released, Settled, Turn, TurnAnswered, Verdict
 from tests.support.nats_server import NatsServer
 
@@ -62,6 +63,11 @@ async def client_of(worker: Worker) -> LimiterClient:
     return client
 
 
+def completion(id: str) -> Completion:
+    """A completion that used nothing."""
+    return Completion(id, "chat_completions", "openai", "demo", "success", 200, 1.0, 2.0)
+
+
 def nobody(verdict: Verdict) -> None:
     raise AssertionError(f"somebody waited for {verdict.id}")
 
@@ -72,11 +78,11 @@ async def test_what_is_at_hand_together_is_one_message(worker_on: Any, eventuall
         desk, client = await desk_of(auth), await client_of(edge)
         until = time.time() + 10
         verdicts = [client.ask(ask(f"r{number}"), until, nobody) for number in range(50)]
-        client.settle("r0", 7, 9)
+        client.settle(completion("r0"))
         client.release("r0", sent=True)
         assert [(await verdict).id for verdict in verdicts] == [f"r{number}" for number in range(50)]
         assert len(desk.turns) == 1
-        assert desk.turns[0].settled == (Settled("r0", 7, 9),)
+        assert desk.turns[0].settled == (Settled("r0", 0, 0, 2.0),)
         assert desk.turns[0].released == (Released("r0", True),)
         await eventually(lambda: client.unsettled == 0)
         assert (client.asking, client.repeated) == (0, 0)
@@ -87,12 +93,12 @@ async def test_without_an_answer_it_is_said_again(worker_on: Any, eventually: Ca
     async with worker_on("auth") as auth, worker_on("edge") as edge:
         client = await client_of(edge)
         verdict = client.ask(ask("early"), time.time() + 10, nobody)
-        client.settle("early", 1, 2)
+        client.settle(completion("early"))
         await edge.bus.barrier()
         await edge.bus.barrier()
         desk = await desk_of(auth)
         desk.silent = True
-        await eventually(lambda: desk.settled == {Settled("early", 1, 2)})
+        await eventually(lambda: desk.settled == {Settled("early", 0, 0, 2.0)})
         desk.silent = False
         client.release("early", sent=False)
         assert (await asyncio.wait_for(verdict, 5)).id == "early"
@@ -108,7 +114,7 @@ async def test_a_broker_that_restarts_loses_nothing(
     async with worker_on("auth") as auth, worker_on("edge") as edge:
         desk, client = await desk_of(auth), await client_of(edge)
         for number in range(300):
-            client.settle(f"r{number}", number, number)
+            client.settle(completion(f"r{number}"))
             if number == 100:
                 nats_server.stop()
             if number == 200:

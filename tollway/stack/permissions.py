@@ -64,6 +64,7 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         *_stage("admin"),
         *_stage("passthrough"),
         _lanes("edge"),
+        subjects.body("edge", "*"),
         subjects.change("user"),
         *_ASKS_LIMITER,
         *_IS_LIMITER,
