@@ -29,7 +29,6 @@ from shared.periods import period
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
 from shared.settings import Configuration, Deployment, Runtime
-from shared.settings.file import AuthSettings
 from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
@@ -56,7 +55,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         offload,
         allow_unpriced=settings.limits.allow_unpriced,
     )
-    holders = _token_holders(worker, store, settings.auth, known)
+    holders = _token_holders(worker, store, settings, known)
     admission = Admission(
         known.standings,
         known.catalog,
@@ -89,8 +88,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         await store.close()
 
 
-def _token_holders(worker: Worker, store: Store, settings: AuthSettings, known: Knowledge) -> TokenHolders | None:
-    if not settings.jwt:
+def _token_holders(worker: Worker, store: Store, settings: Configuration, known: Knowledge) -> TokenHolders | None:
+    if not settings.auth.jwt:
         return None
     # Its libraries take 10 MB and 50 ms, which only those who use them pay.
     from services.auth.jwt.building import token_holders

@@ -31,6 +31,8 @@ class UserRecord(msgspec.Struct, frozen=True):
     """The subject of the OIDC provider's tokens."""
     metadata: dict[str, Any] = {}
     ignored: dict[str, Any] = {}
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
     created_by: str = ""
     updated_at: float = 0.0
     updated_by: str = ""
@@ -57,6 +59,8 @@ class TeamRecord(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     ignored: dict[str, Any] = {}
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
     created_by: str = ""
     updated_at: float = 0.0
     updated_by: str = ""
@@ -107,6 +111,8 @@ class CustomerRecord(msgspec.Struct, frozen=True):
     models: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     ignored: dict[str, Any] = {}
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
     created_by: str = ""
     updated_at: float = 0.0
     updated_by: str = ""

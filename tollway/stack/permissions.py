@@ -115,7 +115,7 @@ SUBSCRIBES: dict[str, tuple[str, ...]] = {
     "guardrails": (_lanes("guardrails"), subjects.body("guardrails", "*")),
     "router": (*_HEARS_CHANGES, subjects.limit_answer("router.*")),
     "passthrough": (subjects.limit_answer("passthrough.*"),),
-    "admin": (),
+    "admin": _HEARS_CHANGES,
     "billing": (),
 }
 """What each service hears beside its requests, its inbox and the control plane."""

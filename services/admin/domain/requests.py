@@ -1,7 +1,7 @@
 """One management request and its answer, apart from how they travel."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -59,6 +59,16 @@ class Answer:
 
     body: Any
     ignored: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """What goes back piece by piece, as fast as the client reads it."""
+
+    content_type: str
+    pieces: AsyncIterator[bytes]
+    filename: str
 
 
 def read_query(query: str) -> dict[str, str]:

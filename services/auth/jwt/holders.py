@@ -60,7 +60,7 @@ class Holders:
         claimed, issuer = verified.claimed, verified.issuer
         found = await self._found(claimed)
         if found is None and claimed.user and issuer.create_users:
-            found = await self._newcomers.welcome(claimed, issuer, request=ctx.id, client=ctx.client)
+            found = await self._newcomers.welcome(claimed, issuer, ctx)
             # The change goes to every worker, this one too; but it is not waited for.
             for users in (self._records.user, self._records.sso_name):
                 users.forget(claimed.user)

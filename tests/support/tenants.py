@@ -1,0 +1,150 @@
+"""Two of everything: tenants with an organization, a team, people and keys, written straight into the store."""
+
+import itertools
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.routes.policy import Persona
+from shared.security.keys import key_digest, new_key, stored_hash
+from shared.store.audit import Audit, AuditEntry
+from shared.store.budgets import BudgetRecord, budgets
+from shared.store.connection import Store
+from shared.store.credentials import CredentialRecord, Credentials
+from shared.store.keys import KeyRecord, Keys
+from shared.store.models import ModelRecord, Models
+from shared.store.people import (
+    CustomerRecord,
+    MemberRole,
+    MembershipRecord,
+    OrganizationRecord,
+    TeamRecord,
+    UserRecord,
+    customers,
+    membership_id,
+    memberships,
+    organizations,
+    teams,
+    users,
+)
+
+_ROLES: Mapping[Persona, Any] = {
+    "proxy_admin": "proxy_admin",
+    "proxy_admin_viewer": "proxy_admin_viewer",
+    "organization_admin": "internal_user",
+    "team_admin": "internal_user",
+    "internal_user": "internal_user",
+    "internal_user_viewer": "internal_user_viewer",
+}
+"""The personas who are users, and the role that their record has."""
+
+_IN_THE_TEAM: Mapping[Persona, MemberRole] = {
+    "team_admin": "admin",
+    "internal_user": "user",
+    "internal_user_viewer": "user",
+}
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The ids that a request may name, all of one tenant, as one persona stands to them."""
+
+    key: str
+    """The stored hash of a key: the persona's own, or one of the team's for who administers a group."""
+    user: str
+    """The persona's own user; the team's plain member where it has none."""
+    team: str
+    organization: str
+    member: str
+    """A plain member of the team and of the organization."""
+    newcomer: str
+    """A user who is in no group."""
+    customer: str
+    budget: str
+    model: str
+    """The id of a stored deployment."""
+    credential: str
+    change: str
+    """The id of an entry of the audit trail."""
+    fresh: str
+    """A name that nothing has yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One tenant, with a key for each persona."""
+
+    name: str
+    keys: Mapping[Persona, str]
+    """The keys themselves."""
+    places: Mapping[Persona, Place]
+
+
+async def make_tenant(store: Store, secret: bytes) -> Tenant:
+    """Write a tenant that has nothing to do with any other."""
+    name = f"{secrets.token_hex(3)}{next(_numbers)}"
+    now = time.time()
+    organization, team, member, newcomer = f"org-{name}", f"team-{name}", f"member-{name}", f"new-{name}"
+    await organizations(store).insert(OrganizationRecord(organization, now))
+    await teams(store).insert(TeamRecord(team, now, organization_id=organization))
+    people = {persona: f"{persona}-{name}" for persona in _ROLES}
+    for persona, user in people.items():
+        await users(store).insert(UserRecord(user, now, role=_ROLES[persona]))
+    for user in (member, newcomer):
+        await users(store).insert(UserRecord(user, now))
+    await _join(store, "organization", organization, people["organization_admin"], "admin")
+    await _join(store, "organization", organization, member, "user")
+    await _join(store, "team", team, member, "user")
+    for persona, role in _IN_THE_TEAM.items():
+        await _join(store, "team", team, people[persona], role)
+    await customers(store).insert(CustomerRecord(f"customer-{name}", now))
+    await budgets(store).insert(BudgetRecord(f"budget-{name}", now))
+    await Credentials(store).insert(CredentialRecord(f"credential-{name}", now))
+    change = AuditEntry(now, "nobody", "nobody", "budget.made", "budget", f"budget-{name}", after={})
+    await store.atomically(lambda session: Audit(store).record(change, session))
+    (recorded,) = await Audit(store).history("budget", f"budget-{name}")
+    await Models(store).insert(ModelRecord(f"model-{name}", f"group-{name}", "demo", "demo", now, created_by="nobody"))
+    owners: dict[Persona, tuple[str, str]] = {
+        persona: (user, team if persona in _IN_THE_TEAM else "") for persona, user in people.items()
+    }
+    keys = {persona: await _key(store, secret, *owner) for persona, owner in owners.items()}
+    keys["key_holder"] = await _key(store, secret, "", team)
+    of_a_member = _hash(await _key(store, secret, member, team), secret)
+    groups = ("organization_admin", "team_admin")
+    places = {
+        persona: Place(
+            key=of_a_member if persona in groups else _hash(keys[persona], secret),
+            user=people.get(persona, member), team=team, organization=organization, member=member, newcomer=newcomer,
+            customer=f"customer-{name}", budget=f"budget-{name}", model=f"model-{name}",
+            credential=f"credential-{name}", change=recorded.id, fresh=f"fresh-{name}",
+        )
+        for persona in keys
+    }  # fmt: skip
+    return Tenant(name, keys, places)
+
+
+def nowhere() -> Place:
+    """Return ids of things that do not exist."""
+    name = f"{secrets.token_hex(3)}{next(_numbers)}"
+    kinds = ("user", "team", "org", "member", "new", "customer", "budget", "model", "credential", "change", "fresh")
+    return Place(secrets.token_hex(32), *(f"{kind}-{name}" for kind in kinds))
+
+
+async def _join(store: Store, kind: Any, group: str, user: str, role: MemberRole) -> None:
+    id = membership_id(kind, group, user)
+    await memberships(store).insert(MembershipRecord(id, kind, group, user, time.time(), role))
+
+
+async def _key(store: Store, secret: bytes, user: str, team: str) -> str:
+    key = new_key()
+    record = KeyRecord(_hash(key, secret), f"sk-...{key[-4:]}", time.time(), user_id=user, team_id=team)
+    await Keys(store).insert(record)
+    return key
+
+
+def _hash(key: str, secret: bytes) -> str:
+    return stored_hash(key_digest(key), secret)
