@@ -32,7 +32,7 @@ def test_a_token_tells_its_user() -> None:
     """By `sub` and `email`, unless the operator says otherwise; it gets no role by itself."""
     found = claimed({"sub": "alice", "email": "Alice@Example.com", "scope": "openid tollway:admin"}, PLAIN)
     assert found == Claimed(
-        subject="alice", user="alice", email="alice@example.com", scopes=frozenset({"openid", "tollway:admin"})
+        subject="alice", user="alice", email="Alice@Example.com", scopes=frozenset({"openid", "tollway:admin"})
     )
 
 
