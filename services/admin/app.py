@@ -77,7 +77,7 @@ def _table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Hand
 def _people_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Handler]:
     defaults = runtime.configuration.defaults
     of_users, of_teams = as_body(defaults.users), as_body(defaults.teams)
-    people, keys, spending = People(store), Keys(store), Spending(store)
+    people, keys, spending = People(store), Keys(store), Spending(store, runtime.configuration.limits.time_zone)
     joining, taking = Joining(people, of_users), Taking(people, keys)
     teams, key_shapes = TeamShapes(people, spending), KeyShapes(spending)
     user = UserRoutes(people, keys, taking, recorder, runtime.secret, of_users)

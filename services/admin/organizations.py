@@ -161,7 +161,7 @@ class OrganizationRoutes:
         teams: Sequence[dict[str, Any]] = (),
     ) -> dict[str, Any]:
         scope = Scope("organization", record.id)
-        spent = await self._spending.of(scope, record.limits, record.budget_id, request.now)
+        spent = await self._spending.of(scope, record, request.now)
         return {**organization_shape(record, members, teams, reset_at=spent.reset_at), **spent.shape}
 
     async def _whole_shape(self, record: OrganizationRecord, request: Request) -> dict[str, Any]:

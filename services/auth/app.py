@@ -4,22 +4,35 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.auth.asking import Asking
+from services.auth.customers import Customers
+from services.auth.domain.limiter import Limiter
 from services.auth.domain.offers import Offer
+from services.auth.domain.quotas import Rules
 from services.auth.handlers import Admission
+from services.auth.judgement import Judgement
+from services.auth.knowledge import Knowledge
+from services.auth.limiter.seat import Seat
+from services.auth.limiter.tally import Tally
+from services.auth.offers import Offers
 from services.auth.records import Records
 from services.auth.standings import Standings
 from shared.bus.changes import ChangeFollower
+from shared.bus.limits import LimiterClient
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.catalog.catalog import Catalog
 from shared.catalog.fixed import configured_deployments
+from shared.offload import Offload
+from shared.periods import period
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
-from shared.schemas.control import Change
-from shared.settings import Deployment, Runtime
+from shared.settings import Configuration, Deployment, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
+from shared.store.ledger import Ledger
 from shared.store.models import Models, offered_deployments
+from shared.store.people import customers
 
 
 @asynccontextmanager
@@ -28,49 +41,70 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     settings = runtime.configuration
     await asyncio.to_thread(warm)
     store = Store.open(runtime.mongodb_url)
-    models, prices = Models(store), PriceTable(settings.pricing.file)
-
-    async def load() -> list[tuple[str, Deployment]]:
-        return offered_deployments(await models.all())
-
-    catalog = Catalog(
-        configured_deployments(settings), load, lambda deployment: Offer(deployment, prices.price_of(deployment))
+    prices, offload = PriceTable(settings.pricing.file), Offload()
+    known = _knowledge(store, settings, prices)
+    follower = ChangeFollower(worker, Changes(store), on_change=known.changed, on_reset=known.reset)
+    known.records.follow(follower)
+    limiter = LimiterClient(worker)
+    seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
+    judgement = Judgement(
+        Offers(known.catalog, prices),
+        known.customers,
+        Asking(worker, limiter, settings.limits),
+        offload,
+        allow_unpriced=settings.limits.allow_unpriced,
     )
-    records = Records.of_store(store, settings.auth.cached_keys)
-    standings = Standings(records, catalog, settings.auth.cached_keys)
-
-    def on_change(change: Change) -> None:
-        standings.changed(change)
-        catalog.changed(change)
-
-    def on_reset() -> None:
-        standings.clear()
-        catalog.reload()
-
-    follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=on_reset)
-    records.follow(follower)
     admission = Admission(
-        standings,
-        catalog,
+        known.standings,
+        known.catalog,
         follower,
+        judgement,
         master=runtime.master_key_digest,
         secret=runtime.secret,
         max_age_seconds=settings.auth.max_age_seconds,
     )
     stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
-    worker.metrics.watch_cache("keys", lambda: len(records.key))
-    worker.metrics.watch_cache("unknown_keys", lambda: records.key.unknown)
-    worker.metrics.watch_cache("standings", lambda: len(standings))
-    for kind in ("user", "team", "member", "organization", "budget"):
-        worker.metrics.watch_cache(f"{kind}s", records.all[kind].__len__)
+    known.observe(worker.metrics)
     worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     await follower.start()
-    catalog.reload()
+    known.catalog.reload()
+    await limiter.start()
+    await seat.start()
     await stage.start()
     try:
         yield
     finally:
         await stage.drain(settings.server.drain_seconds)
+        await limiter.close()
+        await seat.close()
         await follower.close()
-        await catalog.close()
+        await known.close()
+        offload.close()
         await store.close()
+
+
+def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Knowledge:
+    models, capacity = Models(store), settings.auth.cached_keys
+    rules = Rules(
+        lambda duration, anchor, now: period(duration, anchor, now, settings.limits.time_zone),
+        user_budget_on_team_keys=settings.limits.user_budget_on_team_keys,
+    )
+
+    async def load() -> list[tuple[str, Deployment]]:
+        return offered_deployments(await models.all())
+
+    def prepare(deployment: Deployment) -> Offer:
+        return Offer(deployment, prices.price_of(deployment))
+
+    catalog = Catalog(configured_deployments(settings), load, prepare)
+    records = Records.of_store(store, capacity)
+    end_users = Customers(
+        records,
+        customers(store),
+        catalog,
+        rules,
+        default_budget=settings.limits.default_customer_budget,
+        known_only=settings.auth.known_customers_only,
+        capacity=capacity,
+    )
+    return Knowledge(records, Standings(records, catalog, rules, capacity), end_users, catalog)

@@ -3,11 +3,10 @@
 import time
 from collections.abc import Coroutine
 
-import msgspec
-
 from services.auth.domain.admission import check_allowed, check_usable, not_allowed
 from services.auth.domain.offers import Offer
 from services.auth.domain.standing import MASTER, Standing
+from services.auth.judgement import Judgement
 from services.auth.standings import Held, Standings
 from shared.bus.changes import ChangeFollower
 from shared.bus.stage import Call
@@ -15,7 +14,6 @@ from shared.catalog.catalog import Catalog, provider_names
 from shared.errors import Unauthenticated, Unavailable
 from shared.routes import ROUTES, Policy
 from shared.routes.llm import PASSTHROUGH
-from shared.schemas.context import RequestContext
 from shared.security.keys import same, stored_hash
 
 REFRESH_SECONDS = 2.0
@@ -32,6 +30,7 @@ class Admission:
         standings: Standings,
         catalog: Catalog[Offer],
         follower: ChangeFollower,
+        judgement: Judgement,
         *,
         master: str,
         secret: bytes,
@@ -40,6 +39,7 @@ class Admission:
         self._standings = standings
         self._catalog = catalog
         self._follower = follower
+        self._judgement = judgement
         self._master = master
         self._secret = secret
         self._max_age = max_age_seconds
@@ -82,13 +82,13 @@ class Admission:
         standing = check_usable(held.standing, time.time())
         check_allowed(standing, policy, ctx)
         if not policy.model:
-            return self._pass_on(call, standing, ctx.model)
+            return self._judgement.pass_on(call, standing, ctx.model, policy)
         target = standing.grants.target(ctx.model)
         if standing.principal.restricted and not self._allowed(standing, ctx.model, target):
             if not self._catalog.settled:
                 return self._judge_again(call, held)
             raise not_allowed(ctx.model)
-        return self._pass_on(call, standing, target)
+        return self._judgement.pass_on(call, standing, target, policy)
 
     async def _judge_again(self, call: Call, held: Held) -> None:
         """Judge once what was heard of models counts: it may be what allows this one."""
@@ -100,23 +100,6 @@ class Admission:
     def _allowed(self, standing: Standing, asked: str, target: str) -> bool:
         allow = standing.grants.allow
         return allow(asked, target) or allow(asked, target, provider_names(target, self._catalog.known(target) or ()))
-
-    def _pass_on(self, call: Call, standing: Standing, model: str) -> Coroutine[None, None, None] | None:
-        call.forward(call.ctx.next, introduced(call.ctx, standing, model))
-        return None
-
-
-def introduced(ctx: RequestContext, standing: Standing, model: str) -> RequestContext:
-    """Return the context as it goes on: it says who asks, and for which model group."""
-    tags = tuple(dict.fromkeys((*ctx.tags, *standing.tags))) if standing.tags else ctx.tags
-    return msgspec.structs.replace(
-        ctx,
-        credential="",
-        principal=standing.principal,
-        model=model,
-        tags=tags,
-        wanted_guardrails=standing.guardrails,
-    )
 
 
 def policy_of(route: str) -> Policy:

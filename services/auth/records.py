@@ -1,4 +1,4 @@
-"""The caches of every kind of record that a caller's standing is made of."""
+"""The caches of every kind of record that tells what a caller may do."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -10,10 +10,12 @@ from shared.store.budgets import BudgetRecord, budgets
 from shared.store.connection import Store
 from shared.store.keys import KeyRecord, Keys
 from shared.store.people import (
+    CustomerRecord,
     MembershipRecord,
     OrganizationRecord,
     TeamRecord,
     UserRecord,
+    customers,
     memberships,
     organizations,
     teams,
@@ -30,6 +32,7 @@ class Records:
     team: RecordCache[TeamRecord]
     member: RecordCache[MembershipRecord]
     organization: RecordCache[OrganizationRecord]
+    customer: RecordCache[CustomerRecord]
     budget: RecordCache[BudgetRecord]
 
     @classmethod
@@ -41,6 +44,7 @@ class Records:
             team=RecordCache(teams(store).find, capacity, "team"),
             member=RecordCache(memberships(store).find, capacity, "member"),
             organization=RecordCache(organizations(store).find, capacity, "organization"),
+            customer=RecordCache(customers(store).find, capacity, "end user"),
             budget=RecordCache(budgets(store).find, capacity, "budget"),
         )
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from cachetools import LRUCache
 
 from services.auth.domain.grants import Models
+from services.auth.domain.quotas import Rules
 from services.auth.domain.standing import Standing, organization_of, standing_of
 from services.auth.domain.surroundings import Surroundings
 from services.auth.record_cache import Entry
@@ -62,9 +63,10 @@ class Held:
 class Standings:
     """Answers who holds a key, at once where every record is at hand."""
 
-    def __init__(self, records: Records, catalog: AccessGroups, capacity: int) -> None:
+    def __init__(self, records: Records, catalog: AccessGroups, rules: Rules, capacity: int) -> None:
         self._records = records
         self._catalog = catalog
+        self._rules = rules
         self._held: LRUCache[str, Held] = LRUCache(capacity)
         self._changes = 0
 
@@ -152,7 +154,7 @@ class Standings:
         if missing:
             return missing
         around = Surroundings(user, team, member, organization, budgets)
-        standing = standing_of(record, around, self._catalog.members)
+        standing = standing_of(record, around, self._catalog.members, self._rules)
         held = Held(standing, record, tuple(parts), self._changes, self._catalog.generation)
         if not any(entry.stale for entry in parts):
             self._held[record.hash] = held

@@ -22,6 +22,7 @@ from services.edge.domain.labels import (
 )
 from services.edge.facts import CLIENT, CODE, HELD, ID, LABEL, RECEIVED
 from services.edge.forwarding import arriving, as_it_came
+from services.edge.leases import Leases
 from services.edge.relay import Relay
 from services.edge.request_log import RequestLog
 from services.edge.room import Room
@@ -70,6 +71,7 @@ class Gateway:
         worker: Worker,
         sender: Stage,
         lanes: Lanes,
+        leases: Leases,
         shelf: BodyShelf,
         writer: EventWriter,
         offload: Offload,
@@ -81,6 +83,7 @@ class Gateway:
         self._log = RequestLog(every=log_requests)
         self._sender = sender
         self._lanes = lanes
+        self._leases = leases
         self._shelf = shelf
         self._writer = writer
         self._offload = offload
@@ -126,7 +129,7 @@ class Gateway:
             ctx = self._context(request, endpoint.route, key, window=TRANSFER_WINDOW)
             ctx = as_it_came(request, ctx, endpoint, self._settings)
             arrival = await arriving(request, self._settings)
-            relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
+            relay = self._new_relay(ctx)
             if arrival.upload is None:
                 return await relay.answer(request, ctx, arrival.body)
             ref = self._shelf.keep_upload(ctx.id, arrival.upload)
@@ -262,8 +265,12 @@ class Gateway:
             tags=wanted_tags(request.headers),
         )
 
+    def _new_relay(self, ctx: RequestContext) -> Relay:
+        ping = self._settings.sse_ping_seconds
+        return Relay(self._worker, self._sender, self._lanes, self._leases, self._writer, ping, ctx.id)
+
     async def _relay(self, request: web.Request, ctx: RequestContext, body: bytes) -> web.StreamResponse:
-        relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
+        relay = self._new_relay(ctx)
         if fits_inline(body):
             return await relay.answer(request, ctx, body)
         try:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
@@ -247,6 +248,36 @@ class AuthSettings(_Section):
     """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
+    known_customers_only: bool = False
+    """Refuse requests for an end user that was not made by `/customer/new`."""
+
+
+class LimitSettings(_Section):
+    """Rate limits and budgets; `docs/limits.md` says what they mean."""
+
+    window: Literal["sliding", "fixed"] = "sliding"
+    """`sliding`: no 60 seconds hold more than the limit. `fixed`: no minute of the clock does."""
+    budget_exceeded_status: Literal[400, 422, 429] = 400
+    """The status of a request over a budget; LiteLLM has used all three."""
+    answer_seconds: float = Field(10.0, gt=0)
+    """How long a request waits where its limits cannot be checked; then it gets 503."""
+    time_zone: str = "UTC"
+    """The IANA time zone by which budgets of days, weeks and months begin and end, such as `Europe/Berlin`."""
+    allow_unpriced: bool = False
+    """Let callers under a budget use models without a known price, which then count as free."""
+    default_customer_budget: str = ""
+    """The id of a budget that holds for each end user who has none, stored or not."""
+    user_budget_on_team_keys: bool = False
+    """Hold users to their own budget on keys of their teams, too; LiteLLM's `apply_user_budget_to_team_keys`."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is no time zone such as UTC or Europe/Berlin") from None
+        return name
 
 
 class BillingSettings(_Section):
@@ -299,6 +330,8 @@ class Configuration(_Section):
     """Keys in the cache."""
     defaults: Defaults = Defaults()
     """What new objects get where their maker says nothing."""
+    limits: LimitSettings = LimitSettings()
+    """Rate limits and budgets."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
     pricing: PricingSettings = PricingSettings()
