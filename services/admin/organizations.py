@@ -136,8 +136,8 @@ class OrganizationRoutes:
         if len(teams) > MOST_TEAMS:
             raise InvalidRequest(f"It has more than {MOST_TEAMS} teams; delete those first.", param="organization_ids")
         for team in teams:
-            await self._taking.team(team, taken, session)
-        await self._taking.keys(KeyFilter(organization_id=record.id), taken, session, noun="organization_ids")
+            await self._taking.team(team, taken, session, param="organization_ids")
+        await self._taking.keys(KeyFilter(organization_id=record.id), taken, session, param="organization_ids")
         await self._taking.members({"kind": "organization", "group": record.id}, taken, session)
         await self._people.organizations.delete(record.id, session)
         deed = Deed("organization", record.id, "organization.deleted", before=organization_shape(record))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from services.auth.asking import Asking
 from services.auth.customers import Customers
@@ -11,6 +11,7 @@ from services.auth.domain.offers import Offer
 from services.auth.domain.quotas import Rules
 from services.auth.handlers import Admission
 from services.auth.judgement import Judgement
+from services.auth.jwt.interface import TokenHolders
 from services.auth.knowledge import Knowledge
 from services.auth.limiter.seat import Seat
 from services.auth.limiter.tally import Tally
@@ -28,6 +29,7 @@ from shared.periods import period
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
 from shared.settings import Configuration, Deployment, Runtime
+from shared.settings.file import AuthSettings
 from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
@@ -40,7 +42,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the stage until left; then drain it."""
     settings = runtime.configuration
     await asyncio.to_thread(warm)
-    store = Store.open(runtime.mongodb_url)
+    store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     prices, offload = PriceTable(settings.pricing.file), Offload()
     known = _knowledge(store, settings, prices)
     follower = ChangeFollower(worker, Changes(store), on_change=known.changed, on_reset=known.reset)
@@ -54,33 +56,36 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         offload,
         allow_unpriced=settings.limits.allow_unpriced,
     )
-    admission = Admission(
-        known.standings,
-        known.catalog,
-        follower,
-        judgement,
-        master=runtime.master_key_digest,
-        secret=runtime.secret,
-        max_age_seconds=settings.auth.max_age_seconds,
-    )
-    stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
-    known.observe(worker.metrics)
-    worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
-    await follower.start()
-    known.catalog.reload()
-    await limiter.start()
-    await seat.start()
-    await stage.start()
-    try:
-        yield
-    finally:
-        await stage.drain(settings.server.drain_seconds)
-        await limiter.close()
-        await seat.close()
-        await follower.close()
-        await known.close()
-        offload.close()
-        await store.close()
+    holding = _token_holders(worker, store, settings.auth, known.records, known.standings)
+    async with holding as holders:
+        admission = Admission(
+            known.standings,
+            known.catalog,
+            follower,
+            judgement,
+            master=runtime.master_key_digest,
+            secret=runtime.secret,
+            max_age_seconds=settings.auth.max_age_seconds,
+            holders=holders,
+        )
+        stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
+        known.observe(worker.metrics)
+        worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
+        await follower.start()
+        known.catalog.reload()
+        await limiter.start()
+        await seat.start()
+        await stage.start()
+        try:
+            yield
+        finally:
+            await stage.drain(settings.server.drain_seconds)
+            await limiter.close()
+            await seat.close()
+            await follower.close()
+            await known.close()
+            offload.close()
+    await store.close()
 
 
 def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Knowledge:
@@ -108,3 +113,14 @@ def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Kno
         capacity=capacity,
     )
     return Knowledge(records, Standings(records, catalog, rules, capacity), end_users, catalog)
+
+
+def _token_holders(
+    worker: Worker, store: Store, settings: AuthSettings, records: Records, standings: Standings
+) -> AbstractAsyncContextManager[TokenHolders | None]:
+    if not settings.jwt:
+        return nullcontext()
+    # Its libraries take 10 MB and 50 ms, which only those who use them pay.
+    from services.auth.jwt.building import token_holders
+
+    return token_holders(worker, store, settings, records, standings)

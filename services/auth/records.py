@@ -20,12 +20,13 @@ from shared.store.people import (
     organizations,
     teams,
     users,
+    users_by_sso,
 )
 
 
 @dataclass(frozen=True)
 class Records:
-    """A cache for each kind; fields are named as the kinds of changes that they follow."""
+    """A cache for each kind; fields are named as the kinds of changes that they follow, but for `sso`."""
 
     key: RecordCache[KeyRecord]
     user: RecordCache[UserRecord]
@@ -34,6 +35,8 @@ class Records:
     organization: RecordCache[OrganizationRecord]
     customer: RecordCache[CustomerRecord]
     budget: RecordCache[BudgetRecord]
+    sso: RecordCache[UserRecord]
+    """Users by what their OIDC provider calls them."""
 
     @classmethod
     def of_store(cls, store: Store, capacity: int) -> "Records":
@@ -46,6 +49,7 @@ class Records:
             organization=RecordCache(organizations(store).find, capacity, "organization"),
             customer=RecordCache(customers(store).find, capacity, "end user"),
             budget=RecordCache(budgets(store).find, capacity, "budget"),
+            sso=RecordCache(users_by_sso(store), capacity, "user"),
         )
 
     @cached_property
@@ -63,6 +67,9 @@ class Records:
         cache = getattr(self, change.kind, None)
         if cache is not None:
             cache.forget(change.id)
+        if change.kind == "user":
+            # Which names it had is not told; there are few such users, and changes of users are rare.
+            self.sso.clear()
 
     def clear(self) -> None:
         """Drop everything."""

@@ -57,9 +57,19 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     await writer.start()
     limiter = LimiterClient(worker)
     await limiter.start()
-    logged = runtime.configuration.logging.requests
     leases = Leases(limiter, lanes)
-    gateway = Gateway(worker, sender, lanes, leases, shelf, writer, offload, server, log_requests=logged)
+    gateway = Gateway(
+        worker,
+        sender,
+        lanes,
+        leases,
+        shelf,
+        writer,
+        offload,
+        server,
+        log_requests=runtime.configuration.logging.requests,
+        takes_tokens=bool(runtime.configuration.auth.jwt),
+    )
     app = web.Application(client_max_size=server.max_body_bytes)
     worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)
     worker.metrics.watch(families.BODY_BYTES_HELD, lambda: gateway.held_bytes)

@@ -10,7 +10,7 @@ from aiohttp import web
 from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
 from services.edge.domain.clients import client_address
-from services.edge.domain.credentials import find_key
+from services.edge.domain.credentials import find_key, is_jwt
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import (
     MAX_LABEL,
@@ -18,6 +18,7 @@ from services.edge.domain.labels import (
     new_request_id,
     readable,
     wanted_tags,
+    wanted_team,
     wanted_timeout,
 )
 from services.edge.facts import CLIENT, CODE, HELD, ID, LABEL, RECEIVED
@@ -78,8 +79,10 @@ class Gateway:
         settings: ServerSettings,
         *,
         log_requests: bool = False,
+        takes_tokens: bool = False,
     ) -> None:
         self._worker = worker
+        self._takes_tokens = takes_tokens
         self._log = RequestLog(every=log_requests)
         self._sender = sender
         self._lanes = lanes
@@ -239,6 +242,7 @@ class Gateway:
             raise Unavailable("the gateway is cut off from its workers; try again shortly", retry_after=2)
         request_id = request[ID]
         received = request[RECEIVED]
+        is_token = self._takes_tokens and is_jwt(key)
         return RequestContext(
             id=request_id,
             lane=self._lanes.subject(request_id),
@@ -261,6 +265,8 @@ class Gateway:
             ),
             client=request[CLIENT],
             credential=key_digest(key),
+            bearer=key if is_token else "",
+            wanted_team=wanted_team(request.headers) if is_token else "",
             end_user=readable(request.headers.get("x-litellm-end-user-id", ""))[:MAX_LABEL],
             tags=wanted_tags(request.headers),
         )

@@ -108,6 +108,7 @@ class Account:
             model_group=self.ctx.model,
             end_user=self.own.end_user,
             tags=self.own.tags,
+            metadata=self.own.metadata,
         )
 
     def ending(self) -> Ending:

@@ -91,6 +91,10 @@ class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
     """The client's address."""
     credential: str = ""
     """SHA-256 of the caller's key in hex, from the edge to auth only; auth blanks it."""
+    bearer: str = ""
+    """The caller's JWT as it came, from the edge to auth only; auth blanks it. Empty for a key."""
+    wanted_team: str = ""
+    """The team for which the holder of a JWT asks; auth compares it with the token, and blanks it."""
     principal: Principal | None = None
     body: BodyRef | None = None
     """Set when the body does not travel in the message."""

@@ -58,6 +58,8 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     label: str = ""
     client: str = ""
     tags: tuple[str, ...] = ()
+    metadata: Annotated[str, Meta(max_length=4096)] = ""
+    """What the caller said about the request, as JSON: data, which names nobody to bill."""
     attempts: Annotated[tuple[Attempt, ...], Meta(max_length=100)] = ()
     guardrails: tuple[str, ...] = ()
     estimated: bool = False

@@ -4,14 +4,20 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from shared.settings.declared import (
+    DeclaredBudget,
+    DeclaredCustomer,
+    DeclaredKey,
+    DeclaredTeam,
+    DeclaredUser,
+    repeated,
+)
+from shared.settings.jwt import JwtIssuer, check_issuers
+from shared.settings.section import Section as _Section
 
 
 class ServerSettings(_Section):
@@ -81,6 +87,10 @@ class Deployment(_Section):
     """Names by which keys and teams may be granted its model group together with others."""
     max_output_tokens: int | None = Field(None, ge=1)
     """Tokens of its longest answer, where that is known; it bounds what a request may cost."""
+    rpm: int | None = Field(None, ge=0)
+    """Requests a minute that it may get."""
+    tpm: int | None = Field(None, ge=0)
+    """Tokens a minute that it may get."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
@@ -241,8 +251,34 @@ class Defaults(_Section):
     """Teams."""
 
 
+class VaultSettings(_Section):
+    """A HashiCorp Vault whose key-value store (version 2) holds credentials."""
+
+    address: TargetUrl
+    """Where it is."""
+    token: SecretStr | None = None
+    """The token for it; write it as `${VAULT_TOKEN}`."""
+    mount: str = Field("secret", pattern="^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    """Where the store is mounted."""
+    namespace: str = ""
+    """The namespace, where Vault has several."""
+
+
+class CredentialSettings(_Section):
+    """Which credentials of providers may be named instead of written: `os.environ/…`, `file/…`, `vault/…`."""
+
+    environment: tuple[str, ...] = ("*_API_KEY",)
+    """Variables of the environment that may be named; `*` stands for anything. Tollway's own never may."""
+    folder: Path | None = None
+    """Files in this folder may be named."""
+    vault: VaultSettings | None = None
+    """Secrets in this Vault may be named."""
+    refresh_seconds: float = Field(300.0, gt=0)
+    """So long does a credential that was read elsewhere count before it is read again."""
+
+
 class AuthSettings(_Section):
-    """Keys in the cache, and what callers must say."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
 
     cached_keys: int = Field(100_000, ge=1)
     """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
@@ -250,6 +286,10 @@ class AuthSettings(_Section):
     """So long does a cached key go on working while the store cannot be asked."""
     known_customers_only: bool = False
     """Refuse requests for an end user that was not made by `/customer/new`."""
+    jwt: Annotated[tuple[JwtIssuer, ...], AfterValidator(check_issuers)] = ()
+    """Issuers whose JWTs callers may send in place of a key."""
+    cached_tokens: int = Field(20_000, ge=1)
+    """Verified JWTs that one worker remembers; the one unused for longest goes first."""
 
 
 class LimitSettings(_Section):
@@ -327,11 +367,13 @@ class Configuration(_Section):
     server: ServerSettings = ServerSettings()
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
-    """Keys in the cache."""
-    defaults: Defaults = Defaults()
-    """What new objects get where their maker says nothing."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
     limits: LimitSettings = LimitSettings()
     """Rate limits and budgets."""
+    defaults: Defaults = Defaults()
+    """What new objects get where their maker says nothing."""
+    credentials: CredentialSettings = CredentialSettings()
+    """Credentials of providers that stand elsewhere."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
     pricing: PricingSettings = PricingSettings()
@@ -346,6 +388,16 @@ class Configuration(_Section):
     """False leaves out the built-in demo model."""
     models: tuple[ModelGroup, ...] = ()
     """Model groups; more can be added over the API, and provider keys in the environment add theirs."""
+    budgets: tuple[DeclaredBudget, ...] = ()
+    """Budgets that stand in the file; so do the users, teams, keys and customers below."""
+    users: tuple[DeclaredUser, ...] = ()
+    """Internal users."""
+    teams: tuple[DeclaredTeam, ...] = ()
+    """Teams."""
+    keys: tuple[DeclaredKey, ...] = ()
+    """Virtual keys."""
+    customers: tuple[DeclaredCustomer, ...] = ()
+    """Customers."""
     guardrails: tuple[GuardrailSettings, ...] = ()
     """Checks and rewrites of what goes in and comes out, in this order."""
     pass_through_endpoints: tuple[PassThroughEndpoint, ...] = ()
@@ -375,10 +427,15 @@ class Configuration(_Section):
         for what, names in (
             ("model group", [group.model_name for group in self.models]),
             ("deployment id", [item.id for group in self.models for item in group.deployments if item.id]),
+            ("budget", [budget.budget_id for budget in self.budgets]),
+            ("user", [user.user_id for user in self.users]),
+            ("team", [team.team_id for team in self.teams]),
+            ("key", [key.key_alias for key in self.keys]),
+            ("customer", [customer.user_id for customer in self.customers]),
         ):
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = repeated(names)
             if twice:
-                raise ValueError(f"there are two of the {what} '{twice[0]}'; each needs a name of its own")
+                raise ValueError(f"there are two of the {what} '{twice}'; each needs a name of its own")
         return self
 
     @model_validator(mode="after")

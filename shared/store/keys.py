@@ -54,6 +54,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     wait_for_room: float = 0.0
     """Seconds that a request waits for its turn where a limit stands in the way."""
     service_account: bool = False
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
 
     @property
     def id(self) -> str:

@@ -91,6 +91,7 @@ LIMIT_REPEATED = Family("tollway_limit_repeated", "Messages to the limiter that 
 
 CHANGE_GAPS = Family("tollway_change_gaps", "Times that announced changes were missed.", "counter")
 CHANGES_FRESH = Family("tollway_changes_fresh", "1 while this process's caches are known to be true.", "gauge")
+JWT_KEY_FETCHES = Family("tollway_jwt_key_fetches", "Times that issuers' keys were fetched.", "counter", ("outcome",))
 BUS_DROPPED = Family("tollway_bus_dropped", "Messages dropped at a subscription's limit.", "counter")
 BUS_PENDING = Family("tollway_bus_pending_bytes", "Bytes that wait for the broker's socket.", "gauge")
 WORKERS = Family("tollway_workers", "Live workers that this process hears.", "gauge", ("role",))

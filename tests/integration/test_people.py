@@ -17,7 +17,16 @@ from shared.store.audit import Audit
 from shared.store.budgets import BudgetRecord, budgets
 from shared.store.keys import KeyRecord, Keys
 from shared.store.ledger import Ledger
-from shared.store.people import membership_id, memberships, organizations, teams, users
+from shared.store.people import (
+    OrganizationRecord,
+    TeamRecord,
+    UserRecord,
+    membership_id,
+    memberships,
+    organizations,
+    teams,
+    users,
+)
 from tests.support.admin_office import SECRET, admin_office
 from tests.support.office import MASTER, Office
 from tests.support.store_server import StoreServer
@@ -533,3 +542,27 @@ def finished(id: str, ended: float, cost: int) -> Completion:
         id, "chat_completions", "openai", "demo", "success", 200, ended, ended, key="k", user="u", team="t",
         organization="o", attempts=(attempt,),
     )  # fmt: skip
+
+
+async def test_what_the_file_declares_is_changed_there(office: Office) -> None:
+    """A declared team, user or key is shown as such, and neither changed nor deleted, nor taken along."""
+    now = time.time()
+    await organizations(office.store).insert(OrganizationRecord("o", now))
+    await teams(office.store).insert(TeamRecord("t", now, organization_id="o", declared=True))
+    await users(office.store).insert(UserRecord("u", now, declared=True))
+    await users(office.store).insert(UserRecord("v", now))
+    await Keys(office.store).insert(KeyRecord("0" * 64, "sk-...", now, user_id="v", declared=True))
+    assert (await office.get("team_info", team_id="t")).body["team_info"]["declared"]
+    for route, body in (
+        ("team_update", {"team_id": "t", "team_alias": "x"}),
+        ("team_block", {"team_id": "t"}),
+        ("team_delete", {"team_ids": ["t"]}),
+        ("organization_delete", {"organization_ids": ["o"]}),
+        ("user_update", {"user_id": "u", "user_alias": "x"}),
+        ("user_delete", {"user_ids": ["u"]}),
+        ("user_delete", {"user_ids": ["v"]}),
+    ):
+        reply = await office.post(route, **body)
+        assert (route, reply.status) == (route, 400)
+        assert "configuration file" in reply.body["message"]
+    assert await users(office.store).count({}) == 2

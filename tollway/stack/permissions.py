@@ -65,6 +65,7 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         *_stage("passthrough"),
         _lanes("edge"),
         subjects.body("edge", "*"),
+        subjects.change("user"),
         *_ASKS_LIMITER,
         *_IS_LIMITER,
     ),
@@ -114,7 +115,7 @@ SUBSCRIBES: dict[str, tuple[str, ...]] = {
     "guardrails": (_lanes("guardrails"), subjects.body("guardrails", "*")),
     "router": (*_HEARS_CHANGES, subjects.limit_answer("router.*")),
     "passthrough": (subjects.limit_answer("passthrough.*"),),
-    "admin": (),
+    "admin": _HEARS_CHANGES,
     "billing": (),
 }
 """What each service hears beside its requests, its inbox and the control plane."""
