@@ -33,7 +33,7 @@ async def feed(bus: Bus, *, rate: int, size: int, keys: int, duration: float) ->
     """Store events of `size` completions at a rate of completions per second; return how many."""
     sent, started = 0, time.monotonic()
     while time.monotonic() - started < duration:
-        payload = msgspec.json.encode({"completions": [completion(f"key-{n % keys:060d}") for n in range(size)]})
+        payload = msgspec.json.encode({"completions": [completion((sent + n) % keys) for n in range(size)]})
         await bus.jetstream.publish(subjects.COMPLETION_FINISHED, payload)
         sent += size
         await asyncio.sleep(max(0.0, started + sent / rate - time.monotonic()))

@@ -20,8 +20,8 @@ from tests.support.store_server import StoreServer
 PRICE = "genai-prices/0.2.3:openai/gpt-4o-mini"
 
 
-def completion(key: str) -> Completion:
-    """Return a completion as a chat of the benchmark leaves it."""
+def completion(number: int) -> Completion:
+    """Return a completion as a chat of the benchmark leaves it; each key has a user, ten of them are a team."""
     now = time.time()
     attempt = Attempt(
         id=uuid.uuid4().hex, deployment="d-1", provider="openai", model="gpt-4o-mini", started=now - 0.5, ended=now,
@@ -29,7 +29,9 @@ def completion(key: str) -> Completion:
     )  # fmt: skip
     return Completion(
         request_id=f"req_{uuid.uuid4().hex}", route="chat_completions", dialect="openai", model_group="gpt-4o-mini",
-        outcome="success", status=200, received=now - 0.6, ended=now, key=key, key_alias="bench", attempts=(attempt,),
+        outcome="success", status=200, received=now - 0.6, ended=now, key=f"key-{number:060d}", key_alias="bench",
+        user=f"user-{number}", team=f"team-{number // 10}",
+        organization=f"organization-{number // 1000}", attempts=(attempt,),
     )  # fmt: skip
 
 
@@ -45,7 +47,7 @@ async def measure(url: str, server: psutil.Process, *, keys: int, size: int, bat
     await ensure_indexes(store)
     ledger = Ledger(store)
     me = psutil.Process()
-    work = [[completion(f"key-{n % keys:060d}") for n in range(size)] for _ in range(batches + 1)]
+    work = [[completion(n % keys) for n in range(size)] for _ in range(batches + 1)]
     await ledger.write(work[0])
     for batch in work[1:] if repeat else ():
         await ledger.write(batch)
@@ -63,7 +65,7 @@ async def measure(url: str, server: psutil.Process, *, keys: int, size: int, bat
 
 def decoding() -> str:
     """Return what reading an event costs per completion."""
-    payload = msgspec.json.encode({"completions": [completion("key") for _ in range(256)]})
+    payload = msgspec.json.encode({"completions": [completion(0) for _ in range(256)]})
     decode = msgspec.json.Decoder(CompletionsFinished).decode
     started = time.perf_counter()
     for _ in range(50):

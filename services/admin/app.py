@@ -21,6 +21,7 @@ from services.admin.spend import SpendRoutes
 from shared.bus.changes import ChangeAnnouncer, ChangeFollower
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
+from shared.catalog.following import FileFollower
 from shared.pricing.table import PriceTable
 from shared.settings import Runtime
 from shared.store.audit import Audit
@@ -47,7 +48,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     current, declaring = Current(runtime), Declaring(store, recorder, runtime.secret)
     table = _table(store, recorder, runtime) | _file_table(store, recorder, runtime, current, declaring)
     desk = Desk(table, Callers(store))
-    follower = ChangeFollower(worker, Changes(store), on_change=current.changed, on_reset=current.reread)
+    file = FileFollower(runtime.file, current.go_by)
+    follower = ChangeFollower(worker, Changes(store), on_change=file.changed, on_reset=lambda: None)
     stage = Stage(worker, desk.handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
     await follower.start()
@@ -61,6 +63,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         applying.cancel()
         await asyncio.wait([applying])
         await follower.close()
+        await file.close()
         await recorder.close()
         await announcer.close()
         await store.close()

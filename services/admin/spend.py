@@ -12,6 +12,7 @@ from shared.errors import Forbidden, InvalidRequest, NotFound
 from shared.store.connection import Document
 from shared.store.keys import Keys
 from shared.store.ledger import Ledger
+from shared.store.pages import Wanted
 
 MOST_LOGS = 1000
 """Entries in one answer, the newest of the window."""
@@ -53,7 +54,7 @@ class SpendRoutes:
 
     async def _newest(self, key: str | None, user: str, since: float, until: float) -> list[Document]:
         if not user:
-            return await self._ledger.logs(key=key, since=since, until=until, limit=MOST_LOGS)
+            return await self._ledger.logs(Wanted(key=key or ""), since=since, until=until, limit=MOST_LOGS)
         found: list[Document] = []
         async for document in self._walk(key, user, since, until):
             found.append(document)
@@ -65,7 +66,7 @@ class SpendRoutes:
         """Yield the window's entries, the newest first; raise `InvalidRequest` when there are too many."""
         seen: set[str] = set()
         while True:
-            batch = await self._ledger.logs(key=key, since=since, until=until, limit=BATCH)
+            batch = await self._ledger.logs(Wanted(key=key or ""), since=since, until=until, limit=BATCH)
             fresh = [document for document in batch if document["_id"] not in seen]
             for document in fresh:
                 if not user or document["user"] == user:

@@ -16,3 +16,6 @@ LABEL = web.RequestKey("label", str)
 
 HELD = web.RequestKey("held", int)
 """Bytes that its large body takes of the edge's room for such bodies."""
+
+CLIENT = web.RequestKey("client", str)
+"""The client's address, as the operator's proxies tell it where there are some."""

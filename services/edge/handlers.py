@@ -9,6 +9,7 @@ from aiohttp import web
 
 from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
+from services.edge.domain.clients import client_address
 from services.edge.domain.credentials import find_key
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import (
@@ -19,7 +20,7 @@ from services.edge.domain.labels import (
     wanted_tags,
     wanted_timeout,
 )
-from services.edge.facts import CODE, HELD, ID, LABEL, RECEIVED
+from services.edge.facts import CLIENT, CODE, HELD, ID, LABEL, RECEIVED
 from services.edge.forwarding import arriving, as_it_came
 from services.edge.relay import Relay
 from services.edge.request_log import RequestLog
@@ -155,6 +156,9 @@ class Gateway:
             request[RECEIVED] = time.time()
             request[ID] = new_request_id()
             request[LABEL] = accepted_label(request.headers.get("x-request-id"))
+            request[CLIENT] = client_address(
+                request.remote or "", request.headers.getall("x-forwarded-for", ()), self._settings.trusted_proxies
+            )
             if self.in_flight >= self._settings.max_in_flight:
                 busy = Overloaded("the gateway is at its limit of requests; try again shortly", retry_after=1)
                 metrics.shed()
@@ -252,7 +256,7 @@ class Gateway:
             headers=tuple(
                 (name, readable(request.headers[name])) for name in FORWARDED_HEADERS if name in request.headers
             ),
-            client=request.remote or "",
+            client=request[CLIENT],
             credential=key_digest(key),
             end_user=readable(request.headers.get("x-litellm-end-user-id", ""))[:MAX_LABEL],
             tags=wanted_tags(request.headers),

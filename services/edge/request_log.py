@@ -5,7 +5,7 @@ import time
 import structlog
 from aiohttp import web
 
-from services.edge.facts import CODE, ID, LABEL
+from services.edge.facts import CLIENT, CODE, ID, LABEL
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class RequestLog:
             status=status,
             code=request.get(CODE, ""),
             milliseconds=round(seconds * 1000, 1),
-            client=request.remote,
+            client=request[CLIENT],
             **({"left_out": left_out} if left_out else {}),
         )
 

@@ -45,14 +45,14 @@ class Admission:
         named = model_in_path(operation) if target.vendor is not None else ""
         meaning: Meaning = "unknown" if target.vendor is None else meaning_of(target.vendor, ctx.method, operation)
         body: Outgoing = WholeBody(call.inline or b"") if ctx.body is None else ArrivingBody(self._bodies, ctx.body)
-        if principal.models:
-            check_models(principal, (named,) if named else ())
-            body = await self._checked(ctx, body, principal)
+        if principal.restricted:
+            check_models(principal, (named,) if named else (), target.vendor)
+            body = await self._checked(ctx, body, principal, target.vendor)
         if not named and isinstance(body, WholeBody):
             named = await self._offload.run(model_of, body.data)
         return Admitted(url, body, meaning, named[:MAX_MODEL])
 
-    async def _checked(self, ctx: RequestContext, body: Outgoing, principal: Principal) -> Outgoing:
+    async def _checked(self, ctx: RequestContext, body: Outgoing, principal: Principal, vendor: str | None) -> Outgoing:
         """Return the body once the models that it names are known to be allowed.
 
         For this alone a JSON body is held whole, within the limit of every other route. What does not begin as
@@ -75,5 +75,5 @@ class Admission:
                     f"A JSON body from a key that is limited to models has {self._max_body_bytes} bytes."
                 )
             body = WholeBody(data)
-        check_models(principal, await self._offload.run(models_named, body.data))
+        check_models(principal, await self._offload.run(models_named, body.data), vendor)
         return body

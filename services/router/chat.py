@@ -8,12 +8,12 @@ import structlog
 
 from services.router.accounting import Account
 from services.router.attempt import Attempts, Superseded
-from services.router.catalog import Catalog
 from services.router.domain.choice import weighted_order
 from services.router.domain.retries import Next, after
 from services.router.target import Target
 from shared.bus.group_commit import EventWriter
 from shared.bus.stage import Call
+from shared.catalog.catalog import Catalog
 from shared.errors import ProviderError, TollwayError, Unavailable
 from shared.schemas.events import Outcome, encode_completion
 from shared.telemetry.metrics import Metrics
@@ -28,7 +28,7 @@ MAX_RETRIES = 8
 class Chat:
     """The handler of the routes whose body is a chat request."""
 
-    def __init__(self, catalog: Catalog, attempts: Attempts, writer: EventWriter, metrics: Metrics) -> None:
+    def __init__(self, catalog: Catalog[Target], attempts: Attempts, writer: EventWriter, metrics: Metrics) -> None:
         self._catalog = catalog
         self._attempts = attempts
         self._writer = writer

@@ -5,9 +5,11 @@ from typing import Any
 
 import msgspec
 
-from services.router.catalog import Catalog
+from services.router.target import Target
 from shared.bus.stage import Call
+from shared.catalog.catalog import Catalog, provider_names
 from shared.errors import ModelNotFound
+from shared.schemas.context import Principal
 from shared.schemas.frames import Ending, Opening
 
 _encode = msgspec.json.Encoder().encode
@@ -18,7 +20,7 @@ JSON = Opening(200, (("content-type", "application/json"),))
 class Listing:
     """The handler of `/v1/models` and of one model."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog[Target]) -> None:
         self._catalog = catalog
         self._created = int(time.time())
 
@@ -27,7 +29,7 @@ class Listing:
         ctx = call.ctx
         anthropic = any(name == "anthropic-version" for name, _ in ctx.headers)
         describe = self._anthropic if anthropic else self._openai
-        names = [name for name in self._catalog.names if ctx.principal is not None and ctx.principal.may_use(name)]
+        names = self._names(ctx.principal)
         if ctx.model:
             if ctx.model not in names:
                 raise ModelNotFound(f"The model '{ctx.model[:200]}' does not exist.", param="model")
@@ -40,6 +42,17 @@ class Listing:
                 body = {"data": data, "has_more": False, **ends}
         call.lane.open(JSON)
         await call.lane.end(Ending(), _encode(body))
+
+    def _names(self, principal: Principal | None) -> list[str]:
+        if principal is None:
+            return []
+        if not principal.restricted:
+            return self._catalog.names
+        return [
+            name
+            for name in self._catalog.names
+            if principal.may_use(name, provider_names(name, self._catalog.known(name) or ()))
+        ]
 
     def _openai(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": self._created, "owned_by": "tollway"}

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from shared.errors import Dialect
+from shared.schemas.model_lists import allows
 
 Role = Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer", "key_holder"]
 """What a principal is to the whole gateway; a user who administers a team or an organization is an internal user."""
@@ -36,11 +37,18 @@ class Principal(msgspec.Struct, frozen=True, omit_defaults=True):
     team: str = ""
     organization: str = ""
     models: tuple[str, ...] = ()
-    """Model groups that the key may use; empty means all."""
+    """Models that the key may use, by `shared.schemas.model_lists`; empty means all."""
+    within: tuple[tuple[str, ...], ...] = ()
+    """Further lists, each of which must allow a model as well: those of its team, member, organization or user."""
 
-    def may_use(self, model: str) -> bool:
-        """Tell whether the key's list of models allows this model group."""
-        return not self.models or model in self.models or "all-proxy-models" in self.models
+    @property
+    def restricted(self) -> bool:
+        """True when there are models that it may not use."""
+        return bool(self.models or self.within)
+
+    def may_use(self, model: str, also: tuple[str, ...] = ()) -> bool:
+        """Tell whether every list allows this model; `also` holds its names with a provider, for wildcards."""
+        return allows(self.models, model, also) and all(allows(models, model, also) for models in self.within)
 
 
 class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,6 +99,8 @@ class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
     """From `x-litellm-tags`; labels for the ledger."""
     guardrails: tuple[str, ...] = ()
     """Names of the guardrails that ran."""
+    wanted_guardrails: tuple[str, ...] = ()
+    """Names of the guardrails that key and team ask for, beside those that always run."""
     trace: str = ""
     """W3C `traceparent`."""
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
@@ -41,6 +41,8 @@ class ServerSettings(_Section):
     """A stream that is silent for so long after its first byte gets a comment, so that load balancers keep it."""
     key_header: str | None = None
     """One more header in which callers may send their key."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Networks of the proxies in front of the edge; only what they add to `X-Forwarded-For` is believed."""
     metrics_key: SecretStr | None = None
     """What `Authorization: Bearer …` must hold to read `/metrics`; anybody may while it is not set."""
     cors_origins: tuple[str, ...] = ()
@@ -83,6 +85,10 @@ class Deployment(_Section):
     """Requests a minute that it may get."""
     tpm: int | None = Field(None, ge=0)
     """Tokens a minute that it may get."""
+    access_groups: tuple[str, ...] = ()
+    """Names by which keys and teams may be granted its model group together with others."""
+    max_output_tokens: int | None = Field(None, ge=1)
+    """Tokens of its longest answer, where that is known; it bounds what a request may cost."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
@@ -213,10 +219,10 @@ class CredentialSettings(_Section):
 
 
 class AuthSettings(_Section):
-    """Keys in the cache."""
+    """Keys in the cache, and what callers must say."""
 
     cached_keys: int = Field(100_000, ge=1)
-    """Keys that one worker remembers; the one unused for longest goes first."""
+    """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
 

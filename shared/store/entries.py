@@ -1,25 +1,12 @@
-"""What a completion is in the ledger: its document, what it adds to rollups, where it is listed. Pure."""
+"""What a completion is in the ledger: its document, and how two events of one request are united. Pure."""
 
-import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from shared.schemas.events import Attempt, Completion
 from shared.store.connection import Document
-
-SCOPES: dict[str, str] = {"all": "", "key": "key"}
-"""What is summed and listed: a scope's name and the field of the completion with its id. `all` has one id, empty."""
-
-AMOUNTS = ("spend", "requests", "failed", "unpriced", "prompt_tokens", "completion_tokens")
-"""The figures of a rollup; spend is nano-dollars."""
-
-Change = tuple[str, str, str]
-"""A rollup: scope, id, and day (UTC)."""
-
-Amounts = dict[str, int]
 
 
 def document(completion: Completion) -> Document:
@@ -96,62 +83,3 @@ def once_each(completions: Iterable[Completion]) -> dict[str, Completion]:
         known = found.get(completion.request_id)
         found[completion.request_id] = merged(known, completion) if known else completion
     return found
-
-
-class Tally:
-    """What a batch of completions changes in the rollups."""
-
-    def __init__(self) -> None:
-        self._changes: defaultdict[Change, Amounts] = defaultdict(lambda: dict.fromkeys(AMOUNTS, 0))
-        self._days: dict[int, str] = {}
-
-    def add(self, completion: Completion, stored: Document, sign: int = 1) -> None:
-        """Count a completion, or take it away; `stored` is its document."""
-        day = self._day(completion.ended)
-        failed = completion.status >= 400
-        for scope, field in SCOPES.items():
-            change = self._changes[scope, getattr(completion, field) if field else "", day]
-            change["spend"] += sign * stored["cost"]
-            change["requests"] += sign
-            change["prompt_tokens"] += sign * stored["prompt_tokens"]
-            change["completion_tokens"] += sign * stored["completion_tokens"]
-            if failed:
-                change["failed"] += sign
-            if unpriced(completion):
-                change["unpriced"] += sign
-
-    def moved(self) -> Iterator[tuple[Change, Amounts]]:
-        """Yield the rollups that change, with the amounts that are not 0."""
-        for change, amounts in self._changes.items():
-            moved = {name: amount for name, amount in amounts.items() if amount}
-            if moved:
-                yield change, moved
-
-    def _day(self, moment: float) -> str:
-        number = int(moment // 86_400)
-        if number not in self._days:
-            self._days[number] = time.strftime("%Y-%m-%d", time.gmtime(number * 86_400))
-        return self._days[number]
-
-
-def minute(moment: float) -> int:
-    """Return the minute since 1970 under which a request that ended then is listed."""
-    return int(moment // 60)
-
-
-def pages(completions: Iterable[Completion]) -> list[Document]:
-    """Return the lists by which documents are found: one per scope, id and minute, of the ids of this batch.
-
-    A secondary index on the ledger costs the embedded store 65 µs for each document, a list 1 µs for each id.
-    """
-    found: dict[tuple[str, str, int], Document] = {}
-    for completion in completions:
-        at = minute(completion.ended)
-        for scope, field in SCOPES.items():
-            place = (scope, getattr(completion, field) if field else "", at)
-            page = found.get(place)
-            if page is None:
-                page = found[place] = {"scope": place[0], "id": place[1], "minute": at, "ended": [], "requests": []}
-            page["ended"].append(completion.ended)
-            page["requests"].append(completion.request_id)
-    return list(found.values())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 from bson.errors import BSONError
@@ -10,8 +11,12 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from shared.errors import InternalError
 from shared.schemas.events import Completion
-from shared.store import entries
+from shared.schemas.scopes import Scope
+from shared.store import entries, pages
 from shared.store.connection import Document, Session, Store, StoreUnavailable, translated
+from shared.store.pages import Entry, Wanted, entry_of, slice_of
+from shared.store.spending import Spending
+from shared.store.sums import Tally
 
 TRIES = 4
 """Times that a batch with known requests is begun anew because another writer added some meanwhile."""
@@ -23,6 +28,10 @@ DUPLICATE_KEY = 11000
 
 REFUSED = {2, 121, 10334, 17280}
 """MongoDB's codes for a value that it never takes: bad, not valid, too large, too large for a key."""
+
+
+Mark = tuple[float, str]
+"""Where a request stands among others: when it ended (Unix seconds), and its id."""
 
 
 class Unwritable(InternalError):
@@ -39,8 +48,9 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ledger = store.database.ledger
-        self._rollups = store.database.rollups
+        self._rows = store.database.rollups
         self._pages = store.database.ledger_pages
+        self._spending = Spending(store)
 
     async def write(self, completions: Sequence[Completion]) -> int:
         """Write what is not there yet and return how many documents are new or changed.
@@ -66,55 +76,51 @@ class Ledger:
         raise StoreUnavailable("the ledger is written by too many at once", retry_after=1)
 
     async def _insert(self, fresh: dict[str, Completion], session: Session) -> int:
-        tally = entries.Tally()
-        documents = []
+        tally = Tally()
         for completion in fresh.values():
-            document = entries.document(completion)
-            documents.append(document)
-            tally.add(completion, document)
+            tally.add(completion)
+        documents = [entries.document(completion) for completion in fresh.values()]
         # The rollups come first: writers who meet there find out before they have written their documents.
         with _refusals():
             await self._add(tally, session)
             await self._ledger.insert_many(documents, session=session)
-            await self._pages.insert_many(entries.pages(fresh.values()), session=session)
+            await self._pages.insert_many(pages.pages(map(entry_of, fresh.values())), session=session)
         return len(documents)
 
     async def _unite(self, news: dict[str, Completion], session: Session) -> int:
         known = {item["_id"]: entries.completion_of(item) for item in await self._find(list(news), session)}
-        tally = entries.Tally()
+        tally = Tally()
         writes: list[Any] = []
-        changed: list[Completion] = []
+        changed: list[Entry] = []
         for id, completion in news.items():
             before = known.get(id)
             after = entries.merged(before, completion) if before else completion
             if after == before:
                 continue
             document = entries.document(after)
-            tally.add(after, document)
-            changed.append(after)
+            tally.add(after)
+            changed.append(entry_of(after))
             if before is None:
                 writes.append(InsertOne(document))
             else:
-                tally.add(before, entries.document(before), -1)
+                tally.add(before, -1)
+                changed.append(entry_of(before, -1))
                 writes.append(ReplaceOne({"_id": id}, document))
         if writes:
             with _refusals():
                 await self._add(tally, session)
                 await self._ledger.bulk_write(writes, session=session)
-                await self._pages.insert_many(entries.pages(changed), session=session)
+                await self._pages.insert_many(pages.pages(changed), session=session)
         return len(writes)
 
-    async def _add(self, tally: entries.Tally, session: Session) -> None:
-        writes = [
-            UpdateOne(
-                {"_id": f"{scope}:{day}:{id}"},
-                {"$inc": amounts, "$setOnInsert": {"scope": scope, "id": id, "day": day}},
-                upsert=True,
-            )
-            for (scope, id, day), amounts in sorted(tally.moved())
-        ]
+    async def _add(self, tally: Tally, session: Session) -> None:
+        writes = []
+        for row, change in sorted(tally.rows().items(), key=itemgetter(0)):
+            if increments := change.increments():
+                update = {"$inc": increments, "$setOnInsert": change.identity()}
+                writes.append(UpdateOne({"_id": row.text}, update, upsert=True))
         if writes:
-            await self._rollups.bulk_write(writes, session=session)
+            await self._rows.bulk_write(writes, session=session)
 
     async def _find(self, ids: Sequence[str], session: Session = None) -> list[Document]:
         found: list[Document] = []
@@ -123,32 +129,38 @@ class Ledger:
             found += await self._ledger.find({"_id": {"$in": some}}, session=session).to_list(length=None)
         return found
 
-    async def key_spend(self, key: str) -> int:
-        """Return what a key spent, in nano-dollars."""
-        with translated():
-            days = await self._rollups.find({"scope": "key", "id": key}, {"spend": 1}).to_list(length=None)
-        return sum(int(day.get("spend", 0)) for day in days)
+    async def spent(self, scope: Scope, since: float) -> int:
+        """Return nano-dollars of a scope's completions that ended at or after `since`; 0 is for ever.
 
-    async def logs(self, *, key: str | None, since: float, until: float, limit: int) -> list[Document]:
+        Exact, whatever the moment. Raises `StoreUnavailable`.
+        """
+        return await self._spending.since(scope, since)
+
+    async def key_spend(self, key: str) -> int:
+        """Return what a key ever spent, in nano-dollars."""
+        return await self.spent(Scope("key", key), 0)
+
+    async def logs(
+        self, wanted: Wanted, *, since: float, until: float, limit: int, before: Mark | None = None
+    ) -> list[Document]:
         """Return documents whose request ended in the window (`until` excluded), the newest first.
 
-        It walks back from `until` over the pages, in steps that grow, until it has enough.
+        It walks back from `until` over the pages, in steps that grow, until it has enough. `before` is the last
+        one of an earlier answer: then older ones follow.
         """
-        scope, id = ("all", "") if key is None else ("key", key)
-        last, step = entries.minute(until), 1
-        first = entries.minute(since)
-        listed: dict[str, float] = {}
+        last = slice_of(until if before is None else min(until, before[0]))
+        first, step = slice_of(since), 1
+        listed: list[Mark] = []
         with translated():
             while last >= first and len(listed) < limit:
                 begin = max(first, last - step + 1)
-                query = {"scope": scope, "id": id, "minute": {"$gte": begin, "$lte": last}}
-                for page in await self._pages.find(query, {"ended": 1, "requests": 1}).to_list(length=None):
-                    listed |= _within(page, since, until)
+                query = {"names": wanted.name, "slice": {"$gte": begin, "$lte": last}}
+                marks = _standing(await self._pages.find(query).to_list(length=None), wanted)
+                listed += [mark for mark in marks if since <= mark[0] < until and (before is None or mark < before)]
                 last, step = begin - 1, step * 4
-            newest = sorted(listed, key=lambda request: listed[request], reverse=True)[:limit]
-            documents = [entries.shown(item) for item in await self._find(newest)]
-        inside = (document for document in documents if since <= document["ended"] < until)
-        return sorted(inside, key=lambda document: float(document["ended"]), reverse=True)
+            listed = sorted(listed, reverse=True)[:limit]
+            documents = {item["_id"]: item for item in await self._find([id for _, id in listed])}
+        return [entries.shown(documents[id]) for _, id in listed if id in documents]
 
     async def find(self, request_id: str) -> Document | None:
         """Return one request's document."""
@@ -161,9 +173,15 @@ class _Known(Exception):
     """Some request of the batch is in the ledger already."""
 
 
-def _within(page: Document, since: float, until: float) -> dict[str, float]:
-    listed: Iterable[tuple[str, float]] = zip(page["requests"], page["ended"], strict=True)
-    return {request: ended for request, ended in listed if since <= ended < until}
+def _standing(found: Iterable[Document], wanted: Wanted) -> set[Mark]:
+    """Return the wanted requests on pages, without those that were taken back."""
+    counts: dict[Entry, int] = {}
+    for page in found:
+        for entry in pages.entries_on(page):
+            if wanted.includes(entry.owner) and wanted.failed in (None, entry.failed):
+                place = entry._replace(sign=1)
+                counts[place] = counts.get(place, 0) + entry.sign
+    return {(entry.ended, entry.request) for entry, count in counts.items() if count > 0}
 
 
 @contextmanager

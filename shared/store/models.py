@@ -169,6 +169,8 @@ def _deployment(record: ModelRecord, key: str | None, base: str = "") -> Deploym
             "weight": record.weight,
             "rpm": record.rpm,
             "tpm": record.tpm,
+            "access_groups": _names(record.model_info.get("access_groups")),
+            "max_output_tokens": _tokens(record.model_info.get("max_output_tokens")),
             "timeouts": {name: value for name, value in record.timeouts.items() if name in _CLOCKS},
             **{name: float(value) for name, value in record.prices.items() if name in _PRICES},
         }
@@ -179,6 +181,20 @@ def _document(record: ModelRecord) -> Document:
     document: Document = msgspec.to_builtins(record)
     document["_id"] = document.pop("id")
     return document | {name: msgspec.json.encode(document[name]).decode() for name in _AS_TEXT}
+
+
+def offered_deployments(records: Iterable[ModelRecord]) -> list[tuple[str, Deployment]]:
+    """Return (model group, deployment) pairs without credentials, for those who only ask what there is."""
+    bare = (msgspec.structs.replace(record, api_key_sealed="", credential_name="") for record in records)
+    return usable_deployments(bare, b"")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list | tuple) else ()
+
+
+def _tokens(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _record(document: Document) -> ModelRecord:

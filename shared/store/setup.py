@@ -14,8 +14,8 @@ async def ensure_indexes(store: Store) -> None:
     """Create what is not there yet; raises `StoreUnavailable`."""
     database = store.database
     with translated():
-        await database.ledger_pages.create_index([("scope", 1), ("id", 1), ("minute", 1)])
-        await database.rollups.create_index([("scope", 1), ("id", 1)])
+        await database.ledger_pages.create_index([("names", 1), ("slice", 1)])
+        await database.rollups.create_index([("names", 1), ("day", 1)])
         await database.changes.create_index([("number", 1)])
         await _key_indexes(database)
         await _people_indexes(database)

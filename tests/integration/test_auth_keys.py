@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from services.auth.key_cache import KeyCache
+from services.auth.record_cache import RecordCache
 from shared.bus import subjects
 from shared.bus.changes import ChangeFollower
 from shared.schemas.control import Change
@@ -29,8 +29,10 @@ async def test_a_key_revoked_while_it_is_looked_up_does_not_pass(worker_on: Any,
             await eventually(lambda: follower.generation == before + 1)
             return answers.pop(0)
 
-        keys = KeyCache(find, 10)
-        keys.follower = follower = ChangeFollower(worker, record, on_change=keys.forget, on_reset=keys.clear)
+        keys = RecordCache(find, 10, "key")
+        keys.follower = follower = ChangeFollower(
+            worker, record, on_change=lambda change: keys.forget(change.id), on_reset=keys.clear
+        )
         await follower.start()
         before = follower.generation
         entry = await keys.fetch("h")

@@ -27,6 +27,7 @@ from shared.settings import Configuration, Runtime
 from shared.store import entries
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
+from shared.store.pages import Wanted
 from shared.store.setup import ensure_indexes
 from tests.support.nats_server import NatsServer
 from tests.support.store_server import StoreServer
@@ -86,7 +87,7 @@ class Books:
         }
         assert rollups == dict(expected.moved())
         ledger = Ledger(self.store)
-        listed = await ledger.logs(key=None, since=0, until=time.time() + 1, limit=len(self.sent) + 1)
+        listed = await ledger.logs(Wanted(), since=0, until=time.time() + 1, limit=len(self.sent) + 1)
         assert sorted(item["_id"] for item in listed) == sorted(self.sent)
 
 

@@ -1,41 +1,40 @@
-"""May this principal do this? Pure decisions; every denial says why without telling what exists."""
+"""May this caller do this? Pure decisions; every denial says why without telling what exists."""
 
+from services.auth.domain.networks import covers
+from services.auth.domain.route_access import may_call
+from services.auth.domain.standing import Standing
 from shared.errors import Forbidden, Unauthenticated
 from shared.routes import Policy
-from shared.schemas.context import Principal, RequestContext
-from shared.store.keys import KeyRecord
-
-MASTER = Principal("proxy_admin")
-"""Whoever holds the master key."""
+from shared.schemas.context import RequestContext
 
 
-def principal_of(record: KeyRecord) -> Principal:
-    """Return who holds a virtual key."""
-    return Principal(
-        role="key_holder",
-        key=record.hash,
-        key_name=record.key_name,
-        key_alias=record.key_alias,
-        user=record.user_id,
-        team=record.team_id,
-        organization=record.organization_id,
-        models=record.models,
-    )
+def check_usable(standing: Standing | None, now: float) -> Standing:
+    """Return the standing if its key exists and works at `now` (Unix seconds).
 
-
-def check_usable(record: KeyRecord | None, now: float) -> None:
-    """Raise `Unauthenticated` unless the key exists and works at `now` (Unix seconds)."""
-    if record is None:
+    Raises `Unauthenticated`, or `Forbidden` where not the key is to blame.
+    """
+    if standing is None:
         raise Unauthenticated("The API key is not valid.")
-    if record.blocked:
+    if standing.blocked:
         raise Unauthenticated("The API key is blocked.")
-    if record.expires is not None and now >= record.expires:
+    if standing.expires is not None and now >= standing.expires:
         raise Unauthenticated("The API key has expired.")
+    if standing.denied:
+        raise Forbidden(standing.denied)
+    return standing
 
 
-def check_allowed(principal: Principal, policy: Policy, ctx: RequestContext) -> None:
-    """Raise `Forbidden` unless the principal may call the matched route, for the model that it names."""
-    if principal.role not in policy.roles:
+def check_allowed(standing: Standing, policy: Policy, ctx: RequestContext) -> None:
+    """Raise `Forbidden` unless the caller may call the matched route, from where it does."""
+    if standing.principal.role not in policy.roles:
         raise Forbidden("This API key may not call this route.")
-    if policy.model and not principal.may_use(ctx.model):
-        raise Forbidden(f"This API key may not use the model '{ctx.model}'.", param="model", code="model_not_allowed")
+    if standing.allowed_routes and not may_call(standing.allowed_routes, ctx.route, ctx.path):
+        raise Forbidden("This API key may not call this route.", code="route_not_allowed")
+    for networks in standing.networks:
+        if not covers(networks, ctx.client):
+            raise Forbidden("This API key may not be used from this address.", code="address_not_allowed")
+
+
+def not_allowed(model: str) -> Forbidden:
+    """Return the refusal of a model, by the name that the caller used."""
+    return Forbidden(f"This API key may not use the model '{model}'.", param="model", code="model_not_allowed")

@@ -57,10 +57,10 @@ def models_named(body: bytes) -> tuple[str, ...]:
     return tuple(model for model in asked if isinstance(model, str))
 
 
-def check_models(principal: Principal, models: tuple[str, ...]) -> None:
-    """Raise `Forbidden` for the first model that the key may not use."""
+def check_models(principal: Principal, models: tuple[str, ...], vendor: str | None = None) -> None:
+    """Raise `Forbidden` for the first model that the key may not use; `vendor` is whose models they are, if known."""
     for model in models:
-        if not principal.may_use(model):
+        if not principal.may_use(model, (f"{vendor}/{model}",) if vendor else ()):
             raise Forbidden(f"This API key may not use the model '{model}'.", param="model", code="model_not_allowed")
 
 

@@ -4,49 +4,57 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.domain.admission import MASTER, check_allowed, check_usable, principal_of
+from services.auth.domain.admission import check_allowed, check_usable
+from services.auth.domain.standing import MASTER, Standing
 from shared.errors import Forbidden, Unauthenticated
 from shared.routes import ROUTES
-from shared.schemas.context import RequestContext
-from shared.store.keys import KeyRecord
+from tests.unit.auth.making import context, key, organization, standing, team, user
 
 
-def context(route: str, model: str = "demo") -> RequestContext:
-    """Return the context of a request for a model."""
-    return RequestContext("r", "l.r", "l", route, "openai", 1, 1, 1, 1, model=model)
-
-
-def key(**changes: object) -> KeyRecord:
-    """Return a key of one hour ago."""
-    facts: dict[str, object] = {"hash": "h", "key_name": "sk-...1234", "created_at": 0.0}
-    return KeyRecord(**(facts | changes))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("record", [None, key(blocked=True), key(expires=100.0)])
-def test_a_key_that_does_not_work_is_401(record: KeyRecord | None) -> None:
+@pytest.mark.parametrize("known", [None, standing(key(blocked=True)), standing(key(expires=100.0))])
+def test_a_key_that_does_not_work_is_401(known: Standing | None) -> None:
     """Unknown, blocked and expired keys are refused as such."""
     with pytest.raises(Unauthenticated):
-        check_usable(record, 100.0)
+        check_usable(known, 100.0)
 
 
 @given(st.floats(0, 1e9), st.floats(0.001, 1e9))
 def test_a_key_works_until_it_expires(now: float, left: float) -> None:
     """Right before its end a key works."""
     if now + left > now:
-        check_usable(key(expires=now + left), now)
+        check_usable(standing(key(expires=now + left)), now)
 
 
-@given(st.lists(st.text(min_size=1), max_size=5), st.text(min_size=1))
-def test_a_list_of_models_is_a_limit(models: list[str], asked: str) -> None:
-    """A key may use what its list names, everything when the list is empty."""
-    principal = principal_of(key(models=tuple(models)))
-    allowed = not models or asked in models or "all-proxy-models" in models
-    try:
-        check_allowed(principal, ROUTES["chat_completions"].policy, context("chat_completions", asked))
-    except Forbidden:
-        assert not allowed
-    else:
-        assert allowed
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (standing(key(team_id="t")), "does not exist"),
+        (standing(key(team_id="t"), team=team(blocked=True)), "blocked"),
+        (standing(key(organization_id="o")), "organization"),
+        (standing(key(team_id="t"), team=team(organization_id="o")), "organization"),
+    ],
+)
+def test_a_key_does_not_outlive_its_team_or_organization(known: Standing, reason: str) -> None:
+    """The refusal is 403 and says what is wrong: the key itself is good."""
+    with pytest.raises(Forbidden, match=reason):
+        check_usable(known, 0.0)
+
+
+def test_a_key_of_an_organization_that_is_there_works() -> None:
+    """Its team's organization is its own."""
+    known = standing(key(team_id="t"), team=team(organization_id="o"), organization=organization())
+    assert check_usable(known, 0.0).principal.organization == "o"
+
+
+def test_a_key_has_the_role_of_its_user() -> None:
+    """An administrator's keys are administrators; a key of nobody holds a key."""
+    assert standing(key(user_id="u"), user=user(role="proxy_admin")).principal.role == "proxy_admin"
+    assert standing(key(user_id="u")).principal.role == "key_holder"
+
+
+def test_a_regenerated_key_counts_under_its_first_hash() -> None:
+    """The ledger and the limiter go on knowing it."""
+    assert standing(key(account="first")).principal.key == "first"
 
 
 @pytest.mark.parametrize("name", sorted(ROUTES))
@@ -55,7 +63,38 @@ def test_a_route_is_for_the_roles_of_its_policy(name: str) -> None:
     policy = ROUTES[name].policy
     check_allowed(MASTER, policy, context(name))
     if "key_holder" in policy.roles:
-        check_allowed(principal_of(key()), policy, context(name))
+        check_allowed(standing(), policy, context(name))
     else:
         with pytest.raises(Forbidden):
-            check_allowed(principal_of(key()), policy, context(name))
+            check_allowed(standing(), policy, context(name))
+
+
+def test_an_administrators_key_calls_only_what_it_may() -> None:
+    """A key's own list of routes restricts it, whatever the role of its user."""
+    admin = standing(key(user_id="u", allowed_routes=("llm_api_routes",)), user=user(role="proxy_admin"))
+    check_allowed(admin, ROUTES["chat_completions"].policy, context("chat_completions"))
+    with pytest.raises(Forbidden):
+        check_allowed(admin, ROUTES["key_generate"].policy, context("key_generate"))
+
+
+@pytest.mark.parametrize(
+    ("client", "allowed"), [("10.1.2.3", True), ("10.2.0.1", False), ("::ffff:10.1.2.3", True), ("", False)]
+)
+def test_key_and_team_both_say_from_where(client: str, allowed: bool) -> None:
+    """An address must be in one of the key's networks, and in one of the team's."""
+    known = standing(
+        key(team_id="t", allowed_addresses=("10.0.0.0/8", "192.0.2.1")), team=team(allowed_addresses=("10.1.0.0/16",))
+    )
+    policy = ROUTES["chat_completions"].policy
+    if allowed:
+        check_allowed(known, policy, context("chat_completions", client=client))
+    else:
+        with pytest.raises(Forbidden, match="address"):
+            check_allowed(known, policy, context("chat_completions", client=client))
+
+
+def test_key_and_team_give_tags_and_guardrails() -> None:
+    """Both count, each name once, the key's first."""
+    known = standing(key(tags=("a", "b"), guardrails=("g",)), team=team(tags=("b", "c"), guardrails=("h", "g")))
+    assert known.tags == ("a", "b", "c")
+    assert known.guardrails == ("g", "h")

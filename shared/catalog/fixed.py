@@ -1,7 +1,16 @@
 """The deployments that need no database: from the configuration file, and from provider keys in the environment."""
 
 from shared.pricing.table import PriceTable
-from shared.settings import Deployment, Runtime
+from shared.settings import Configuration, Deployment, Runtime
+
+
+def configured_deployments(configuration: Configuration) -> list[tuple[str, Deployment]]:
+    """Return the configuration file's (model group, deployment) pairs, each deployment with an id that lasts."""
+    return [
+        (group.model_name, _with_id(deployment, f"{group.model_name}/{index}"))
+        for group in configuration.models
+        for index, deployment in enumerate(group.deployments)
+    ]
 
 
 def fixed_deployments(runtime: Runtime, prices: PriceTable) -> list[tuple[str, Deployment]]:
@@ -10,11 +19,7 @@ def fixed_deployments(runtime: Runtime, prices: PriceTable) -> list[tuple[str, D
     A provider key in the environment switches on every model of that provider that the price table knows,
     under the model's own name, unless the configuration has a group of that name.
     """
-    found = [
-        (group.model_name, _with_id(deployment, f"{group.model_name}/{index}"))
-        for group in runtime.configuration.models
-        for index, deployment in enumerate(group.deployments)
-    ]
+    found = configured_deployments(runtime.configuration)
     taken = {name for name, _ in found}
     for provider, account in runtime.provider_keys.items():
         for model in prices.models(provider):

@@ -1,12 +1,12 @@
-"""The model groups that this worker can serve: from the configuration, and from the store as of the last change."""
+"""The model groups that a worker knows: from the configuration, and from the store as of the last change."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from services.router.target import Target
 from shared.errors import ModelNotFound, Unavailable
 from shared.schemas.control import Change
 from shared.settings import Deployment
@@ -20,25 +20,40 @@ Load = Callable[[], Coroutine[None, None, list[tuple[str, Deployment]]]]
 """Reads the stored deployments as (model group, deployment); raises `Unavailable`."""
 
 
-class Catalog:
-    """Model groups by name."""
+class Prepared(Protocol):
+    """A deployment made ready for whoever follows the catalog."""
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment itself."""
+        ...
+
+
+T = TypeVar("T", bound=Prepared)
+
+
+class Catalog(Generic[T]):
+    """Model groups by name, each with its deployments as `prepare` makes them."""
 
     def __init__(
         self,
         fixed: Iterable[tuple[str, Deployment]],
         load: Load,
-        prepare: Callable[[Deployment], Target],
-        on_reload: Callable[[list[Target]], None],
+        prepare: Callable[[Deployment], T],
+        on_reload: Callable[[list[T]], None] = lambda _: None,
     ) -> None:
         self._prepare = prepare
         self._load = load
         self._on_reload = on_reload
-        self._targets: dict[str, Target] = {}
+        self._targets: dict[str, T] = {}
         self._fixed = list(fixed)
         self._stored: list[tuple[str, Deployment]] = []
-        self._groups: dict[str, tuple[Target, ...]] = {}
+        self._groups: dict[str, tuple[T, ...]] = {}
         self._reload: asyncio.Task[None] | None = None
         self._again = False
+        self._access_groups: dict[str, tuple[str, ...]] = {}
+        self.generation = 0
+        """Raised whenever the groups are made anew."""
         self.loaded = False
         """False until the store was read once."""
         self._build()
@@ -51,13 +66,12 @@ class Catalog:
         """The names of all model groups."""
         return list(self._groups)
 
-    async def group(self, name: str) -> tuple[Target, ...]:
+    async def group(self, name: str) -> tuple[T, ...]:
         """Return the deployments of a model group; raise `ModelNotFound`, or `Unavailable` where it may exist."""
         found = self._groups.get(name)
         if found is not None:
             return found
-        if self._reload is not None:
-            await asyncio.wait([self._reload], timeout=LOAD_SECONDS)
+        await self.settle()
         found = self._groups.get(name)
         if found is not None:
             return found
@@ -65,14 +79,35 @@ class Catalog:
             raise Unavailable("the database does not answer, so only configured models are known", retry_after=2)
         raise ModelNotFound(f"The model '{name[:200]}' does not exist.", param="model")
 
-    def known(self, name: str) -> tuple[Target, ...] | None:
+    @property
+    def settled(self) -> bool:
+        """False while the store is being read, and so a change that was heard may not count yet."""
+        return self.loaded and self._reload is None
+
+    async def settle(self) -> bool:
+        """Wait until what was heard of counts, `LOAD_SECONDS` at most; tell whether it does."""
+        if self._reload is not None:
+            await asyncio.wait([self._reload], timeout=LOAD_SECONDS)
+        return self.settled
+
+    def known(self, name: str) -> tuple[T, ...] | None:
         """Return the deployments of a model group if it is known right now."""
         return self._groups.get(name)
+
+    def members(self, access_group: str) -> tuple[str, ...]:
+        """Return the model groups of an access group; none when there is no such group."""
+        return self._access_groups.get(access_group, ())
 
     def changed(self, change: Change) -> None:
         """Read the models again when one changed, or a credential that they may use."""
         if change.kind in ("model", "credential"):
             self.reload()
+
+    def fix(self, fixed: Iterable[tuple[str, Deployment]]) -> None:
+        """Go by other configured deployments from now on."""
+        self._fixed = list(fixed)
+        self._build()
+        self.reload()
 
     def reload(self) -> None:
         """Read the store again in the background; a reload that runs already is followed by one more."""
@@ -104,13 +139,29 @@ class Catalog:
 
     def _build(self) -> None:
         """Make the table anew; a deployment that did not change stays the same object, with its connections."""
-        groups: dict[str, list[Target]] = defaultdict(list)
-        targets: dict[str, Target] = {}
+        groups: dict[str, list[T]] = defaultdict(list)
+        access_groups: dict[str, dict[str, None]] = defaultdict(dict)
+        targets: dict[str, T] = {}
         for name, deployment in (*self._fixed, *self._stored):
             before = self._targets.get(deployment.id)
             target = before if before is not None and before.deployment == deployment else self._prepare(deployment)
             targets[deployment.id] = target
             groups[name].append(target)
+            for access_group in deployment.access_groups:
+                access_groups[access_group][name] = None
         self._targets = targets
         self._groups = {name: tuple(members) for name, members in groups.items()}
+        self._access_groups = {name: tuple(members) for name, members in access_groups.items()}
+        self.generation += 1
         self._on_reload(list(targets.values()))
+
+
+def provider_names(name: str, members: Iterable[Prepared]) -> tuple[str, ...]:
+    """Return a model group's name with its provider, such as `openai/gpt-4o`, for wildcards in lists of models.
+
+    Only a group that goes by the provider's own name of the model has one, and only where one provider serves it.
+    """
+    providers = {member.deployment.provider for member in members}
+    if len(providers) == 1 and any(member.deployment.model == name for member in members):
+        return (f"{providers.pop()}/{name}",)
+    return ()

@@ -1,0 +1,154 @@
+"""Auth workers on a real bus and store, between a stand-in for the edge and one for the next stage."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from services.auth.app import build
+from shared.bus import subjects
+from shared.bus.credit import ANSWER_WINDOW
+from shared.bus.envelope import join
+from shared.bus.lane_reader import Lanes
+from shared.bus.stage import Call, Stage
+from shared.bus.worker import Worker
+from shared.errors import ErrorBody
+from shared.schemas.context import RequestContext
+from shared.schemas.control import ChangeKind
+from shared.schemas.frames import Ending
+from shared.security.keys import key_digest, stored_hash
+from shared.settings import Configuration, Runtime
+from shared.store.changes import Changes
+from shared.store.connection import Store
+from shared.store.keys import KeyRecord, Keys
+from shared.store.objects import Objects
+
+SECRET = b"0123456789abcdef"
+
+
+def hash_of(key: str) -> str:
+    """Return the hash under which a key is stored here."""
+    return stored_hash(key_digest(key), SECRET)
+
+
+@dataclass
+class AuthStages:
+    """What a test needs to ask each auth worker, and to change what they know."""
+
+    store: Store
+    edge: Worker
+    lanes: Lanes
+    workers: list[Worker]
+    passed: list[RequestContext] = field(default_factory=list)
+    asked: int = 0
+
+    async def insert(self, *keys: KeyRecord) -> None:
+        """Store keys that nobody knows yet."""
+        for key in keys:
+            await Keys(self.store).insert(key)
+
+    async def write(self, objects: Objects[Any], record: Any, kind: ChangeKind) -> None:
+        """Write a record and tell of it, as admin does."""
+
+        async def work(session: Any) -> Any:
+            await objects.delete(record.id, session)
+            await objects.insert(record, session)
+            return await Changes(self.store).record(kind, record.id, session)
+
+        await self._announce(await self.store.atomically(work))
+
+    async def delete(self, objects: Objects[Any], id: str, kind: ChangeKind) -> None:
+        """Delete a record and tell of it, as admin does."""
+
+        async def work(session: Any) -> Any:
+            await objects.delete(id, session)
+            return await Changes(self.store).record(kind, id, session)
+
+        await self._announce(await self.store.atomically(work))
+
+    async def announce(self, kind: ChangeKind, id: str) -> None:
+        """Tell of a change that was written already."""
+        await self._announce(await Changes(self.store).record(kind, id))
+
+    async def _announce(self, change: Any) -> None:
+        self.edge.bus.publish(subjects.change(change.kind), msgspec.json.encode(change))
+        await self.edge.bus.barrier()
+
+    async def ask(
+        self, key: str, body: bytes = b"{}", *, worker: int = 0, model: str = "demo", **changes: Any
+    ) -> RequestContext | ErrorBody:
+        """Send a request to one of the workers; return it as it went on, or the refusal."""
+        self.asked += 1
+        token = f"r{self.asked}"
+        now = time.time()
+        facts: dict[str, Any] = {
+            "id": token,
+            "lane": self.lanes.subject(token),
+            "edge": self.lanes.prefix,
+            "route": "chat_completions",
+            "dialect": "openai",
+            "deadline": now + 10,
+            "send_by": now + 3,
+            "received": now,
+            "credit": ANSWER_WINDOW,
+            "model": model,
+            "credential": key_digest(key),
+        }
+        lane = self.lanes.open(token, ANSWER_WINDOW)
+        try:
+            ctx = RequestContext(**(facts | changes))
+            self.edge.bus.publish(subjects.worker_request("auth", self.workers[worker].id), join(ctx, body))
+            frame = await lane.next(10)
+        finally:
+            lane.close()
+        assert frame is not None, "nobody answered"
+        header, _ = frame
+        if header.error is not None:
+            return header.error
+        return next(ctx for ctx in self.passed if ctx.id == token)
+
+
+@asynccontextmanager
+async def auth_stages(
+    worker_on: Any, eventually: Any, nats_url: str, mongodb_url: str, *, workers: int = 2, **configuration: Any
+) -> AsyncIterator[AuthStages]:
+    """Run auth workers, with the configuration that the keywords make."""
+    runtime = Runtime(
+        service="auth",
+        configuration=Configuration.model_validate(configuration),
+        nats_url=nats_url,
+        mongodb_url=mongodb_url,
+        secret=SECRET,
+        master_key_digest=key_digest("sk-master"),
+    )
+    async with AsyncExitStack() as stack:
+        store = Store.open(mongodb_url)
+        stack.push_async_callback(store.close)
+        edge = await stack.enter_async_context(worker_on("edge"))
+        lanes = Lanes(edge)
+        await lanes.start()
+        stages = AuthStages(store, edge, lanes, [])
+
+        async def answer(call: Call) -> None:
+            stages.passed.append(call.ctx)
+            await call.lane.end(Ending())
+
+        for service in ("guardrails", "router", "admin", "passthrough"):
+            worker = await stack.enter_async_context(worker_on(service))
+            stage = Stage(worker, answer, max_in_hand=100)
+            await stage.start()
+            await worker.bus.barrier()
+            worker.ready()
+        for _ in range(workers):
+            worker = await stack.enter_async_context(worker_on("auth"))
+            await stack.enter_async_context(build(worker, runtime))
+            await worker.bus.barrier()
+            worker.ready()
+            stages.workers.append(worker)
+        await eventually(
+            lambda: all(worker.address_of("guardrails") and worker.address_of("router") for worker in stages.workers)
+        )
+        yield stages
