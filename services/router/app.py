@@ -16,6 +16,7 @@ from services.router.target import Target, target_of
 from services.router.upstream import Upstream
 from shared.bus.changes import ChangeFollower
 from shared.bus.group_commit import EventWriter
+from shared.bus.limits import LimiterClient
 from shared.bus.observed import observe_events
 from shared.bus.spool import FileSpool
 from shared.bus.stage import Call, Stage
@@ -65,7 +66,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         catalog.changed(change)
 
     follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=catalog.reload)
-    chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer, worker.metrics)
+    limiter = LimiterClient(worker)
+    chat = Chat(catalog, Attempts(worker, upstream, writer, limiter, offload), writer, limiter, worker.metrics)
     listing = Listing(catalog)
     handlers = {
         "chat_completions": chat.answer,
@@ -84,6 +86,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     )
     observe_events(worker.metrics, writer, spool)
     await writer.start()
+    await limiter.start()
     await follower.start()
     catalog.reload()
     refresh = Refresh(catalog.reload, resolver, settings.credentials.refresh_seconds)
@@ -98,6 +101,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         await catalog.close()
         await resolver.close()
         await writer.close()
+        await limiter.close()
         await upstream.close()
         offload.close()
         await store.close()

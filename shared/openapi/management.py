@@ -13,11 +13,17 @@ from shared.openapi.credentials import CREDENTIAL_SHAPES
 from shared.openapi.customers import CUSTOMER_SHAPES
 from shared.openapi.keys import KEY_SHAPES
 from shared.openapi.models import MODEL_SHAPES
+from shared.openapi.organizations import ORGANIZATION_SHAPES
 from shared.openapi.shapes import Shape
 from shared.openapi.spend import SPEND_SHAPES
+from shared.openapi.teams import TEAM_SHAPES
+from shared.openapi.users import USER_SHAPES
 
 MANAGEMENT_SHAPES: dict[str, Shape] = {
     **KEY_SHAPES,
+    **USER_SHAPES,
+    **TEAM_SHAPES,
+    **ORGANIZATION_SHAPES,
     **MODEL_SHAPES,
     **SPEND_SHAPES,
     **AUDIT_SHAPES,

@@ -7,11 +7,13 @@ from shared.routes.credentials import CREDENTIAL_ROUTES
 from shared.routes.customers import CUSTOMER_ROUTES
 from shared.routes.keys import KEY_ROUTES
 from shared.routes.models import MODEL_ROUTES
+from shared.routes.people import PEOPLE_ROUTES
 from shared.routes.policy import Route
 from shared.routes.spend import SPEND_ROUTES
 
 MANAGEMENT_ROUTES: tuple[Route, ...] = (
     *KEY_ROUTES,
+    *PEOPLE_ROUTES,
     *MODEL_ROUTES,
     *SPEND_ROUTES,
     *AUDIT_ROUTES,

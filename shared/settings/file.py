@@ -1,9 +1,10 @@
 """The shape of `tollway.yaml`. Unknown names are refused; secrets are written as `${NAME}`."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
@@ -15,6 +16,7 @@ from shared.settings.declared import (
     DeclaredUser,
     repeated,
 )
+from shared.settings.jwt import JwtIssuer, check_issuers
 from shared.settings.section import Section as _Section
 
 
@@ -81,14 +83,14 @@ class Deployment(_Section):
     """Its share of the requests, beside the other deployments of the group."""
     timeouts: Timeouts = Timeouts()
     """The clocks of its calls."""
-    rpm: int | None = Field(None, ge=0)
-    """Requests a minute that it may get."""
-    tpm: int | None = Field(None, ge=0)
-    """Tokens a minute that it may get."""
     access_groups: tuple[str, ...] = ()
     """Names by which keys and teams may be granted its model group together with others."""
     max_output_tokens: int | None = Field(None, ge=1)
     """Tokens of its longest answer, where that is known; it bounds what a request may cost."""
+    rpm: int | None = Field(None, ge=0)
+    """Requests a minute that it may get."""
+    tpm: int | None = Field(None, ge=0)
+    """Tokens a minute that it may get."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
@@ -192,6 +194,63 @@ class PassThroughEndpoint(_Section):
     """The clocks of its calls."""
 
 
+Duration = Annotated[str, Field(pattern="^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
+"""A number and a unit, such as `30d` or `1mo`."""
+
+
+class UserDefaults(_Section):
+    """What new users get where `/user/new` says nothing, under its names."""
+
+    user_role: Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer"] = "internal_user"
+    """What they are to the whole gateway."""
+    models: tuple[str, ...] = ()
+    """Model groups that their keys outside of teams may use; empty means all."""
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    teams: tuple[str, ...] = ()
+    """Teams that users who are made over the API join."""
+
+
+class TeamDefaults(_Section):
+    """What new teams get where `/team/new` says nothing, under its names."""
+
+    organization_id: str | None = None
+    """The organization that they are in."""
+    models: tuple[str, ...] = ()
+    """Model groups that they may use; empty means all."""
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    team_member_budget: float | None = Field(None, ge=0)
+    """Dollars that each member may spend within the team."""
+    team_member_budget_duration: Duration | None = None
+    """The period of that budget."""
+
+
+class Defaults(_Section):
+    """What new objects get where their maker says nothing."""
+
+    users: UserDefaults = UserDefaults()
+    """Users."""
+    teams: TeamDefaults = TeamDefaults()
+    """Teams."""
+
+
 class VaultSettings(_Section):
     """A HashiCorp Vault whose key-value store (version 2) holds credentials."""
 
@@ -219,12 +278,46 @@ class CredentialSettings(_Section):
 
 
 class AuthSettings(_Section):
-    """Keys in the cache, and what callers must say."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
 
     cached_keys: int = Field(100_000, ge=1)
     """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
+    known_customers_only: bool = False
+    """Refuse requests for an end user that was not made by `/customer/new`."""
+    jwt: Annotated[tuple[JwtIssuer, ...], AfterValidator(check_issuers)] = ()
+    """Issuers whose JWTs callers may send in place of a key."""
+    cached_tokens: int = Field(20_000, ge=1)
+    """Verified JWTs that one worker remembers; the one unused for longest goes first."""
+
+
+class LimitSettings(_Section):
+    """Rate limits and budgets; `docs/limits.md` says what they mean."""
+
+    window: Literal["sliding", "fixed"] = "sliding"
+    """`sliding`: no 60 seconds hold more than the limit. `fixed`: no minute of the clock does."""
+    budget_exceeded_status: Literal[400, 422, 429] = 400
+    """The status of a request over a budget; LiteLLM has used all three."""
+    answer_seconds: float = Field(10.0, gt=0)
+    """How long a request waits where its limits cannot be checked; then it gets 503."""
+    time_zone: str = "UTC"
+    """The IANA time zone by which budgets of days, weeks and months begin and end, such as `Europe/Berlin`."""
+    allow_unpriced: bool = False
+    """Let callers under a budget use models without a known price, which then count as free."""
+    default_customer_budget: str = ""
+    """The id of a budget that holds for each end user who has none, stored or not."""
+    user_budget_on_team_keys: bool = False
+    """Hold users to their own budget on keys of their teams, too; LiteLLM's `apply_user_budget_to_team_keys`."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is no time zone such as UTC or Europe/Berlin") from None
+        return name
 
 
 class BillingSettings(_Section):
@@ -274,7 +367,11 @@ class Configuration(_Section):
     server: ServerSettings = ServerSettings()
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
-    """Keys in the cache."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
+    limits: LimitSettings = LimitSettings()
+    """Rate limits and budgets."""
+    defaults: Defaults = Defaults()
+    """What new objects get where their maker says nothing."""
     credentials: CredentialSettings = CredentialSettings()
     """Credentials of providers that stand elsewhere."""
     billing: BillingSettings = BillingSettings()

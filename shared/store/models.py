@@ -167,26 +167,19 @@ def _deployment(record: ModelRecord, key: str | None, base: str = "") -> Deploym
             "api_base": record.api_base or base or None,
             "api_key": SecretStr(key) if key is not None else None,
             "weight": record.weight,
-            "rpm": record.rpm,
-            "tpm": record.tpm,
             "access_groups": _names(record.model_info.get("access_groups")),
             "max_output_tokens": _tokens(record.model_info.get("max_output_tokens")),
+            "rpm": record.rpm,
+            "tpm": record.tpm,
             "timeouts": {name: value for name, value in record.timeouts.items() if name in _CLOCKS},
             **{name: float(value) for name, value in record.prices.items() if name in _PRICES},
         }
     )
 
 
-def _document(record: ModelRecord) -> Document:
-    document: Document = msgspec.to_builtins(record)
-    document["_id"] = document.pop("id")
-    return document | {name: msgspec.json.encode(document[name]).decode() for name in _AS_TEXT}
-
-
 def offered_deployments(records: Iterable[ModelRecord]) -> list[tuple[str, Deployment]]:
     """Return (model group, deployment) pairs without credentials, for those who only ask what there is."""
-    bare = (msgspec.structs.replace(record, api_key_sealed="", credential_name="") for record in records)
-    return usable_deployments(bare, b"")
+    return usable_deployments((msgspec.structs.replace(record, api_key_sealed="") for record in records), b"")
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -195,6 +188,12 @@ def _names(value: object) -> tuple[str, ...]:
 
 def _tokens(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _document(record: ModelRecord) -> Document:
+    document: Document = msgspec.to_builtins(record)
+    document["_id"] = document.pop("id")
+    return document | {name: msgspec.json.encode(document[name]).decode() for name in _AS_TEXT}
 
 
 def _record(document: Document) -> ModelRecord:

@@ -57,6 +57,63 @@ KEY_SAMPLES: Mapping[str, Sample] = {
     "key_list": query(lambda _: {"size": "100"}, names_object=False),
 }
 
+USER_SAMPLES: Mapping[str, Sample] = {
+    "user_new": body(lambda place: {"user_id": place.fresh, "organizations": [place.organization]}),
+    "user_info": query(lambda place: {"user_id": place.user}),
+    "user_info_v2": query(lambda place: {"user_id": place.user}),
+    "user_update": body(lambda place: {"user_id": place.user, "user_alias": "a"}),
+    "user_delete": body(lambda place: {"user_ids": [place.member]}),
+    "user_list": query(lambda _: {"page_size": "100"}, names_object=False),
+}
+
+TEAM_SAMPLES: Mapping[str, Sample] = {
+    "team_new": body(lambda place: {"team_id": place.fresh, "organization_id": place.organization}),
+    "team_info": query(lambda place: {"team_id": place.team}),
+    "team_update": body(lambda place: {"team_id": place.team, "team_alias": "a"}),
+    "team_patch": Sample(lambda place: Ask(body={"team_alias": "a"}, path={"team_id": place.team})),
+    "team_delete": body(lambda place: {"team_ids": [place.team]}),
+    "team_block": body(lambda place: {"team_id": place.team}),
+    "team_unblock": body(lambda place: {"team_id": place.team}),
+    "team_list": query(lambda _: {}, names_object=False),
+    "team_list_v2": query(lambda _: {"page_size": "100"}, names_object=False),
+    "team_member_add": body(lambda place: {"team_id": place.team, "member": _new_member(place, "user")}),
+    "team_member_update": body(lambda place: {"team_id": place.team, "user_id": place.member, "role": "admin"}),
+    "team_member_delete": body(lambda place: {"team_id": place.team, "user_id": place.member}),
+    "team_member_me": Sample(lambda place: Ask(path={"team_id": place.team})),
+    "team_model_add": body(lambda place: {"team_id": place.team, "models": ["demo"]}),
+    "team_model_delete": body(lambda place: {"team_id": place.team, "models": ["demo"]}),
+}
+
+_ORGANIZATION_CHANGE = body(lambda place: {"organization_id": place.organization, "models": []})
+_ORGANIZATION_REMOVAL = body(lambda place: {"organization_ids": [place.organization]})
+_OF_MEMBER = body(lambda place: {"organization_id": place.organization, "user_id": place.member})
+
+ORGANIZATION_SAMPLES: Mapping[str, Sample] = {
+    "organization_new": body(
+        lambda place: {"organization_id": place.fresh, "organization_alias": "a"}, names_object=False
+    ),
+    "organization_info": query(lambda place: {"organization_id": place.organization}),
+    "organization_info_of_many": body(lambda place: {"organizations": [place.organization]}),
+    "organization_list": query(lambda _: {}, names_object=False),
+    "organization_update": _ORGANIZATION_CHANGE,
+    "organization_update_post": _ORGANIZATION_CHANGE,
+    "organization_patch": Sample(lambda place: Ask(body={"models": []}, path={"organization_id": place.organization})),
+    "organization_delete": _ORGANIZATION_REMOVAL,
+    "organization_delete_post": _ORGANIZATION_REMOVAL,
+    "organization_member_add": body(
+        lambda place: {"organization_id": place.organization, "member": _new_member(place, "internal_user")}
+    ),
+    "organization_member_update": _OF_MEMBER,
+    "organization_member_update_post": _OF_MEMBER,
+    "organization_member_delete": _OF_MEMBER,
+    "organization_member_delete_post": _OF_MEMBER,
+}
+
+
+def _new_member(place: Place, role: str) -> dict[str, Any]:
+    return {"user_id": place.newcomer, "role": role}
+
+
 MODEL_SAMPLES: Mapping[str, Sample] = {
     "model_new": body(
         lambda place: {"model_name": place.fresh, "litellm_params": {"model": "demo/demo"}}, names_object=False
@@ -112,8 +169,29 @@ AUDIT_SAMPLES: Mapping[str, Sample] = {
     "audit_one": named(lambda place: {"id": place.change}),
 }
 
+_A_MONTH = {"start_date": "2026-01-01", "end_date": "2026-01-31"}
+
 SPEND_SAMPLES: Mapping[str, Sample] = {
     "spend_logs": query(lambda place: {"api_key": place.key}),
+    "spend_logs_export": query(lambda place: {"api_key": place.key}),
+    "spend_keys": query(lambda _: {}, names_object=False),
+    "spend_users": query(lambda place: {"user_id": place.user}),
+    "spend_teams": query(lambda place: {"team_id": place.team}),
+    "spend_tags": query(lambda _: {}, names_object=False),
+    "global_spend": query(lambda _: {}, names_object=False),
+    "global_spend_logs": query(lambda place: {"api_key": place.key}),
+    "global_spend_keys": query(lambda _: {}, names_object=False),
+    "global_spend_models": query(lambda _: {}, names_object=False),
+    "global_spend_provider": query(lambda _: {}, names_object=False),
+    "global_spend_tags": query(lambda _: {}, names_object=False),
+    "global_spend_tag_names": query(lambda _: {}, names_object=False),
+    "global_spend_teams": query(lambda _: {}, names_object=False),
+    "global_spend_report": query(lambda place: _A_MONTH | {"team_id": place.team}),
+    "user_daily_activity": query(lambda place: _A_MONTH | {"api_key": place.key}),
+    "team_daily_activity": query(lambda place: _A_MONTH | {"team_ids": place.team}),
+    "organization_daily_activity": query(lambda place: _A_MONTH | {"organization_ids": place.organization}),
+    "customer_daily_activity": query(lambda place: _A_MONTH | {"end_user_ids": place.customer}),
+    "tag_daily_activity": query(lambda _: _A_MONTH, names_object=False),
 }
 
 CONFIGURATION_SAMPLES: Mapping[str, Sample] = {
@@ -123,6 +201,9 @@ CONFIGURATION_SAMPLES: Mapping[str, Sample] = {
 
 SAMPLES: Mapping[str, Sample] = {
     **KEY_SAMPLES,
+    **USER_SAMPLES,
+    **TEAM_SAMPLES,
+    **ORGANIZATION_SAMPLES,
     **MODEL_SAMPLES,
     **SPEND_SAMPLES,
     **CREDENTIAL_SAMPLES,
