@@ -67,7 +67,7 @@ def _table(
     return {
         **people_table(store, recorder, runtime),
         **models_table(store, recorder, runtime, current, declaring),
-        **budgets_table(store, recorder),
+        **budgets_table(store, recorder, runtime.configuration.limits.time_zone),
         **spend_table(store, ledger, runtime),
         **audit_table(store),
         "key_generate": key.generate,
