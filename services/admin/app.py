@@ -5,8 +5,13 @@ from contextlib import asynccontextmanager
 
 from services.admin.callers import Callers
 from services.admin.domain.defaults import as_body
+from services.admin.domain.key_bounds import bounds_of
 from services.admin.handlers import Desk, Handler
 from services.admin.joining import Joining
+from services.admin.key_changing import KeyChanging
+from services.admin.key_listing import KeyListing
+from services.admin.key_lookup import KeyLookup
+from services.admin.key_making import KeyMaking
 from services.admin.key_shapes import KeyShapes
 from services.admin.keys import KeyRoutes
 from services.admin.members import MemberRoutes
@@ -56,21 +61,46 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
 
 def _table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Handler]:
     keys, ledger = Keys(store), Ledger(store)
-    key = KeyRoutes(keys, ledger, recorder, runtime.secret)
     model = ModelRoutes(Models(store), recorder, runtime.configuration, runtime.encryption_key)
     spend = SpendRoutes(ledger, keys, runtime.secret)
     return {
+        **_key_table(store, recorder, runtime),
         **_people_table(store, recorder, runtime),
-        "key_generate": key.generate,
-        "key_info": key.info,
-        "key_delete": key.delete,
-        "key_block": key.block,
-        "key_unblock": key.unblock,
-        "key_list": key.list,
         "model_new": model.new,
         "model_info": model.info,
         "model_delete": model.delete,
         "spend_logs": spend.logs,
+    }
+
+
+def _key_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Handler]:
+    settings = runtime.configuration
+    defaults = settings.defaults.keys
+    keys, lookup, shapes = Keys(store), KeyLookup(store), KeyShapes(Spending(store))
+    bounds = bounds_of(as_body(defaults.bounds))
+    changing = KeyChanging(keys, lookup, bounds, frozenset(guardrail.name for guardrail in settings.guardrails))
+    making = KeyMaking(
+        keys,
+        lookup,
+        changing,
+        recorder,
+        secret=runtime.secret,
+        defaults={name: value for name, value in as_body(defaults).items() if name != "bounds"},
+        bounds=bounds,
+    )
+    key = KeyRoutes(lookup, changing, recorder, shapes, runtime.secret)
+    listing = KeyListing(store, shapes, runtime.secret)
+    return {
+        "key_generate": making.generate,
+        "key_service_account": making.generate_service_account,
+        "key_regenerate": making.regenerate,
+        "key_info": key.info,
+        "key_update": key.update,
+        "key_delete": key.delete,
+        "key_block": key.block,
+        "key_unblock": key.unblock,
+        "key_list": listing.keys,
+        "key_aliases": listing.aliases,
     }
 
 

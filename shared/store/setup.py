@@ -6,6 +6,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from shared.store.connection import Store, translated
+from shared.store.key_shelves import shelve_all
 
 
 async def ensure_indexes(store: Store) -> None:
@@ -23,6 +24,7 @@ async def ensure_indexes(store: Store) -> None:
         # The counter exists before anyone counts: an upsert that races with another one may find nothing.
         with suppress(DuplicateKeyError):
             await database.counters.update_one({"_id": "changes"}, {"$setOnInsert": {"number": 0}}, upsert=True)
+        await shelve_all(store)
 
 
 async def _key_indexes(database: Any) -> None:
@@ -30,6 +32,8 @@ async def _key_indexes(database: Any) -> None:
     await keys.create_index([("created_at", -1)])
     for name in ("user_id", "team_id", "organization_id"):
         await keys.create_index([(name, 1), ("created_at", -1)])
+    await keys.create_index([("shelf", 1)])
+    await keys.create_index([("account", 1)], partialFilterExpression={"account": {"$gt": ""}})
     await keys.create_index([("key_alias", 1)], unique=True, partialFilterExpression={"key_alias": {"$gt": ""}})
 
 
