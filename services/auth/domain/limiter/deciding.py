@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from services.auth.domain.limiter import judging
 from services.auth.domain.limiter.draft import Draft
 from services.auth.domain.limiter.judging import LEDGER, Obstacle
-from services.auth.domain.limiter.purse import UNREAD
+from services.auth.domain.limiter.purse import UNREAD, Purse
 from services.auth.domain.limiter.readings import MOST_ASIDE, Readings
 from services.auth.domain.limiter.records import Admitted, Began
 from services.auth.domain.limiter.refused import Refused
 from services.auth.domain.limiter.state import State
-from services.auth.domain.limiter.tables import ScopeState
+from services.auth.domain.limiter.tables import BUDGET, ScopeState
 from services.auth.domain.limiter.waiting import OVERTAKEN, Waiter, WaitingRoom
 from shared.schemas.limits import Ask, Quota, Refusal, Verdict
 
@@ -30,7 +30,7 @@ class Decider:
         """Decide a question that came. A repeated one changes nothing."""
         state, now = self._state, draft.moment.now
         if ask.id in state.holds or ask.id in state.ended:
-            draft.verdicts.append(judging.answer(ask, state.scopes, draft.moment, state.grid))
+            draft.verdicts.append(judging.again(ask, state.scopes, draft.moment, state.grid))
         elif known := self.refused.get(ask.id, now):
             draft.verdicts.append(known)
         elif ask.id in self.waiting or (
@@ -157,24 +157,24 @@ class Decider:
             if bits:
                 scopes.append(quota.scope)
                 counted.append(bits)
-        if len(known) + len(scopes) > self._most_scopes and not all(scope in known for scope in scopes):
+            if bits & BUDGET and (row := known.get(quota.scope)) and row.purse is not None:
+                self._begin_period(quota, row.purse, draft)
+        if self._is_full(scopes):
             return self._turn_away(ask, draft)
-        if len(state.holds) >= self._most_holds:
-            return self._turn_away(ask, draft)
-        for quota in ask.quotas:
-            if quota.budget is not None or quota.soft is not None:
-                self._begin_period(quota, draft)
-        admitted = Admitted(
-            ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted)
-        )  # fmt: skip
+        admitted = Admitted(ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted))
         state.admit(admitted, draft.moment)
         draft.admitted.append(admitted)
         draft.verdicts.append(judging.answer(ask, known, draft.moment, state.grid))
         return True
 
-    def _begin_period(self, quota: Quota, draft: Draft) -> None:
-        state = self._state.scopes.get(quota.scope)
-        if state and (purse := state.purse) and purse.begins(quota.since, quota.until):
+    def _is_full(self, scopes: list[str]) -> bool:
+        known = self._state.scopes
+        if len(self._state.holds) >= self._most_holds:
+            return True
+        return len(known) + len(scopes) > self._most_scopes and not all(scope in known for scope in scopes)
+
+    def _begin_period(self, quota: Quota, purse: Purse, draft: Draft) -> None:
+        if (quota.since != purse.since or quota.until != purse.until) and purse.begins(quota.since, quota.until):
             began = Began(quota.scope, quota.since, quota.until)
             self._state.begin(began)
             draft.began.append(began)

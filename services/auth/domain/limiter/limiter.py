@@ -35,7 +35,7 @@ class Limiter:
     def __init__(self, window: WindowKind = "sliding", *, most_scopes: int = MOST_SCOPES) -> None:
         self._state = State(window)
         self._decider = Decider(self._state, most_scopes, MOST_HOLDS)
-        self._sweeper = Sweeper(most_scopes)
+        self._sweeper = Sweeper(self._state, most_scopes)
 
     def turn(
         self, asks: Sequence[Ask], settled: Iterable[Settled], released: Iterable[Released], now: float
@@ -98,7 +98,7 @@ class Limiter:
     def tick(self, now: float) -> TurnResult:
         """Do what time alone does; to be called several times a second."""
         moment, draft = self._begin(now)
-        late, unsettled = self._state.overdue(AT_ONCE)
+        late, unsettled = self._sweeper.overdue(AT_ONCE)
         for freed in late:
             self._state.release(freed, moment)
         for id in unsettled:
@@ -111,7 +111,7 @@ class Limiter:
         for scope in self._decider.readings.stale(moment.now):
             if not self._decider.waiting.awaits_ledger(scope):
                 self._decider.readings.forget(scope)
-        draft.forgotten += self._sweeper.idle(self._state, self._decider.readings, AT_ONCE)
+        draft.forgotten += self._sweeper.idle(self._decider.readings, AT_ONCE)
         self._state.forget(draft.forgotten)
         self._decider.serve(self._decider.waiting.some(LINES_AT_ONCE), draft)
         return draft.result()
