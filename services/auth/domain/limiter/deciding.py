@@ -11,7 +11,7 @@ from services.auth.domain.limiter.records import Admitted, Began
 from services.auth.domain.limiter.refused import Refused
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.tables import BUDGET, ScopeState
-from services.auth.domain.limiter.waiting import OVERTAKEN, Waiter, WaitingRoom
+from services.auth.domain.limiter.waiting import OVERTAKEN, WOKEN, Waiter, WaitingRoom
 from shared.schemas.limits import Ask, Quota, Refusal, Verdict
 
 
@@ -57,20 +57,41 @@ class Decider:
             return False
         return self._refuse(ask, refusal, draft)
 
-    def serve(self, scopes: Iterable[str], draft: Draft) -> None:
-        """Let those go on who wait in these scopes and whose turn has come."""
-        for scope in list(scopes):
-            queue = self.waiting.queues.get(scope)
-            while queue and (waiter := queue.head()):
-                if self._still_waits(waiter.ask, scope, draft):
-                    break
-                queue.next()
+    def go_on(self, draft: Draft, scopes: Iterable[str] = (), most: int = WOKEN) -> None:
+        """Let those go on whose budget was read, and those in line whose turn has come: in scopes where something
+        became free, and in the given ones.
+        """
+        ready = self.waiting.ready
+        while ready and most:
+            waiter = ready.popleft()
+            if not waiter.gone:
+                most -= 1
                 self.waiting.leave(waiter.ask.id)
                 self.consider(waiter.ask, waiter.patience, draft)
-            if queue and not queue.tenants:
-                del self.waiting.queues[scope]
-                self._state.scope_awaited(scope, awaited=False)
-        self._state.freed.clear()
+        freed = self._state.freed
+        for scope in [*freed, *scopes] if self.waiting.queues else ():
+            most -= self._serve(scope, most, draft)
+            if not most:
+                return
+            freed.pop(scope, None)
+
+    def _serve(self, scope: str, most: int, draft: Draft) -> int:
+        """Let at most so many of a line go on, and tell how many did."""
+        queue = self.waiting.queues.get(scope)
+        if queue is None:
+            return 0
+        count = 0
+        while count < most and (waiter := queue.head()):
+            if self._still_waits(waiter.ask, scope, draft):
+                return count
+            queue.next()
+            self.waiting.leave(waiter.ask.id)
+            self.consider(waiter.ask, waiter.patience, draft)
+            count += 1
+        if not queue.head():
+            del self.waiting.queues[scope]
+            self._state.scope_awaited(scope, awaited=False)
+        return count
 
     def give_up(self, waiter: Waiter, draft: Draft) -> None:
         """Refuse a request whose patience is at its end; one whose deadline has passed is owed no answer."""

@@ -160,7 +160,7 @@ def _by_requests(quota: Quota, state: ScopeState, tokens: int, moment: Moment, g
 
 def _by_tokens(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
     limit, used = quota.tpm or 0, _used(state.tokens, moment)
-    surplus = min(used, max(1, used + tokens - limit))
+    surplus = min(used, used + max(1, tokens) - limit)
     wait = _until_free(state.tokens, surplus, moment, grid) if limit > 0 else None
     return Refusal(quota.scope, "tokens", limit, used, retry_after=wait)
 
