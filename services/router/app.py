@@ -63,7 +63,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     catalog = Catalog(fixed, load, prepare, upstream.keep)
     follower = ChangeFollower(worker, Changes(store), on_change=catalog.changed, on_reset=catalog.reload)
     limiter = LimiterClient(worker)
-    chat = Chat(catalog, Attempts(worker, upstream, writer, limiter, offload), writer, limiter, worker.metrics)
+    chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer, limiter, worker.metrics)
     listing = Listing(catalog)
     handlers = {
         "chat_completions": chat.answer,
