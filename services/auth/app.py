@@ -34,6 +34,7 @@ from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.models import Models, offered_deployments
 from shared.store.people import customers
+from shared.telemetry import families
 
 
 @asynccontextmanager
@@ -68,6 +69,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     )
     stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
     known.observe(worker.metrics)
+    worker.metrics.watch_cache("strangers", admission.strangers.__len__)
+    worker.metrics.watch(families.KEYS_NOT_LOOKED_UP, lambda: admission.strangers.turned_away)
     worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     await follower.start()
     known.catalog.reload()

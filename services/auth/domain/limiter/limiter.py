@@ -1,15 +1,16 @@
 """The limiter: questions in, verdicts and a record of what changed out. It knows no clock, no bus and no store."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from services.auth.domain.limiter import judging
 from services.auth.domain.limiter.deciding import Decider
 from services.auth.domain.limiter.draft import Draft
+from services.auth.domain.limiter.pieces import Piece
 from services.auth.domain.limiter.purse import AGAIN, FIRST_AGAIN, SOON
 from services.auth.domain.limiter.records import Charged, Freed, Loaded, Record, TurnResult
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.sweeping import Sweeper
-from services.auth.domain.limiter.windows import GRIDS, Moment, WindowKind
+from services.auth.domain.limiter.windows import Moment, WindowKind
 from shared.schemas.limits import Ask, Released, Settled
 
 MOST_SCOPES = 500_000
@@ -29,7 +30,7 @@ class Limiter:
     """
 
     def __init__(self, window: WindowKind = "sliding", *, most_scopes: int = MOST_SCOPES) -> None:
-        self._state = State(GRIDS[window])
+        self._state = State(window)
         self._decider = Decider(self._state, most_scopes, MOST_HOLDS)
         self._sweeper = Sweeper(most_scopes)
 
@@ -116,6 +117,18 @@ class Limiter:
         """Do what the active limiter did."""
         self._state.apply(record)
 
+    def snapshot(self) -> Iterator[Piece]:
+        """Return everything that is replicated, as it is now, in pieces of less than 256 KB.
+
+        They may be drawn one by one while the limiter goes on: what changes meanwhile is not in them, and follows
+        from the records since. One snapshot at a time.
+        """
+        return self._state.snapshot()
+
+    def restore(self, pieces: Iterable[Piece]) -> None:
+        """Fill a new limiter from a snapshot; the records since are applied next."""
+        self._state.restore(pieces)
+
     @property
     def owners(self) -> tuple[str, ...]:
         """Those who hold something; whoever watches them says which are lost."""
@@ -134,5 +147,9 @@ class Limiter:
         }
 
     def _begin(self, now: float) -> tuple[Moment, Draft]:
-        moment = self._state.advance(now)
-        return moment, Draft(moment)
+        state = self._state
+        behind = state.is_behind(now)
+        if behind:
+            state.turn_back(now)
+        moment = state.advance(now)
+        return moment, Draft(moment, turned_back=behind)
