@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.defaults import with_defaults
 from services.admin.domain.fields import FieldPolicy, Fields
-from services.admin.domain.grants import ALL_PROXY_MODELS
 from services.admin.domain.member_shapes import deed_shape
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.rights import Caller, require
@@ -22,6 +22,7 @@ from services.admin.spending import Spending
 from services.admin.taking import Taken, Taking
 from services.admin.team_shapes import TeamShapes
 from shared.errors import Conflict, InvalidRequest, NotFound
+from shared.schemas.model_lists import ALL_PROXY_MODELS
 from shared.store.connection import Session
 from shared.store.people import TeamRecord
 
@@ -177,6 +178,7 @@ class TeamRoutes:
 
         async def work(session: Session) -> tuple[TeamRecord, list[Deed]]:
             before = await self._found(id, request.caller, session)
+            refuse_declared(before, "team", "team_id")
             after = change(before)
             await self._check_references(after, session, before)
             await self._people.teams.replace(after, session)
@@ -201,7 +203,7 @@ class TeamRoutes:
         organization = await self._people.organizations.find(team.organization_id, session)
         if organization is None:
             raise InvalidRequest(f"There is no organization '{team.organization_id}'.", param="organization_id")
-        limits = await self._spending.limits(organization.limits, organization.budget_id)
+        limits = await self._spending.limits(organization)
         check_within_organization(team, organization, limits)
 
     async def _join(self, wanted: NewTeam, request: Request, session: Session) -> list[Deed]:

@@ -56,7 +56,7 @@ class UserViews:
     async def info(self, request: Request) -> Answer:
         """Tell about a user, with its keys and teams; without an id about the caller's own."""
         user, groups = await self._found(request)
-        keys = await self._keys.all_of(KeyFilter(user_id=user.id), limit=MOST_KEYS)
+        keys = await self._keys.where(KeyFilter(user_id=user.id), limit=MOST_KEYS)
         shape, shown_keys, teams = await asyncio.gather(
             self._shape(user, groups, request),
             self._key_shapes.many(keys, request),
@@ -131,7 +131,7 @@ class UserViews:
         return user, groups
 
     async def _shape(self, user: UserRecord, groups: Sequence[MembershipRecord], request: Request) -> dict[str, Any]:
-        spent = await self._spending.of(Scope("user", user.id), user.limits, user.budget_id, request.now)
+        spent = await self._spending.of(Scope("user", user.id), user, request.now)
         return {**user_shape(user, groups, reset_at=spent.reset_at), **spent.shape}
 
     async def _counted_shape(self, user: UserRecord, request: Request) -> dict[str, Any]:

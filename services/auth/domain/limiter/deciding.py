@@ -62,8 +62,7 @@ class Decider:
         for scope in list(scopes):
             queue = self.waiting.queues.get(scope)
             while queue and (waiter := queue.head()):
-                found = self._obstacles(waiter.ask, draft)
-                if any(quota.scope == scope and not bits & LEDGER for quota, _, bits in found):
+                if self._still_waits(waiter.ask, scope, draft):
                     break
                 queue.next()
                 self.waiting.leave(waiter.ask.id)
@@ -89,6 +88,11 @@ class Decider:
             if quota.budget is not None or quota.soft is not None:
                 self._keep_read(quota, state, draft)
         return found
+
+    def _still_waits(self, ask: Ask, scope: str, draft: Draft) -> bool:
+        found = self._obstacles(ask, draft)
+        here = any(quota.scope == scope and not bits & LEDGER for quota, _, bits in found)
+        return here and judging.passes(judging.longest(found, ask.tokens, draft.moment, self._state.grid))
 
     def _keep_read(self, quota: Quota, state: ScopeState, draft: Draft) -> None:
         """Have a budget read that is not known, or was read long ago."""

@@ -22,6 +22,9 @@ MOST_HOLDS = 500_000
 AT_ONCE = 1_000
 """Requests and scopes that one tick cleans up."""
 
+LINES_AT_ONCE = 500
+"""Scopes in which requests wait that one tick looks at."""
+
 
 class Limiter:
     """Decides for everybody. One is active; stand-bys `apply` its records and are equal to it at any time.
@@ -110,7 +113,7 @@ class Limiter:
                 self._decider.readings.forget(scope)
         draft.forgotten += self._sweeper.idle(self._state, self._decider.readings, AT_ONCE)
         self._state.forget(draft.forgotten)
-        self._decider.serve(self._decider.waiting.queues, draft)
+        self._decider.serve(self._decider.waiting.some(LINES_AT_ONCE), draft)
         return draft.result()
 
     def apply(self, record: Record) -> None:

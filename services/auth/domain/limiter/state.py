@@ -7,7 +7,17 @@ from services.auth.domain.limiter.ended import Ended
 from services.auth.domain.limiter.pieces import HoldEntry, Piece, bucket_of, restored_hold, restored_scope
 from services.auth.domain.limiter.records import Admitted, Began, Charged, Freed, Loaded, Record
 from services.auth.domain.limiter.snapshots import Snapshot
-from services.auth.domain.limiter.tables import BUDGET, GRACE, PARALLEL, REQUESTS, TOKENS, Hold, ScopeState, shelf_of
+from services.auth.domain.limiter.tables import (
+    BUDGET,
+    GRACE,
+    PARALLEL,
+    REQUESTS,
+    SHELF,
+    TOKENS,
+    Hold,
+    ScopeState,
+    shelf_of,
+)
 from services.auth.domain.limiter.windows import GRIDS, Moment, WindowKind
 
 T = TypeVar("T")
@@ -230,7 +240,7 @@ class State:
         """Return requests that nobody released in time, and those that nobody settled, at most so many of both."""
         late: list[Freed] = []
         lost: list[str] = []
-        last = shelf_of(self.now)
+        last = int(self.now // SHELF)
         for shelf in sorted(shelf for shelf in self.shelves if shelf < last):
             for id in self.shelves[shelf]:
                 if len(late) + len(lost) >= most:
