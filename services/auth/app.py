@@ -80,6 +80,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     worker.metrics.watch(families.KEYS_NOT_LOOKED_UP, lambda: admission.strangers.turned_away)
     worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     await follower.start()
+    await _open_connections(store)
     known.catalog.reload()
     await limiter.start()
     await seat.start()
