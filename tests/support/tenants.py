@@ -94,8 +94,8 @@ async def make_tenant(store: Store, secret: bytes) -> Tenant:
     people = {persona: f"{persona}-{name}" for persona in _ROLES}
     for persona, user in people.items():
         await users(store).insert(UserRecord(user, now, role=_ROLES[persona]))
-    for user in (member, newcomer):
-        await users(store).insert(UserRecord(user, now))
+    await users(store).insert(UserRecord(member, now, organization_id=organization))
+    await users(store).insert(UserRecord(newcomer, now))
     await _join(store, "organization", organization, people["organization_admin"], "admin")
     await _join(store, "organization", organization, member, "user")
     await _join(store, "team", team, member, "user")
