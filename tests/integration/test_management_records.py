@@ -62,7 +62,8 @@ async def test_a_budget_is_made_changed_shown_and_deleted(manage: Management) ->
     """In dollars, with null apart from absent."""
     made = await manage.post("/budget/new", budget_id="free ünï", max_budget=0.5, budget_duration="30d", rpm_limit=10)
     assert (made.status, made.body["max_budget"], made.body["budget_duration"]) == (200, 0.5, "30d")
-    assert (await manage.post("/budget/new", budget_id="free ünï")).status == 409
+    taken = await manage.post("/budget/new", budget_id="free ünï")
+    assert (taken.status, taken.param) == (409, "budget_id")
     changed = await manage.post("/budget/update", budget_id="free ünï", rpm_limit=None, tpm_limit=100)
     assert (changed.body["rpm_limit"], changed.body["tpm_limit"], changed.body["max_budget"]) == (None, 100, 0.5)
     info = await manage.post("/budget/info", budgets=["free ünï", "none such"])
