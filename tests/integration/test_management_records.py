@@ -207,6 +207,10 @@ async def test_a_model_group_tells_what_is_known_of_it(manage: Management) -> No
     seen = (await manage.get("/model_group/info", key)).body["data"]
     assert [item["model_group"] for item in seen] == ["fixed"]
     assert (await manage.get("/model_group/info", key, model_group="grouped")).status == 404
+    await manage.post("/model/new", model_name="gpt-4o", litellm_params={"model": "openai/gpt-4o", "api_key": "sk-x"})
+    of_openai = (await manage.post("/key/generate", models=["openai/*"])).body["key"]
+    for path, name in (("/model_group/info", "model_group"), ("/model/info", "model_name")):
+        assert {item[name] for item in (await manage.get(path, of_openai)).body["data"]} == {"gpt-4o"}
 
 
 async def test_a_deployment_calls_with_a_credential_of_vault(
