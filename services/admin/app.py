@@ -8,10 +8,10 @@ from services.admin.callers import Callers
 from services.admin.current import Current
 from services.admin.declaring import Declaring
 from services.admin.handlers import Desk, Handler
-from services.admin.keys import KeyRoutes
 from services.admin.recording import Recorder
 from services.admin.tables.audit import audit_table
 from services.admin.tables.budgets import budgets_table
+from services.admin.tables.keys import keys_table
 from services.admin.tables.models import models_table
 from services.admin.tables.people import people_table
 from services.admin.tables.spend import spend_table
@@ -22,7 +22,6 @@ from shared.catalog.following import FileFollower
 from shared.settings import Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
-from shared.store.keys import Keys
 from shared.store.ledger import Ledger
 
 APPLY_SECONDS = 5.0
@@ -62,18 +61,12 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
 def _table(
     store: Store, recorder: Recorder, runtime: Runtime, current: Current, declaring: Declaring
 ) -> dict[str, Handler]:
-    keys, ledger = Keys(store), Ledger(store)
-    key = KeyRoutes(keys, ledger, recorder, runtime.secret)
+    ledger = Ledger(store)
     return {
+        **keys_table(store, recorder, runtime),
         **people_table(store, recorder, runtime),
         **models_table(store, recorder, runtime, current, declaring),
         **budgets_table(store, recorder, runtime.configuration.limits.time_zone),
         **spend_table(store, ledger, runtime),
         **audit_table(store),
-        "key_generate": key.generate,
-        "key_info": key.info,
-        "key_delete": key.delete,
-        "key_block": key.block,
-        "key_unblock": key.unblock,
-        "key_list": key.list,
     }

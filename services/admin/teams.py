@@ -9,7 +9,6 @@ import msgspec
 from services.admin.domain.declared import refuse_declared
 from services.admin.domain.defaults import with_defaults
 from services.admin.domain.fields import FieldPolicy, Fields
-from services.admin.domain.grants import ALL_PROXY_MODELS
 from services.admin.domain.member_shapes import deed_shape
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.rights import Caller, require
@@ -23,6 +22,7 @@ from services.admin.spending import Spending
 from services.admin.taking import Taken, Taking
 from services.admin.team_shapes import TeamShapes
 from shared.errors import Conflict, InvalidRequest, NotFound
+from shared.schemas.model_lists import ALL_PROXY_MODELS
 from shared.store.connection import Session
 from shared.store.people import TeamRecord
 

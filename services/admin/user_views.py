@@ -56,7 +56,7 @@ class UserViews:
     async def info(self, request: Request) -> Answer:
         """Tell about a user, with its keys and teams; without an id about the caller's own."""
         user, groups = await self._found(request)
-        keys = await self._keys.all_of(KeyFilter(user_id=user.id), limit=MOST_KEYS)
+        keys = await self._keys.where(KeyFilter(user_id=user.id), limit=MOST_KEYS)
         shape, shown_keys, teams = await asyncio.gather(
             self._shape(user, groups, request),
             self._key_shapes.many(keys, request),

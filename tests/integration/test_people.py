@@ -325,7 +325,7 @@ async def test_a_thousand_keys_go_with_their_team(office: Office) -> None:
     await made(office, "team_new", team_id="t")
     keys = Keys(office.store)
     records = [KeyRecord(f"{number:064x}", "sk-...", float(number), team_id="t") for number in range(1000)]
-    await asyncio.gather(*(keys.insert(record) for record in records))
+    await keys.insert_many(records)
     answer = await made(office, "team_delete", team_ids=["t"])
     assert len(answer["deleted_keys"]) == 1000
     assert await keys.count() == 0
