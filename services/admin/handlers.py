@@ -7,7 +7,7 @@ import msgspec
 import structlog
 
 from services.admin.callers import Callers
-from services.admin.domain.requests import MAX_BODY_BYTES, Answer, Request, read_body, read_path, read_query
+from services.admin.domain.requests import MAX_BODY_BYTES, Answer, Request, Streamed, read_body, read_path, read_query
 from shared.bus.stage import Call
 from shared.errors import BodyTooLarge, InternalError
 from shared.routes import ROUTES
@@ -15,7 +15,7 @@ from shared.schemas.frames import Ending, Opening
 
 log = structlog.get_logger(__name__)
 
-Handler = Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[Answer | Streamed]]
 
 IGNORED_FIELDS = "x-tollway-ignored-fields"
 """The answer's header that names fields of the request that were kept and mean nothing here."""
@@ -38,6 +38,9 @@ class Desk:
         request = await self._request_of(call)
         answer = await handler(request)
         log.info("admin.answered", request_id=request.id, route=call.ctx.route, actor=request.actor_name)
+        if isinstance(answer, Streamed):
+            await _stream(call, answer)
+            return
         call.lane.open(Opening(200, _headers(answer)))
         await call.lane.end(Ending(), _encode(answer.body))
 
@@ -58,6 +61,14 @@ class Desk:
         )
 
 
+async def _stream(call: Call, answer: Streamed) -> None:
+    disposition = f'attachment; filename="{answer.filename}"'
+    call.lane.open(Opening(200, (("content-type", answer.content_type), ("content-disposition", disposition))))
+    async for piece in answer.pieces:
+        await call.lane.send(piece)
+    await call.lane.end(Ending())
+
+
 async def _body(call: Call) -> bytes:
     """Return the body, unless it is too large to be worth fetching."""
     reference = call.ctx.body
@@ -67,7 +78,7 @@ async def _body(call: Call) -> bytes:
 
 
 def _headers(answer: Answer) -> tuple[tuple[str, str], ...]:
-    headers = (("content-type", "application/json"),)
+    headers = (("content-type", "application/json"), *answer.headers)
     if answer.ignored:
         return (*headers, (IGNORED_FIELDS, ", ".join(answer.ignored)))
     return headers

@@ -6,6 +6,11 @@ Fields of LiteLLM's that Tollway does not have are refused where leaving them ou
 for, and kept and shown again where they mean nothing here.
 """
 
+from shared.openapi.audit import AUDIT_SHAPES
+from shared.openapi.budgets import BUDGET_SHAPES
+from shared.openapi.configuration import CONFIGURATION_SHAPES
+from shared.openapi.credentials import CREDENTIAL_SHAPES
+from shared.openapi.customers import CUSTOMER_SHAPES
 from shared.openapi.keys import KEY_SHAPES
 from shared.openapi.models import MODEL_SHAPES
 from shared.openapi.organizations import ORGANIZATION_SHAPES
@@ -21,5 +26,10 @@ MANAGEMENT_SHAPES: dict[str, Shape] = {
     **ORGANIZATION_SHAPES,
     **MODEL_SHAPES,
     **SPEND_SHAPES,
+    **AUDIT_SHAPES,
+    **CREDENTIAL_SHAPES,
+    **CONFIGURATION_SHAPES,
+    **CUSTOMER_SHAPES,
+    **BUDGET_SHAPES,
 }
 """By the route's name."""

@@ -17,6 +17,7 @@ def completion_of(
     model_group: str,
     end_user: str = "",
     tags: tuple[str, ...] = (),
+    metadata: str = "",
     estimated: bool = False,
 ) -> Completion:
     """Return the event; `ended` is Unix seconds.
@@ -43,6 +44,7 @@ def completion_of(
         label=ctx.label,
         client=ctx.client,
         tags=tuple(dict.fromkeys((*ctx.tags, *tags))),
+        metadata=metadata,
         attempts=attempts,
         guardrails=ctx.guardrails,
         estimated=estimated,

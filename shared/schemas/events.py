@@ -58,6 +58,8 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     label: str = ""
     client: str = ""
     tags: tuple[str, ...] = ()
+    metadata: Annotated[str, Meta(max_length=4096)] = ""
+    """What the caller said about the request, as JSON: data, which names nobody to bill."""
     attempts: Annotated[tuple[Attempt, ...], Meta(max_length=100)] = ()
     guardrails: tuple[str, ...] = ()
     estimated: bool = False
@@ -67,6 +69,11 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     def cost(self) -> int:
         """Nano-dollars over all attempts."""
         return sum(attempt.cost for attempt in self.attempts)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of input and output over all attempts, as limits count them."""
+        return sum(attempt.usage.prompt_tokens + attempt.usage.completion_tokens for attempt in self.attempts)
 
 
 class CompletionsFinished(msgspec.Struct, frozen=True):

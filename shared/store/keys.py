@@ -65,6 +65,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     service_account: bool = False
     shelf: int = 0
     """Where it stands in the whole list (`key_shelves`); the store says it."""
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
 
     @property
     def id(self) -> str:

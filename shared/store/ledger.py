@@ -1,6 +1,6 @@
 """The ledger: one document per request, and rollups that change with it or not at all."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any
@@ -13,16 +13,15 @@ from shared.errors import InternalError
 from shared.schemas.events import Completion
 from shared.schemas.scopes import Scope
 from shared.store import entries, pages
-from shared.store.connection import Document, Session, Store, StoreUnavailable, translated
-from shared.store.pages import Entry, Wanted, entry_of, slice_of
+from shared.store.connection import Session, Store, StoreUnavailable
+from shared.store.listing import Listing
+from shared.store.pages import Entry, entry_of
+from shared.store.reports import Reports
 from shared.store.spending import Spending
 from shared.store.sums import Tally
 
 TRIES = 4
 """Times that a batch with known requests is begun anew because another writer added some meanwhile."""
-
-IN_ONE_QUESTION = 50
-"""Documents asked for by one query: the embedded store's time for a list of ids grows with its square."""
 
 DUPLICATE_KEY = 11000
 
@@ -30,16 +29,12 @@ REFUSED = {2, 121, 10334, 17280}
 """MongoDB's codes for a value that it never takes: bad, not valid, too large, too large for a key."""
 
 
-Mark = tuple[float, str]
-"""Where a request stands among others: when it ended (Unix seconds), and its id."""
-
-
 class Unwritable(InternalError):
     """The store refuses a completion for what it is; another try would end the same way."""
 
 
 class Ledger:
-    """Writes completions exactly once per request id, through any redelivery.
+    """Writes completions exactly once per request id, through any redelivery; and has who reads them.
 
     The documents, their rollups and the pages that list them are one transaction, so no crash and no replay
     tells them apart (docs/adr/0007-ledger-writes.md).
@@ -51,6 +46,8 @@ class Ledger:
         self._rows = store.database.rollups
         self._pages = store.database.ledger_pages
         self._spending = Spending(store)
+        self.listing = Listing(store)
+        self.reports = Reports(store)
 
     async def write(self, completions: Sequence[Completion]) -> int:
         """Write what is not there yet and return how many documents are new or changed.
@@ -88,7 +85,7 @@ class Ledger:
         return len(documents)
 
     async def _unite(self, news: dict[str, Completion], session: Session) -> int:
-        known = {item["_id"]: entries.completion_of(item) for item in await self._find(list(news), session)}
+        known = {item["_id"]: entries.completion_of(item) for item in await self.listing.raw(list(news), session)}
         tally = Tally()
         writes: list[Any] = []
         changed: list[Entry] = []
@@ -122,13 +119,6 @@ class Ledger:
         if writes:
             await self._rows.bulk_write(writes, session=session)
 
-    async def _find(self, ids: Sequence[str], session: Session = None) -> list[Document]:
-        found: list[Document] = []
-        for start in range(0, len(ids), IN_ONE_QUESTION):
-            some = list(ids[start : start + IN_ONE_QUESTION])
-            found += await self._ledger.find({"_id": {"$in": some}}, session=session).to_list(length=None)
-        return found
-
     async def spent(self, scope: Scope, since: float) -> int:
         """Return nano-dollars of a scope's completions that ended at or after `since`; 0 is for ever.
 
@@ -140,48 +130,9 @@ class Ledger:
         """Return what a key ever spent, in nano-dollars."""
         return await self.spent(Scope("key", key), 0)
 
-    async def logs(
-        self, wanted: Wanted, *, since: float, until: float, limit: int, before: Mark | None = None
-    ) -> list[Document]:
-        """Return documents whose request ended in the window (`until` excluded), the newest first.
-
-        It walks back from `until` over the pages, in steps that grow, until it has enough. `before` is the last
-        one of an earlier answer: then older ones follow.
-        """
-        last = slice_of(until if before is None else min(until, before[0]))
-        first, step = slice_of(since), 1
-        listed: list[Mark] = []
-        with translated():
-            while last >= first and len(listed) < limit:
-                begin = max(first, last - step + 1)
-                query = {"names": wanted.name, "slice": {"$gte": begin, "$lte": last}}
-                marks = _standing(await self._pages.find(query).to_list(length=None), wanted)
-                listed += [mark for mark in marks if since <= mark[0] < until and (before is None or mark < before)]
-                last, step = begin - 1, step * 4
-            listed = sorted(listed, reverse=True)[:limit]
-            documents = {item["_id"]: item for item in await self._find([id for _, id in listed])}
-        return [entries.shown(documents[id]) for _, id in listed if id in documents]
-
-    async def find(self, request_id: str) -> Document | None:
-        """Return one request's document."""
-        with translated():
-            document: Document | None = await self._ledger.find_one({"_id": request_id})
-        return entries.shown(document) if document else None
-
 
 class _Known(Exception):
     """Some request of the batch is in the ledger already."""
-
-
-def _standing(found: Iterable[Document], wanted: Wanted) -> set[Mark]:
-    """Return the wanted requests on pages, without those that were taken back."""
-    counts: dict[Entry, int] = {}
-    for page in found:
-        for entry in pages.entries_on(page):
-            if wanted.includes(entry.owner) and wanted.failed in (None, entry.failed):
-                place = entry._replace(sign=1)
-                counts[place] = counts.get(place, 0) + entry.sign
-    return {(entry.ended, entry.request) for entry, count in counts.items() if count > 0}
 
 
 @contextmanager

@@ -98,6 +98,11 @@ class Objects(Generic[R]):
             result = await self._documents.delete_one({"_id": id}, session=session)
         return bool(result.deleted_count)
 
+    async def any(self) -> bool:
+        """Tell whether there is a record at all."""
+        with translated():
+            return await self._documents.find_one({}, {"_id": 1}) is not None
+
     async def where(self, query: Query, *, limit: int = 1000, down: bool = True, session: Session = None) -> list[R]:
         """Return up to `limit` records whose fields equal the query's, the newest first, or the oldest."""
         with translated():

@@ -48,6 +48,12 @@ def entry_of(completion: Completion, sign: int = 1) -> Entry:
     return Entry(owner, completion.request_id, completion.ended, completion.cost, completion.status >= 400, sign)
 
 
+def owner_of(document: Mapping[str, Any]) -> Owner:
+    """Return whom a document, as readers get it, is listed for."""
+    party = Party(*(document[name] for name in ("key", "user", "team", "organization", "end_user")))
+    return Owner(party, document["model_group"], tuple(document["tags"]))
+
+
 def slice_of(moment: float) -> int:
     """Return the five seconds, counted from 1970, under which a request that ended then is listed."""
     return int(moment // SLICE)

@@ -84,10 +84,12 @@ class Tally:
 
     def __init__(self) -> None:
         self._cells: dict[Cell, Amounts] = {}
+        self._aliases: dict[str, str] = {}
 
     def add(self, completion: Completion, sign: int = 1) -> None:
         """Count a completion, or take it away."""
         party, tags = party_of(completion), tuple(dict.fromkeys(completion.tags))
+        self._aliases[party.key] = completion.key_alias
         slot = int(completion.ended // SLOT)
         line = Line("", "", "")
         for attempt in completion.attempts:
@@ -116,7 +118,7 @@ class Tally:
                 row = Row(kind, id, day)
                 change = found.get(row)
                 if change is None:
-                    change = found[row] = RowChange(row, cell.party)
+                    change = found[row] = RowChange(row, cell.party, self._aliases[cell.party.key])
                 change.add(cell, amounts)
         return found
 
@@ -131,8 +133,9 @@ class Tally:
 class RowChange:
     """What is added to one row."""
 
-    def __init__(self, row: Row, party: Party) -> None:
+    def __init__(self, row: Row, party: Party, alias: str) -> None:
         self.row = row
+        self._alias = alias
         self._party = party
         self._lines: dict[Line, Amounts] = {}
         self._slots: dict[tuple[int, str], int] = {}
@@ -162,7 +165,8 @@ class RowChange:
         fields: Document = {"kind": self.row.kind, "id": self.row.id, "day": self.row.day}
         fields["names"] = names_of(self.row, self._party)
         if self.row.kind == "caller":
-            fields |= {name: value for name, value in self._party._asdict().items() if value and name != "customer"}
+            given = self._party._asdict() | {"customer": "", "alias": self._alias}
+            fields |= {name: value for name, value in given.items() if value}
         return fields
 
 

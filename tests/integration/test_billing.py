@@ -87,7 +87,7 @@ class Books:
         }
         assert rollups == dict(expected.moved())
         ledger = Ledger(self.store)
-        listed = await ledger.logs(Wanted(), since=0, until=time.time() + 1, limit=len(self.sent) + 1)
+        listed = await ledger.listing.newest(Wanted(), since=0, until=time.time() + 1, limit=len(self.sent) + 1)
         assert sorted(item["_id"] for item in listed) == sorted(self.sent)
 
 

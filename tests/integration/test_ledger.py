@@ -87,7 +87,7 @@ async def test_a_second_paid_attempt_is_added_and_a_repeat_is_not(store: Store) 
     assert await ledger.write([completion(1, attempt="a", cost=500)]) == 1
     assert await ledger.write([completion(1, attempt="a", cost=500), completion(1, attempt="b", cost=70)]) == 1
     assert await ledger.write([completion(1, attempt="b", cost=70)]) == 0
-    document = await ledger.find("r1")
+    document = await ledger.listing.one("r1")
     assert document is not None
     assert (document["cost"], len(document["attempts"])) == (570, 2)
     assert await total(store) == 570
@@ -100,7 +100,7 @@ async def test_an_estimate_of_another_minute_and_key_moves_wholly(store: Store) 
     await ledger.write([completion(1, cost=120)])
     assert (await ledger.key_spend("other"), await ledger.key_spend("k")) == (0, 120)
     assert await total(store) == 120
-    found = await ledger.logs(Wanted(key="k"), since=0, until=1e6, limit=10)
+    found = await ledger.listing.newest(Wanted(key="k"), since=0, until=1e6, limit=10)
     assert [(item["_id"], item["estimated"], item["cost"]) for item in found] == [("r1", False, 120)]
 
 
@@ -113,11 +113,11 @@ async def test_logs_are_the_newest_of_the_window(store: Store) -> None:
     base = 86_400.0
     for since, until, limit in ((0, 7000, 5), (100, 5000, 500), (940, 941, 10), (941, 942, 10), (0, 7000, 60)):
         expected = [n for n in reversed(moments) if since <= n < until]
-        found = await ledger.logs(Wanted(), since=base + since, until=base + until, limit=limit)
+        found = await ledger.listing.newest(Wanted(), since=base + since, until=base + until, limit=limit)
         assert [item["ended"] - base for item in found] == expected[:limit]
-        odd = await ledger.logs(Wanted(key="k1"), since=base + since, until=base + until, limit=limit)
+        odd = await ledger.listing.newest(Wanted(key="k1"), since=base + since, until=base + until, limit=limit)
         assert [item["ended"] - base for item in odd] == [n for n in expected if n % 2][:limit]
-    assert len(await ledger.logs(Wanted(), since=0, until=time.time(), limit=1000)) == 130
+    assert len(await ledger.listing.newest(Wanted(), since=0, until=time.time(), limit=1000)) == 130
 
 
 async def test_what_no_store_can_hold_is_refused_and_leaves_nothing(store: Store) -> None:

@@ -68,7 +68,7 @@ async def agree(store: Store, moments: list[float]) -> None:
             for since in (0, *moments, *(item.ended for item in mine[:2])):
                 expected = sum(item.cost for item in mine if item.ended >= since)
                 assert await ledger.spent(asked, since) == expected, (asked, since)
-            listed = await ledger.logs(wanted, since=0, until=1e10, limit=100)
+            listed = await ledger.listing.newest(wanted, since=0, until=1e10, limit=100)
             newest = sorted(mine, key=lambda item: (item.ended, item.request_id), reverse=True)
             assert [item["_id"] for item in listed] == [item.request_id for item in newest]
 

@@ -51,7 +51,7 @@ async def test_redelivered_and_concurrent_events_count_once(store: Store) -> Non
     written = await asyncio.gather(*[ledger.write(batch) for _ in range(4)])
     assert sum(written) == 20
     assert await ledger.key_spend("k") == sum(item.cost for item in batch)
-    assert len(await ledger.logs(Wanted(key="k"), since=0, until=2, limit=100)) == 20
+    assert len(await ledger.listing.newest(Wanted(key="k"), since=0, until=2, limit=100)) == 20
 
 
 async def test_a_real_event_replaces_an_estimate(store: Store) -> None:

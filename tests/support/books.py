@@ -9,7 +9,8 @@ import aiohttp
 
 from shared.store import entries
 from shared.store.connection import Store
-from shared.store.ledger import IN_ONE_QUESTION, Ledger
+from shared.store.ledger import Ledger
+from shared.store.listing import IN_ONE_QUESTION
 from tests.support.stack import Stack
 
 AMOUNTS = ("requests", "spend", "prompt_tokens", "completion_tokens")

@@ -41,6 +41,13 @@ def query(make: Callable[[Place], dict[str, str]], *, names_object: bool = True)
     return Sample(lambda place: Ask(query=make(place)), names_object)
 
 
+def named(
+    make: Callable[[Place], dict[str, str]], content: Callable[[Place], dict[str, Any] | None] = lambda _: None
+) -> Sample:
+    """Return the sample of a route whose path names the object."""
+    return Sample(lambda place: Ask(body=content(place), path=make(place)))
+
+
 KEY_SAMPLES: Mapping[str, Sample] = {
     "key_generate": body(lambda place: {"user_id": place.user, "team_id": place.team}),
     "key_info": query(lambda place: {"key": place.key}),
@@ -116,11 +123,84 @@ MODEL_SAMPLES: Mapping[str, Sample] = {
         lambda place: {"model_name": place.fresh, "litellm_params": {"model": "demo/demo"}}, names_object=False
     ),
     "model_info": query(lambda _: {}, names_object=False),
+    "model_update": body(lambda place: {"model_info": {"id": place.model}, "litellm_params": {"weight": 2}}),
+    "model_patch": named(lambda place: {"model_id": place.model}, lambda _: {"litellm_params": {"weight": 2}}),
+    "model_block": body(lambda place: {"model_id": place.model}),
+    "model_unblock": body(lambda place: {"model_id": place.model}),
+    "model_group_info": query(lambda _: {}, names_object=False),
     "model_delete": body(lambda place: {"id": place.model}),
 }
 
+CREDENTIAL_SAMPLES: Mapping[str, Sample] = {
+    "credential_new": body(
+        lambda place: {
+            "credential_name": place.fresh,
+            "credential_info": {},
+            "credential_values": {"api_key": "sk-provider"},
+        },
+        names_object=False,
+    ),
+    "credential_list": query(lambda _: {}, names_object=False),
+    "credential_by_model": named(lambda place: {"model_id": place.model}),
+    "credential_by_name": named(lambda place: {"credential_name": place.credential}),
+    "credential_update": named(
+        lambda place: {"credential_name": place.credential}, lambda _: {"credential_values": {"api_key": "sk-new"}}
+    ),
+    "credential_delete": named(lambda place: {"credential_name": place.credential}),
+}
+
+BUDGET_SAMPLES: Mapping[str, Sample] = {
+    "budget_new": body(lambda place: {"budget_id": place.fresh, "max_budget": 1}, names_object=False),
+    "budget_update": body(lambda place: {"budget_id": place.budget, "max_budget": 1}),
+    "budget_info": body(lambda place: {"budgets": [place.budget]}),
+    "budget_settings": query(lambda place: {"budget_id": place.budget}),
+    "budget_list": query(lambda _: {}, names_object=False),
+    "budget_delete": body(lambda place: {"id": place.budget}),
+}
+
+CUSTOMER_SAMPLES: Mapping[str, Sample] = {
+    "customer_new": body(lambda place: {"user_id": place.fresh}, names_object=False),
+    "customer_update": body(lambda place: {"user_id": place.customer, "alias": "a"}),
+    "customer_info": query(lambda place: {"end_user_id": place.customer}),
+    "customer_list": query(lambda _: {}, names_object=False),
+    "customer_block": body(lambda place: {"user_ids": [place.customer]}),
+    "customer_unblock": body(lambda place: {"user_ids": [place.customer]}),
+    "customer_delete": body(lambda place: {"user_ids": [place.customer]}),
+}
+
+AUDIT_SAMPLES: Mapping[str, Sample] = {
+    "audit_list": query(lambda _: {}, names_object=False),
+    "audit_one": named(lambda place: {"id": place.change}),
+}
+
+_A_MONTH = {"start_date": "2026-01-01", "end_date": "2026-01-31"}
+
 SPEND_SAMPLES: Mapping[str, Sample] = {
     "spend_logs": query(lambda place: {"api_key": place.key}),
+    "spend_logs_export": query(lambda place: {"api_key": place.key}),
+    "spend_keys": query(lambda _: {}, names_object=False),
+    "spend_users": query(lambda place: {"user_id": place.user}),
+    "spend_teams": query(lambda place: {"team_id": place.team}),
+    "spend_tags": query(lambda _: {}, names_object=False),
+    "global_spend": query(lambda _: {}, names_object=False),
+    "global_spend_logs": query(lambda place: {"api_key": place.key}),
+    "global_spend_keys": query(lambda _: {}, names_object=False),
+    "global_spend_models": query(lambda _: {}, names_object=False),
+    "global_spend_provider": query(lambda _: {}, names_object=False),
+    "global_spend_tags": query(lambda _: {}, names_object=False),
+    "global_spend_tag_names": query(lambda _: {}, names_object=False),
+    "global_spend_teams": query(lambda _: {}, names_object=False),
+    "global_spend_report": query(lambda place: _A_MONTH | {"team_id": place.team}),
+    "user_daily_activity": query(lambda place: _A_MONTH | {"api_key": place.key}),
+    "team_daily_activity": query(lambda place: _A_MONTH | {"team_ids": place.team}),
+    "organization_daily_activity": query(lambda place: _A_MONTH | {"organization_ids": place.organization}),
+    "customer_daily_activity": query(lambda place: _A_MONTH | {"end_user_ids": place.customer}),
+    "tag_daily_activity": query(lambda _: _A_MONTH, names_object=False),
+}
+
+CONFIGURATION_SAMPLES: Mapping[str, Sample] = {
+    "config_reload": body(lambda _: {}, names_object=False),
+    "config_plan": body(lambda _: {}, names_object=False),
 }
 
 SAMPLES: Mapping[str, Sample] = {
@@ -130,5 +210,10 @@ SAMPLES: Mapping[str, Sample] = {
     **ORGANIZATION_SAMPLES,
     **MODEL_SAMPLES,
     **SPEND_SAMPLES,
+    **CREDENTIAL_SAMPLES,
+    **BUDGET_SAMPLES,
+    **CUSTOMER_SAMPLES,
+    **AUDIT_SAMPLES,
+    **CONFIGURATION_SAMPLES,
 }
 """By the route's name; a subject's samples stand together, and a line here adds them."""

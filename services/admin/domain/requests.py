@@ -1,7 +1,7 @@
 """One management request and its answer, apart from how they travel."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -42,8 +42,9 @@ class Request:
 
     @property
     def actor(self) -> str:
-        """Who asks, by the stored hash of its key."""
-        return self.principal.key or "master key"
+        """Who asks, by the stored hash of its key; the holder of a JWT by its user, or by its team."""
+        principal = self.principal
+        return principal.key or principal.user or principal.team or principal.key_name or "master key"
 
     @property
     def actor_name(self) -> str:
@@ -58,6 +59,16 @@ class Answer:
 
     body: Any
     ignored: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """What goes back piece by piece, as fast as the client reads it."""
+
+    content_type: str
+    pieces: AsyncIterator[bytes]
+    filename: str
 
 
 def read_query(query: str) -> dict[str, str]:

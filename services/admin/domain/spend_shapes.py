@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from services.admin.domain.times import shown
 from shared.pricing.money import to_dollars
+from shared.store.reports import Day
 
 _CALL_TYPES = {"chat_completions": "acompletion", "messages": "anthropic_messages"}
 """LiteLLM's names of calls by route; every other route is a pass-through."""
@@ -54,6 +57,7 @@ def _metadata(document: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]
         "status_code": document["status"],
         "error_code": document["error_code"] or None,
         "label": document["label"] or None,
+        "requester_metadata": _said(document["metadata"]),
         "stream": document["stream"],
         "guardrails": list(document["guardrails"]),
         "estimated": document["estimated"] or any(attempt["usage"]["estimated"] for attempt in attempts),
@@ -76,14 +80,21 @@ def _metadata(document: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]
     }
 
 
+def _said(metadata: str) -> dict[str, Any]:
+    """Return what a caller said about its request; the event was checked for its size, not for being JSON."""
+    try:
+        said = msgspec.json.decode(metadata) if metadata else {}
+    except msgspec.DecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def summary(documents: Iterable[Mapping[str, Any]], days: Iterable[str]) -> list[dict[str, Any]]:
     """Return what was spent on each day, in all, by key, by user and by model, the oldest day first.
 
     A day without a request is there, with nothing spent.
     """
-    found: dict[str, dict[str, Any]] = {
-        day: {"startTime": day, "spend": 0, "users": {}, "models": {}, "keys": {}} for day in days
-    }
+    found = _no_days(days)
     for document in documents:
         entry = found.get(str(shown(document["ended"]))[:10])
         if entry is None:
@@ -97,6 +108,26 @@ def summary(documents: Iterable[Mapping[str, Any]], days: Iterable[str]) -> list
             model = attempt["model"]
             entry["models"][model] = entry["models"].get(model, 0) + attempt["cost"]
     return [_in_dollars(entry) for entry in found.values()]
+
+
+def summary_of_rows(rows: Iterable[Day], days: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the same from the sums of callers by day, however many requests they had."""
+    found = _no_days(days)
+    for row in rows:
+        entry = found.get(row.day)
+        if entry is None:
+            continue
+        cost = row.totals["spend"]
+        entry["spend"] += cost
+        for name, id in (("users", row.user), ("keys", row.key)):
+            entry[name][id] = entry[name].get(id, 0) + cost
+        for line, amounts in row.lines:
+            entry["models"][line.model] = entry["models"].get(line.model, 0) + amounts["spend"]
+    return [_in_dollars(entry) for entry in found.values()]
+
+
+def _no_days(days: Iterable[str]) -> dict[str, dict[str, Any]]:
+    return {day: {"startTime": day, "spend": 0, "users": {}, "models": {}, "keys": {}} for day in days}
 
 
 def _in_dollars(entry: dict[str, Any]) -> dict[str, Any]:

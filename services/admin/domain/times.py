@@ -50,3 +50,8 @@ def _is_day(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def day_of(text: str, param: str) -> date:
+    """Return the day (UTC) of a day or moment; raise `InvalidRequest`."""
+    return _moment(text, param).date()

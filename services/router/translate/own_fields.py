@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from msgspec import Raw
 
 from services.router.translate.request_fields import value_of
@@ -17,6 +18,9 @@ MAX_TAG = 256
 
 MAX_END_USER = 256
 """Characters of the end user's id that stand in the ledger; the provider gets all of them."""
+
+MAX_METADATA = 2048
+"""Bytes of a request's metadata in the ledger, as JSON; fields beyond are left out of it."""
 
 MAX_RETRIES = 100
 """What `num_retries` may ask for; the router's own bound is lower."""
@@ -35,6 +39,7 @@ def take_own_fields(fields: dict[str, Raw], dialect: Dialect) -> OwnFields:
         tags=_tags(taken.get("tags"), metadata if dialect == "openai" else {}),
         end_user=_end_user(fields.get("user"), metadata, dialect),
         num_retries=_num_retries(taken.get("num_retries")),
+        metadata=_kept(metadata) if dialect == "openai" else "",
     )
 
 
@@ -52,6 +57,17 @@ def _tags(field: Raw | None, metadata: dict[str, Any]) -> tuple[str, ...]:
     if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in tags):
         raise InvalidRequest(f"'tags' may hold {MAX_TAGS} tags of {MAX_TAG} characters each.", param="tags")
     return tuple(dict.fromkeys(tags))
+
+
+def _kept(metadata: dict[str, Any]) -> str:
+    """Return the fields that fit, as JSON; tags stand in the ledger by themselves."""
+    kept, size = {}, 2
+    for name, value in metadata.items():
+        more = len(msgspec.json.encode({name: value}))
+        if name != "tags" and size + more <= MAX_METADATA:
+            kept[name] = value
+            size += more
+    return msgspec.json.encode(kept).decode() if kept else ""
 
 
 def _num_retries(field: Raw | None) -> int | None:

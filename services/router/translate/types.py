@@ -15,6 +15,8 @@ class OwnFields:
     end_user: str = ""
     """The `user` field (OpenAI) or `metadata.user_id` (Anthropic), which also goes on to the provider."""
     num_retries: int | None = None
+    metadata: str = ""
+    """LiteLLM's `metadata` as JSON, as far as the ledger keeps it: data, which nothing reads."""
 
 
 @dataclass(frozen=True, slots=True)

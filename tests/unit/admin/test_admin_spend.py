@@ -32,6 +32,14 @@ def test_a_log_has_litellms_names() -> None:
     assert shape["metadata"]["attempts"][0]["spend"] == 0.0015
 
 
+def test_what_a_caller_said_is_shown_as_data() -> None:
+    """Beside what the gateway knows, never in its place; what is no object is nothing."""
+    said = entry("r1", 1.0, 1) | {"metadata": '{"user_api_key": "sk-other", "a": {"b": 1}}'}
+    shape = log_shape(said)["metadata"]
+    assert (shape["user_api_key"], shape["requester_metadata"]) == ("k", {"user_api_key": "sk-other", "a": {"b": 1}})
+    assert log_shape(said | {"metadata": "[1"})["metadata"]["requester_metadata"] == {}
+
+
 def test_a_summary_has_a_day_for_each_day() -> None:
     """Sums by key, user and model are exact; a day without requests is there with nothing spent."""
     documents = [

@@ -51,6 +51,14 @@ def test_own_fields() -> None:
     assert asked("openai", b'{"metadata": {"tags": ["c"]}}').own.tags == ("c",)
 
 
+def test_metadata_is_kept_for_the_ledger_as_far_as_it_fits() -> None:
+    """As JSON, whatever its names; what is too large is left out, the rest stays."""
+    said = {"__proto__": {"$gt": ""}, "a.b": [1, None], "tags": ["t"], "large": "x" * 5000, "user_api_key": "sk-other"}
+    kept = asked("openai", msgspec.json.encode({"metadata": said})).own.metadata
+    assert msgspec.json.decode(kept) == {"__proto__": {"$gt": ""}, "a.b": [1, None]} | {"user_api_key": "sk-other"}
+    assert asked("anthropic", msgspec.json.encode({"metadata": {"user_id": "u"}})).own.metadata == ""
+
+
 def test_a_long_name_of_an_end_user_is_cut_for_the_ledger_alone() -> None:
     """The completion event is one small message, whatever a caller writes; the provider gets every letter."""
     ask = asked("openai", msgspec.json.encode({"user": "u" * 1_000_000}))
