@@ -26,10 +26,9 @@ from shared.bus.connection import Bus
 from shared.bus.limits import LimiterClient
 from shared.bus.setup import ensure_streams
 from shared.bus.worker import Worker, new_worker_id
-from shared.schemas.events import Attempt, Completion
 from shared.schemas.limits import Ask, Quota
 from shared.schemas.scopes import Scope
-from tests.support.limiters import Sums
+from tests.support.limiters import Sums, completion
 from tests.support.nats_server import NatsServer
 
 ROOT = Path(__file__).parents[1]
@@ -62,13 +61,6 @@ def quotas(caller: int) -> tuple[Quota, ...]:
     )
 
 
-def completion(id: str) -> Completion:
-    """Return a completion that cost a little."""
-    now = time.time()
-    attempt = Attempt(id, "d", "demo", "demo", now, now, "success", 200, cost=5)
-    return Completion(id, "chat_completions", "openai", "demo", "success", 200, now, now, attempts=(attempt,))
-
-
 class Load:
     """Keeps a number of questions in flight."""
 
@@ -95,7 +87,7 @@ class Load:
             verdict = await self._client.ask(Ask(id, self._owner, deadline, mine, 500, 1000), deadline, lambda _: None)
             self.times.append(time.perf_counter() - began)
             assert verdict.refusal is None
-            self._client.settle(completion(id))
+            self._client.settle_for(completion(id, cost=5))
             self._client.release(id, sent=True)
 
 

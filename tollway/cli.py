@@ -146,6 +146,31 @@ def rotate_secrets(
     raise typer.Exit(1 if done.broken else 0)
 
 
+ledger = typer.Typer(help="Look after the ledger.", no_args_is_help=True)
+app.add_typer(ledger, name="ledger")
+
+DataDir = Annotated[Path, typer.Option(help="The folder of the 'tollway up' that runs, unless MONGODB_URL is set.")]
+
+
+@ledger.command("verify")
+def ledger_verify(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Compare the sums of all documents with all rollups; exit code 3 where something differs.
+
+    Requests are served meanwhile; what they cost is written when it is over.
+    """
+    from tollway.ledger import verify_ledger
+
+    raise typer.Exit(verify_ledger(data_dir))
+
+
+@ledger.command("rebuild")
+def ledger_rebuild(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Write all rollups anew out of the documents, while requests go on."""
+    from tollway.ledger import rebuild_ledger
+
+    raise typer.Exit(rebuild_ledger(data_dir))
+
+
 @app.command("demo-provider")
 def demo_provider(
     port: Annotated[int, typer.Option(help="Port to listen on, 0 for a free one.")] = 9100,

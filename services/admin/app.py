@@ -18,6 +18,7 @@ from services.admin.tables.spend import spend_table
 from shared.bus.changes import ChangeAnnouncer, ChangeFollower
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
+from shared.catalog.following import FileFollower
 from shared.settings import Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
@@ -36,7 +37,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     recorder = Recorder(store, announcer)
     current, declaring = Current(runtime), Declaring(store, recorder, runtime.secret)
     desk = Desk(_table(store, recorder, runtime, current, declaring), Callers(store))
-    follower = ChangeFollower(worker, Changes(store), on_change=current.changed, on_reset=current.reread)
+    file = FileFollower(runtime.file, current.go_by)
+    follower = ChangeFollower(worker, Changes(store), on_change=file.changed, on_reset=lambda: None)
     stage = Stage(worker, desk.handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
     await follower.start()
@@ -50,6 +52,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         applying.cancel()
         await asyncio.wait([applying])
         await follower.close()
+        await file.close()
         await recorder.close()
         await announcer.close()
         await store.close()
@@ -63,7 +66,7 @@ def _table(
         **keys_table(store, recorder, runtime),
         **people_table(store, recorder, runtime),
         **models_table(store, recorder, runtime, current, declaring),
-        **budgets_table(store, recorder),
+        **budgets_table(store, recorder, runtime.configuration.limits.time_zone),
         **spend_table(store, ledger, runtime),
         **audit_table(store),
     }

@@ -29,9 +29,7 @@ class KeyShapes:
         shapes = []
         for start in range(0, len(keys), AT_ONCE):
             some = keys[start : start + AT_ONCE]
-            spent = await asyncio.gather(
-                *(self._spending.of(Scope("key", key.id), key.limits, key.budget_id, request.now) for key in some)
-            )
+            spent = await asyncio.gather(*(self._spending.of(Scope("key", key.id), key, request.now) for key in some))
             shapes += [
                 {**token_shape(key, reset_at=amount.reset_at), **amount.shape}
                 for key, amount in zip(some, spent, strict=True)

@@ -84,7 +84,7 @@ class MemberRoutes:
             team = await self._team(id, request, session)
             member = await self._people.member("team", id, person, session)
             taken = Taken()
-            await self._taking.keys(KeyFilter(team_id=id, user_id=member.user), taken, session, noun="user_id")
+            await self._taking.keys(KeyFilter(team_id=id, user_id=member.user), taken, session, param="user_id")
             await self._taking.members({"_id": member.id}, taken, session)
             return (team, taken), taken.deeds
 

@@ -136,8 +136,8 @@ class OrganizationRoutes:
         if len(teams) > MOST_TEAMS:
             raise InvalidRequest(f"It has more than {MOST_TEAMS} teams; delete those first.", param="organization_ids")
         for team in teams:
-            await self._taking.team(team, taken, session)
-        await self._taking.keys(KeyFilter(organization_id=record.id), taken, session, noun="organization_ids")
+            await self._taking.team(team, taken, session, param="organization_ids")
+        await self._taking.keys(KeyFilter(organization_id=record.id), taken, session, param="organization_ids")
         await self._taking.members({"kind": "organization", "group": record.id}, taken, session)
         await self._people.organizations.delete(record.id, session)
         deed = Deed("organization", record.id, "organization.deleted", before=organization_shape(record))
@@ -161,7 +161,7 @@ class OrganizationRoutes:
         teams: Sequence[dict[str, Any]] = (),
     ) -> dict[str, Any]:
         scope = Scope("organization", record.id)
-        spent = await self._spending.of(scope, record.limits, record.budget_id, request.now)
+        spent = await self._spending.of(scope, record, request.now)
         return {**organization_shape(record, members, teams, reset_at=spent.reset_at), **spent.shape}
 
     async def _whole_shape(self, record: OrganizationRecord, request: Request) -> dict[str, Any]:

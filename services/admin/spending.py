@@ -1,9 +1,11 @@
 """What a scope has spent, as answers show it: in its budget's current period, and ever."""
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from services.admin.domain.limit_fields import merged
+from shared.periods import period
 from shared.pricing.money import to_dollars
 from shared.schemas.limits import Limits
 from shared.schemas.scopes import Scope
@@ -26,19 +28,43 @@ class Spent:
         return {"spend": to_dollars(self.in_period), "total_spend": to_dollars(self.total)}
 
 
+class Owner(Protocol):
+    """Whose spend is asked for, as the store has it."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it may use."""
+
+    @property
+    def budget_id(self) -> str:
+        """The budget that it refers to."""
+
+    @property
+    def created_at(self) -> float:
+        """When it was made, in Unix seconds."""
+
+
 class Spending:
     """Asks the ledger; it counts what budgets count, so that both show the same spend."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, zone: str) -> None:
         self._ledger = Ledger(store)
         self._budgets = budgets(store)
+        self._zone = zone
 
-    async def of(self, scope: Scope, limits: Limits, budget_id: str, now: float) -> Spent:
-        """Return what a scope with these limits has spent; raises `StoreUnavailable`."""
+    async def of(self, scope: Scope, owner: Owner, now: float) -> Spent:
+        """Return what the owner of a scope has spent; raises `StoreUnavailable`."""
+        limits = await self.limits(owner)
         total = await self._ledger.spent(scope, 0.0)
-        return Spent(total, total, None)
+        if not limits.budget_duration:
+            return Spent(total, total, None)
+        anchor = owner.limits.budget_since or owner.created_at
+        since, until = 0.0, 0.0
+        with suppress(ValueError):  # a period that nobody can tell never ends, as the limiter has it
+            since, until = period(limits.budget_duration, anchor, now, self._zone)
+        return Spent(await self._ledger.spent(scope, since) if total and since else total, total, until or None)
 
-    async def limits(self, limits: Limits, budget_id: str) -> Limits:
+    async def limits(self, owner: Owner) -> Limits:
         """Return what holds: an object's own limits, and those of the budget that it refers to."""
-        budget = await self._budgets.find(budget_id) if budget_id else None
-        return merged(limits, budget.limits) if budget else limits
+        budget = await self._budgets.find(owner.budget_id) if owner.budget_id else None
+        return merged(owner.limits, budget.limits) if budget else owner.limits

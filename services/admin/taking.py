@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.key_shapes import token_shape
 from services.admin.domain.member_shapes import deed_shape
 from services.admin.domain.team_shapes import team_shape
@@ -45,11 +46,13 @@ class Taking:
         self._people = people
         self._keys = keys
 
-    async def keys(self, only: KeyFilter, taken: Taken, session: Session, *, noun: str) -> None:
+    async def keys(self, only: KeyFilter, taken: Taken, session: Session, *, param: str) -> None:
         """Delete the keys of a filter; raise `InvalidRequest` where they are too many for one transaction."""
         found = await self._keys.all_of(only, limit=MOST_KEYS + 1, session=session)
         if len(found) + len(taken.keys) > MOST_KEYS:
-            raise InvalidRequest(f"More than {MOST_KEYS} keys would go with this; delete keys first.", param=noun)
+            raise InvalidRequest(f"More than {MOST_KEYS} keys would go with this; delete keys first.", param=param)
+        for key in found:
+            refuse_declared(key, "key", param)
         if found:
             await self._keys.delete_all_of(only, session)
         taken.keys += [key.hash for key in found]
@@ -64,9 +67,10 @@ class Taking:
             Deed("member", member.id, f"{member.kind}.member_deleted", before=deed_shape(member)) for member in found
         ]
 
-    async def team(self, team: TeamRecord, taken: Taken, session: Session) -> None:
-        """Delete a team with its keys and memberships."""
-        await self.keys(KeyFilter(team_id=team.id), taken, session, noun="team_ids")
+    async def team(self, team: TeamRecord, taken: Taken, session: Session, *, param: str = "team_ids") -> None:
+        """Delete a team with its keys and memberships; `param` is the field that an error names."""
+        refuse_declared(team, "team", param)
+        await self.keys(KeyFilter(team_id=team.id), taken, session, param=param)
         await self.members({"kind": "team", "group": team.id}, taken, session)
         await self._people.teams.delete(team.id, session)
         taken.teams.append(team.id)

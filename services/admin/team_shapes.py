@@ -5,6 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
+from services.admin.domain.limit_fields import merged
 from services.admin.domain.member_shapes import member_shape, team_membership_shape
 from services.admin.domain.requests import Request
 from services.admin.domain.team_shapes import team_shape
@@ -37,7 +40,7 @@ class TeamShapes:
         for start in range(0, len(teams), AT_ONCE):
             some = teams[start : start + AT_ONCE]
             spent = await asyncio.gather(
-                *(self._spending.of(Scope("team", team.id), team.limits, team.budget_id, request.now) for team in some)
+                *(self._spending.of(Scope("team", team.id), team, request.now) for team in some)
             )
             for team, amount in zip(some, spent, strict=True):
                 shown = [member_shape(item, emails.get(item.user)) for item in members[team.id]]
@@ -57,9 +60,9 @@ class TeamShapes:
 
     async def membership(self, team: TeamRecord, member: MembershipRecord, request: Request) -> dict[str, Any]:
         """Return what one member may use within a team and what it has spent there."""
-        limits = member.limits if member.limits.max_budget is not None else team.member_limits
         scope = Scope("member", member_id(team.id, member.user))
-        spent = await self._spending.of(scope, limits, member.budget_id, request.now)
+        held = msgspec.structs.replace(member, limits=merged(member.limits, team.member_limits))
+        spent = await self._spending.of(scope, held, request.now)
         return team_membership_shape(member, spent.shape)
 
     async def _members(self, teams: Sequence[str]) -> dict[str, list[MembershipRecord]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.defaults import with_defaults
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.member_shapes import deed_shape
@@ -177,6 +178,7 @@ class TeamRoutes:
 
         async def work(session: Session) -> tuple[TeamRecord, list[Deed]]:
             before = await self._found(id, request.caller, session)
+            refuse_declared(before, "team", "team_id")
             after = change(before)
             await self._check_references(after, session, before)
             await self._people.teams.replace(after, session)
@@ -201,7 +203,7 @@ class TeamRoutes:
         organization = await self._people.organizations.find(team.organization_id, session)
         if organization is None:
             raise InvalidRequest(f"There is no organization '{team.organization_id}'.", param="organization_id")
-        limits = await self._spending.limits(organization.limits, organization.budget_id)
+        limits = await self._spending.limits(organization)
         check_within_organization(team, organization, limits)
 
     async def _join(self, wanted: NewTeam, request: Request, session: Session) -> list[Deed]:

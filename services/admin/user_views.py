@@ -131,7 +131,7 @@ class UserViews:
         return user, groups
 
     async def _shape(self, user: UserRecord, groups: Sequence[MembershipRecord], request: Request) -> dict[str, Any]:
-        spent = await self._spending.of(Scope("user", user.id), user.limits, user.budget_id, request.now)
+        spent = await self._spending.of(Scope("user", user.id), user, request.now)
         return {**user_shape(user, groups, reset_at=spent.reset_at), **spent.shape}
 
     async def _counted_shape(self, user: UserRecord, request: Request) -> dict[str, Any]:

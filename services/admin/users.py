@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.defaults import with_defaults
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.key_ids import masked
@@ -85,6 +86,7 @@ class UserRoutes:
             self._check_changer(request, before)
             if before is None:
                 raise _no_user(person.name)
+            refuse_declared(before, "user", "user_id")
             after = read_user_update(request.body, before, now=request.now, by=request.actor_name)
             if after.email != before.email or after.sso_id != before.sso_id:
                 await self._check_free(after, session, but=before.id)
@@ -124,7 +126,8 @@ class UserRoutes:
         require(caller.is_admin or own, f"You may not delete the user '{id}'.", param="user_ids")
         if user is None:
             raise _no_user(id, "user_ids")
-        await self._taking.keys(KeyFilter(user_id=id), taken, session, noun="user_ids")
+        refuse_declared(user, "user", "user_ids")
+        await self._taking.keys(KeyFilter(user_id=id), taken, session, param="user_ids")
         await self._taking.members({"user": id}, taken, session)
         await self._people.users.delete(id, session)
         taken.deeds.append(Deed("user", id, "user.deleted", before=user_shape(user, groups)))

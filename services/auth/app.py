@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 
 from services.auth.asking import Asking
 from services.auth.customers import Customers
@@ -24,17 +24,19 @@ from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.catalog.catalog import Catalog
 from shared.catalog.fixed import configured_deployments
+from shared.catalog.following import FileFollower
 from shared.offload import Offload
 from shared.periods import period
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
+from shared.schemas.control import Change
 from shared.settings import Configuration, Deployment, Runtime
-from shared.settings.file import AuthSettings
 from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.models import Models, offered_deployments
 from shared.store.people import customers
+from shared.telemetry import families
 
 
 @asynccontextmanager
@@ -45,7 +47,13 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     prices, offload = PriceTable(settings.pricing.file), Offload()
     known = _knowledge(store, settings, prices)
-    follower = ChangeFollower(worker, Changes(store), on_change=known.changed, on_reset=known.reset)
+    file = FileFollower(runtime.file, lambda configuration: known.catalog.fix(configured_deployments(configuration)))
+
+    def on_change(change: Change) -> None:
+        file.changed(change)
+        known.changed(change)
+
+    follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=known.reset)
     known.records.follow(follower)
     limiter = LimiterClient(worker)
     seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
@@ -56,36 +64,49 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         offload,
         allow_unpriced=settings.limits.allow_unpriced,
     )
-    holding = _token_holders(worker, store, settings.auth, known.records, known.standings)
-    async with holding as holders:
-        admission = Admission(
-            known.standings,
-            known.catalog,
-            follower,
-            judgement,
-            master=runtime.master_key_digest,
-            secret=runtime.secret,
-            max_age_seconds=settings.auth.max_age_seconds,
-            holders=holders,
-        )
-        stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
-        known.observe(worker.metrics)
-        worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
-        await follower.start()
-        known.catalog.reload()
-        await limiter.start()
-        await seat.start()
-        await stage.start()
-        try:
-            yield
-        finally:
-            await stage.drain(settings.server.drain_seconds)
-            await limiter.close()
-            await seat.close()
-            await follower.close()
-            await known.close()
-            offload.close()
-    await store.close()
+    holders = _token_holders(worker, store, settings, known)
+    admission = Admission(
+        known.standings,
+        known.catalog,
+        follower,
+        judgement,
+        master=runtime.master_key_digest,
+        secret=runtime.secret,
+        max_age_seconds=settings.auth.max_age_seconds,
+        holders=holders,
+    )
+    stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
+    known.observe(worker.metrics)
+    worker.metrics.watch_cache("strangers", admission.strangers.__len__)
+    worker.metrics.watch(families.KEYS_NOT_LOOKED_UP, lambda: admission.strangers.turned_away)
+    worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
+    await follower.start()
+    known.catalog.reload()
+    await limiter.start()
+    await seat.start()
+    await stage.start()
+    try:
+        yield
+    finally:
+        await stage.drain(settings.server.drain_seconds)
+        await limiter.close()
+        await seat.close()
+        await follower.close()
+        await file.close()
+        await known.close()
+        if holders is not None:
+            await holders.close()
+        offload.close()
+        await store.close()
+
+
+def _token_holders(worker: Worker, store: Store, settings: Configuration, known: Knowledge) -> TokenHolders | None:
+    if not settings.auth.jwt:
+        return None
+    # Its libraries take 10 MB and 50 ms, which only those who use them pay.
+    from services.auth.jwt.building import token_holders
+
+    return token_holders(worker, store, settings, known)
 
 
 def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Knowledge:
@@ -113,14 +134,3 @@ def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Kno
         capacity=capacity,
     )
     return Knowledge(records, Standings(records, catalog, rules, capacity), end_users, catalog)
-
-
-def _token_holders(
-    worker: Worker, store: Store, settings: AuthSettings, records: Records, standings: Standings
-) -> AbstractAsyncContextManager[TokenHolders | None]:
-    if not settings.jwt:
-        return nullcontext()
-    # Its libraries take 10 MB and 50 ms, which only those who use them pay.
-    from services.auth.jwt.building import token_holders
-
-    return token_holders(worker, store, settings, records, standings)

@@ -8,6 +8,7 @@ import msgspec
 from services.auth.domain.admission import check_allowed, check_usable, not_allowed
 from services.auth.domain.offers import Offer
 from services.auth.domain.standing import MASTER, Standing
+from services.auth.domain.strangers import Strangers
 from services.auth.judgement import Judgement
 from services.auth.jwt.interface import Shown, TokenHolders
 from services.auth.standings import Held, Standings
@@ -47,6 +48,8 @@ class Admission:
         self._master = master
         self._secret = secret
         self._max_age = max_age_seconds
+        self.strangers = Strangers(time.monotonic())
+        """Keeps a flood of keys that do not exist from the database."""
         self._holders = holders
 
     def admit(self, call: Call) -> Coroutine[None, None, None] | None:
@@ -96,11 +99,21 @@ class Admission:
         if held is None and self._follower.store_away:
             raise Unavailable("the database does not answer, so this key is not known", retry_after=2)
         if held is None:
-            held = await self._standings.look_up(hash)
+            held = await self._ask(call.ctx.client, hash)
         elif not self._follower.fresh and not self._follower.store_away:
             raise Unavailable("the gateway cannot tell whether this key still works; try again", retry_after=1)
         if (more := self._judge(call, held)) is not None:
             await more
+
+    async def _ask(self, client: str, hash: str) -> Held:
+        """Ask the store, but not about any number of keys that do not exist."""
+        if self._standings.is_asked(hash):
+            return await self._standings.look_up(hash)
+        self.strangers.check(client, time.monotonic())
+        held = await self._standings.look_up(hash)
+        if held.standing is None:
+            self.strangers.note(client, time.monotonic())
+        return held
 
     @property
     def _outdated(self) -> bool:

@@ -37,7 +37,6 @@ class Knowledge:
         for kind, cache in self.records.all.items():
             metrics.watch_cache(f"{kind}s", cache.__len__)
         metrics.watch_cache("unknown_keys", lambda: self.records.key.unknown)
-        metrics.watch_cache("users_by_sso", self.records.sso.__len__)
         metrics.watch_cache("standings", self.standings.__len__)
 
     async def close(self) -> None:

@@ -81,6 +81,10 @@ class RecordCache(Generic[R]):
                 return None
         return entry
 
+    def is_asked(self, id: str) -> bool:
+        """Tell whether the store is being asked about an id; whoever fetches it now waits for that answer."""
+        return id in self._asked
+
     async def fetch(self, id: str) -> Entry[R]:
         """Ask the store, and cache the answer unless a change came meanwhile; raises `Unavailable`."""
         task = self._asked.get(id)

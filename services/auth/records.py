@@ -26,7 +26,7 @@ from shared.store.people import (
 
 @dataclass(frozen=True)
 class Records:
-    """A cache for each kind; fields are named as the kinds of changes that they follow, but for `sso`."""
+    """A cache for each kind; fields are named as the kinds of changes that they follow, but for `sso_name`."""
 
     key: RecordCache[KeyRecord]
     user: RecordCache[UserRecord]
@@ -35,7 +35,7 @@ class Records:
     organization: RecordCache[OrganizationRecord]
     customer: RecordCache[CustomerRecord]
     budget: RecordCache[BudgetRecord]
-    sso: RecordCache[UserRecord]
+    sso_name: RecordCache[UserRecord]
     """Users by what their OIDC provider calls them."""
 
     @classmethod
@@ -49,7 +49,7 @@ class Records:
             organization=RecordCache(organizations(store).find, capacity, "organization"),
             customer=RecordCache(customers(store).find, capacity, "end user"),
             budget=RecordCache(budgets(store).find, capacity, "budget"),
-            sso=RecordCache(users_by_sso(store), capacity, "user"),
+            sso_name=RecordCache(users_by_sso(store), capacity, "user"),
         )
 
     @cached_property
@@ -69,7 +69,7 @@ class Records:
             cache.forget(change.id)
         if change.kind == "user":
             # Which names it had is not told; there are few such users, and changes of users are rare.
-            self.sso.clear()
+            self.sso_name.clear()
 
     def clear(self) -> None:
         """Drop everything."""

@@ -101,6 +101,10 @@ class Standings:
         entry = self._records.key.get(hash)
         return None if entry is None else self._at_hand(entry)
 
+    def is_asked(self, hash: str) -> bool:
+        """Tell whether the store is being asked about a key, or need not be."""
+        return self._records.key.get(hash) is not None or self._records.key.is_asked(hash)
+
     async def look_up(self, hash: str) -> Held:
         """Return what holds for a key, asking the store for what is not cached; raises `Unavailable`."""
         return await self._put_together(self._records.key.get(hash) or await self._records.key.fetch(hash))

@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 import structlog
 
 from services.billing.handlers import Billing
+from services.billing.retention import sweeping
 from shared.bus import subjects
 from shared.bus.connection import BusUnavailable
 from shared.bus.consumer import EventConsumer
+from shared.bus.limits import LimiterClient
 from shared.bus.worker import Worker
 from shared.settings import Runtime
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
+from shared.store.retention import Retention
 from shared.telemetry.families import EVENTS_BEHIND, EVENTS_REDELIVERED
 
 log = structlog.get_logger(__name__)
@@ -25,17 +28,22 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     drain_seconds = runtime.configuration.server.drain_seconds
     consumer = EventConsumer(worker.bus, durable=subjects.LEDGER_CONSUMER, drain_seconds=drain_seconds)
-    billing = Billing(Ledger(store), store.ping, consumer.dead_letter, worker.metrics)
+    limiter = LimiterClient(worker)
+    await limiter.start()
+    billing = Billing(Ledger(store), store.ping, consumer.dead_letter, limiter, worker.metrics)
     worker.missing = lambda: (*billing.missing(), *(() if consumer.running else ("event stream",)))
     worker.metrics.watch(EVENTS_BEHIND, lambda: billing.behind)
     worker.metrics.watch(EVENTS_REDELIVERED, lambda: billing.redelivered)
+    days = runtime.configuration.ledger.retention_days
     starting = asyncio.create_task(_start(billing, consumer))
     try:
-        yield
+        async with sweeping(Retention(store, days) if days else None):
+            yield
     finally:
         billing.stop()
         await starting
         await consumer.stop()
+        await limiter.close()
         await store.close()
 
 

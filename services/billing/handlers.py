@@ -10,6 +10,7 @@ import structlog
 from services.billing.domain.reading import Flaw, Reading, read
 from shared.bus.connection import BusUnavailable
 from shared.bus.consumer import Event
+from shared.bus.limits import LimiterClient
 from shared.errors import Unavailable
 from shared.schemas.events import Completion, encode_completion
 from shared.store.connection import StoreUnavailable
@@ -28,6 +29,10 @@ HANDED_BACK = 1.0
 LONGEST_PAUSE = 2.0
 """Seconds between two looks whether the database is back."""
 
+SETTLED_WITHIN = 60.0
+"""Seconds after its end within which the limiter is told once more what a request used: whoever had it in hand may
+have died before it could. Later the limiter reads the ledger itself."""
+
 Read = tuple[Event, Reading]
 
 
@@ -43,9 +48,15 @@ class Billing:
     """The handler of completion events, and what it counts."""
 
     def __init__(
-        self, ledger: Ledger, ping: Callable[[], Awaitable[None]], dead_letter: DeadLetter, metrics: Metrics
+        self,
+        ledger: Ledger,
+        ping: Callable[[], Awaitable[None]],
+        dead_letter: DeadLetter,
+        limiter: LimiterClient,
+        metrics: Metrics,
     ) -> None:
         self._ledger = ledger
+        self._limiter = limiter
         self._ping = ping
         self._dead_letter = dead_letter
         self._metrics = metrics
@@ -130,7 +141,10 @@ class Billing:
         self._metrics.ledger_written(written)
         now = time.time()
         for completion in completions:
-            self._metrics.ledger_lag(max(0.0, now - completion.ended))
+            lag = now - completion.ended
+            self._metrics.ledger_lag(max(0.0, lag))
+            if lag < SETTLED_WITHIN:
+                self._limiter.settle_for(completion)
 
     async def _bury(self, flaw: Flaw, id: str) -> None:
         log.error("billing.dead_letter", reason=flaw.reason, detail=flaw.detail, bytes=len(flaw.payload))

@@ -21,7 +21,7 @@ class Leases:
 
     def settle(self, completion: Completion) -> None:
         """Say what a request used whose worker died before it could."""
-        self._limiter.settle(completion)
+        self._limiter.settle_for(completion)
 
     def end(self, id: str, *, held: bool, sent: bool) -> None:
         """Note that a request is over, and release what it held."""

@@ -87,9 +87,7 @@ class Relay:
         """Enter a call whose worker died into the ledger, as an estimate that its real event would replace."""
         if lost.sent is not None:
             completion = lost_completion(ctx, lost.sent, time.time())
-            self._writer.persist(encode_completion(completion))
-            if lost.sent.limited:
-                self._leases.settle(completion)
+            self._writer.persist(encode_completion(completion), lambda: self._leases.settle(completion))
 
     def _again(self, ctx: RequestContext) -> RequestContext:
         epoch = ctx.epoch + 1

@@ -10,6 +10,7 @@ from services.guardrails.relay import Relay
 from services.guardrails.verdicts import Verdicts
 from shared.bus.bodies import BodyShelf
 from shared.bus.stage import Call, fits_inline, with_body
+from shared.errors import Forbidden
 from shared.routes import ROUTES
 from shared.schemas.context import RequestContext
 
@@ -30,6 +31,8 @@ class Guarding:
     def guard(self, call: Call) -> Coroutine[None, None, None] | None:
         """Pass the request on, checked, or raise why not; a coroutine where it is large or its answer is checked."""
         ctx = call.ctx
+        if ctx.wanted_guardrails:
+            self._check_wanted(ctx)
         if not self._names or not ROUTES[ctx.route].policy.guardrails:
             call.forward(NEXT, ctx)
             return None
@@ -43,6 +46,15 @@ class Guarding:
             return self._relay.answer(call, ctx, body)
         call.forward(NEXT, ctx, body)
         return None
+
+    def _check_wanted(self, ctx: RequestContext) -> None:
+        """Refuse a request whose key or team asks for a guardrail that there is not: unchecked it must not go on."""
+        missing = [name for name in ctx.wanted_guardrails if name not in self._names]
+        if missing and ROUTES[ctx.route].policy.guardrails:
+            raise Forbidden(
+                f"The guardrail '{missing[0]}', which this API key needs, is not configured.",
+                code="guardrail_missing",
+            )
 
     def _checked(self, call: Call, body: bytes) -> bytes | None:
         try:

@@ -79,14 +79,14 @@ class Books:
         completion = bill_of(self._ctx, self._who, attempt, end)
         event = encode_completion(completion)
         self.closed = True
+        limiter = self._accounting.limiter
         try:
             await self._accounting.writer.store(event)
         except (EventsNotStored, asyncio.CancelledError):
             # Whoever leaves while JetStream stalls has been served by the provider all the same.
-            self._accounting.writer.persist(event)
+            self._accounting.writer.persist(event, lambda: limiter.settle_for(completion))
             raise
-        finally:
-            self._accounting.limiter.settle_for(self._ctx, completion)
+        limiter.settle_for(completion)
         return Ending(
             model=attempt.model,
             provider=attempt.provider,
@@ -104,8 +104,8 @@ class Books:
         attempt = await self._attempt_of(reading, end)
         self.closed = True
         completion = bill_of(self._ctx, self._who, attempt, end)
-        self._accounting.writer.persist(encode_completion(completion))
-        self._accounting.limiter.settle_for(self._ctx, completion)
+        limiter = self._accounting.limiter
+        self._accounting.writer.persist(encode_completion(completion), lambda: limiter.settle_for(completion))
 
     async def _attempt_of(self, reading: Reading | None, end: Finished) -> Attempt:
         target, meaning = self._target, self._admitted.meaning

@@ -93,7 +93,7 @@ class Attempts:
         completion = account.completion("success", 200)
         await self._writer.store(encode_completion(completion))
         # Before the end: the caller's next request finds the room that this one left.
-        self._limiter.settle_for(call.ctx, completion)
+        self._limiter.settle_for(completion)
         await call.lane.end(account.ending(), last)
 
     async def _ask(self, translate: Translator, body: bytes, target: Target, *, stream: bool) -> Ask:

@@ -103,8 +103,7 @@ class Chat:
     def _record(self, account: Account, outcome: Outcome, status: int, code: str) -> None:
         if account.attempts:
             completion = account.completion(outcome, status, code)
-            self._writer.persist(encode_completion(completion))
-            self._limiter.settle_for(account.ctx, completion)
+            self._writer.persist(encode_completion(completion), lambda: self._limiter.settle_for(completion))
 
 
 def _order(targets: Sequence[Target]) -> Sequence[Target]:

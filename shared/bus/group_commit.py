@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import time
 import uuid
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import nats.errors
@@ -75,6 +76,10 @@ class _Queued:
         if not self.stored.done():
             self.stored.set_exception(error)
             self.stored.exception()
+
+
+def _nothing() -> None:
+    return None
 
 
 class EventWriter:
@@ -144,8 +149,8 @@ class EventWriter:
         self._wake.set()
         return future
 
-    def persist(self, event: bytes) -> None:
-        """Store an event that nobody waits for: it is tried until JetStream takes it.
+    def persist(self, event: bytes, stored: Callable[[], None] = _nothing) -> None:
+        """Store an event that nobody waits for: it is tried until JetStream takes it, and then `stored` is called.
 
         At most `PERSISTING` wait at a time; what comes on top, or fits no message, is logged as lost, with a metric.
         """
@@ -153,17 +158,18 @@ class EventWriter:
             self.lost += 1
             log.error("events.lost", waiting=len(self._persisting), bytes=len(event))
             return
-        task = asyncio.ensure_future(self._persist(event))
+        task = asyncio.ensure_future(self._persist(event, stored))
         self._persisting.add(task)
         task.add_done_callback(self._persisting.discard)
 
-    async def _persist(self, event: bytes) -> None:
+    async def _persist(self, event: bytes, stored: Callable[[], None]) -> None:
         while True:
             try:
                 await self.store(event)
             except EventsNotStored:
                 await asyncio.sleep(1)
             else:
+                stored()
                 return
 
     async def _write(self) -> None:

@@ -52,6 +52,8 @@ class JournalReader:
         self._heard = 0.0
         self.position = 0
         """The sequence number of the last entry that was read."""
+        self.read = 0
+        """Entries that were read since the beginning."""
         self.entry_heard = 0.0
         """When the last entry came, or the journal's end was first reached (monotonic seconds)."""
 
@@ -83,7 +85,7 @@ class JournalReader:
             try:
                 if beginning:
                     self._on_restart()
-                    self.position, self._end = 0, -1
+                    self.position, self.read, self._end = 0, 0, -1
                 beginning = False
                 await self._follow()
             except _Missed:
@@ -154,6 +156,7 @@ class JournalReader:
         if self._again.is_set():
             return
         self.position = stream
+        self.read += 1
         self.entry_heard = self._heard
         self._on_entry(stream, message.data)
 

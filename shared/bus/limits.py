@@ -19,7 +19,6 @@ from shared.bus import subjects
 from shared.bus.observed import observe_limits
 from shared.bus.worker import Worker
 from shared.errors import Unavailable
-from shared.schemas.context import RequestContext
 from shared.schemas.events import Completion
 from shared.schemas.limits import Ask, Released, Settled, Turn, TurnAnswered, Verdict
 
@@ -144,18 +143,13 @@ class LimiterClient:
         self._leave()
         return asked.verdict
 
-    def settle(self, completion: Completion) -> None:
-        """Say what a request used, once its event is stored."""
-        if self._has_room():
+    def settle_for(self, completion: Completion) -> None:
+        """Say what a request used, once its event is stored, where the limiter holds anything for it."""
+        if completion.limited and self._has_room():
             self._news.settled.append(
                 Settled(completion.request_id, completion.tokens, completion.cost, completion.ended)
             )
             self._leave()
-
-    def settle_for(self, ctx: RequestContext, completion: Completion) -> None:
-        """Say what a request used, where it holds anything."""
-        if ctx.limited:
-            self.settle(completion)
 
     def release(self, id: str, *, sent: bool) -> None:
         """Say that a request is over; `sent` tells whether a provider was called."""

@@ -19,6 +19,7 @@ def completion_of(
     tags: tuple[str, ...] = (),
     metadata: str = "",
     estimated: bool = False,
+    limited: bool = False,
 ) -> Completion:
     """Return the event; `ended` is Unix seconds.
 
@@ -48,4 +49,5 @@ def completion_of(
         attempts=attempts,
         guardrails=ctx.guardrails,
         estimated=estimated,
+        limited=limited or ctx.limited,
     )

@@ -64,6 +64,8 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     guardrails: tuple[str, ...] = ()
     estimated: bool = False
     """True for a request whose worker died: a later event of the same request replaces it."""
+    limited: bool = False
+    """True where the limiter holds something for the request, until it is told what it used."""
 
     @property
     def cost(self) -> int:

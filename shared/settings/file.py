@@ -369,6 +369,13 @@ class BillingSettings(_Section):
     """How long an answer waits for JetStream."""
 
 
+class LedgerSettings(_Section):
+    """The record of all requests."""
+
+    retention_days: int | None = Field(None, ge=2, le=36_500)
+    """Days after which a request's entry is deleted; its sums stay. For ever unless given."""
+
+
 class PricingSettings(_Section):
     """Prices beside the built-in table."""
 
@@ -416,6 +423,8 @@ class Configuration(_Section):
     """Credentials of providers that stand elsewhere."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
+    ledger: LedgerSettings = LedgerSettings()
+    """How long entries are kept."""
     pricing: PricingSettings = PricingSettings()
     """Prices beside the built-in table."""
     logging: LoggingSettings = LoggingSettings()

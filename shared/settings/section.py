@@ -1,9 +1,9 @@
-"""What every section of the configuration is: unknown names are refused, and nothing changes once it is read."""
+"""What every section of `tollway.yaml` is."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """One section; the text under a setting is its description in the documents."""
+    """A mapping of known names; what its names mean stands below each of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

@@ -63,10 +63,10 @@ class KeyRecord(msgspec.Struct, frozen=True):
     wait_for_room: float = 0.0
     """Seconds that a request waits for its turn where a limit stands in the way."""
     service_account: bool = False
-    shelf: int = 0
-    """Where it stands in the whole list (`key_shelves`); the store says it."""
     declared: bool = False
     """True where the configuration file says it; the API changes nothing of it."""
+    shelf: int = 0
+    """Where it stands in the whole list (`key_shelves`); the store says it."""
 
     @property
     def id(self) -> str:

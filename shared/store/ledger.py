@@ -14,6 +14,7 @@ from shared.schemas.events import Completion
 from shared.schemas.scopes import Scope
 from shared.store import entries, pages
 from shared.store.connection import Session, Store, StoreUnavailable
+from shared.store.ledger_pause import writing
 from shared.store.listing import Listing
 from shared.store.pages import Entry, entry_of
 from shared.store.reports import Reports
@@ -77,14 +78,16 @@ class Ledger:
         for completion in fresh.values():
             tally.add(completion)
         documents = [entries.document(completion) for completion in fresh.values()]
-        # The rollups come first: writers who meet there find out before they have written their documents.
+        # The rows come first: writers who meet there find out before they have written their documents.
         with _refusals():
+            await writing(self._store, session)
             await self._add(tally, session)
             await self._ledger.insert_many(documents, session=session)
             await self._pages.insert_many(pages.pages(map(entry_of, fresh.values())), session=session)
         return len(documents)
 
     async def _unite(self, news: dict[str, Completion], session: Session) -> int:
+        await writing(self._store, session)
         known = {item["_id"]: entries.completion_of(item) for item in await self.listing.raw(list(news), session)}
         tally = Tally()
         writes: list[Any] = []

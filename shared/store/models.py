@@ -1,6 +1,7 @@
 """Deployments that were added over the API, and how they become the deployments that the router knows."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -178,8 +179,16 @@ def _deployment(record: ModelRecord, key: str | None, base: str = "") -> Deploym
 
 
 def offered_deployments(records: Iterable[ModelRecord]) -> list[tuple[str, Deployment]]:
-    """Return (model group, deployment) pairs without credentials, for those who only ask what there is."""
-    return usable_deployments((msgspec.structs.replace(record, api_key_sealed="") for record in records), b"")
+    """Return (model group, deployment) pairs without credentials, for those who only ask what there is.
+
+    A deployment whose credential is missing or broken is among them, though no router can use it.
+    """
+    found = []
+    for record in records:
+        if not record.blocked:
+            with suppress(ValidationError):  # whoever wants to use it says so in the log
+                found.append((record.model_name, without_credential(record)))
+    return found
 
 
 def _names(value: object) -> tuple[str, ...]:

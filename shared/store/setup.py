@@ -9,14 +9,14 @@ from shared.store.budgets import REFERRING
 from shared.store.connection import Store, translated
 from shared.store.declarations import LAST
 from shared.store.key_shelves import shelve_all
+from shared.store.ledger_pause import STATE
 
 
 async def ensure_indexes(store: Store) -> None:
     """Create what is not there yet; raises `StoreUnavailable`."""
     database = store.database
     with translated():
-        await database.ledger_pages.create_index([("names", 1), ("slice", 1)])
-        await database.rollups.create_index([("names", 1), ("day", 1)])
+        await ensure_ledger_indexes(database.rollups, database.ledger_pages)
         await database.changes.create_index([("number", 1)])
         await _key_indexes(database)
         await _people_indexes(database)
@@ -31,7 +31,16 @@ async def ensure_indexes(store: Store) -> None:
         # The counter exists before anyone counts: an upsert that races with another one may find nothing.
         with suppress(DuplicateKeyError):
             await database.counters.update_one({"_id": "changes"}, {"$setOnInsert": {"number": 0}}, upsert=True)
+        with suppress(DuplicateKeyError):
+            new = {"writes": 0, "paused_until": 0.0, "paused_by": "", "kept_from": "", "swept_at": 0.0}
+            await database.ledger_state.update_one({"_id": STATE}, {"$setOnInsert": new}, upsert=True)
         await shelve_all(store)
+
+
+async def ensure_ledger_indexes(rows: Any, pages: Any) -> None:
+    """Create the indexes of the ledger's rows and pages; raises the driver's errors."""
+    await rows.create_index([("names", 1), ("day", 1)])
+    await pages.create_index([("names", 1), ("slice", 1)])
 
 
 async def _key_indexes(database: Any) -> None:

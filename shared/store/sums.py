@@ -107,6 +107,11 @@ class Tally:
         amounts[1] += sign
         amounts[2] += sign * (completion.status >= 400)
 
+    @property
+    def size(self) -> int:
+        """How many different sums it holds."""
+        return len(self._cells)
+
     def rows(self) -> "dict[Row, RowChange]":
         """Return the rows that change, with what is added to each."""
         found: dict[Row, RowChange] = {}

@@ -53,6 +53,9 @@ LANE_GAPS = Family("tollway_lane_gaps", "Answers ended because a frame of them w
 WORKERS_LOST = Family("tollway_workers_lost", "Requests whose worker fell silent.", "counter")
 BODY_BYTES_HELD = Family("tollway_body_bytes_held", "Bytes of large request bodies held by the edge now.", "gauge")
 BODIES_HELD = Family("tollway_bodies_held", "Large bodies that others can fetch from here now.", "gauge")
+KEYS_NOT_LOOKED_UP = Family(
+    "tollway_keys_not_looked_up", "Requests refused because too many keys that do not exist were tried.", "counter"
+)
 CACHE_ENTRIES = Family("tollway_cache_entries", "Entries of each cache now.", "gauge", ("cache",))
 
 EVENTS = Family("tollway_events_stored", "Completion events on disk in JetStream.", "counter")

@@ -1,4 +1,4 @@
-"""Limits of everything around a key, on the whole stack: each counts in its own scope, over all keys in it."""
+"""Models and limits of everything around a key, on the whole stack: limits count in each scope over all its keys."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +32,10 @@ CONFIG = {
             "model_name": "home-made",
             "deployments": [{"provider": "openai", "model": "home-made", "api_base": "http://127.0.0.1:9"}],
         },
-        {"model_name": "other", "deployments": [{"provider": "demo", "model": "demo"}]},
+        {
+            "model_name": "other",
+            "deployments": [{"provider": "demo", "model": "demo", "access_groups": ["group-of-others"]}],
+        },
     ]
 }
 TINY = NANO // 1_000_000
@@ -171,3 +174,28 @@ async def test_a_model_that_does_not_exist_is_404_under_a_budget(stack: Stack, h
     """What is not served has no price, but that is not what is wrong with it."""
     answer = await ask(http, await limited_key(stack, Limits(max_budget=NANO)), model="no-such-model")
     assert (answer.status, code(answer)) == (404, "model_not_found")
+
+
+async def test_models_are_listed_as_the_caller_may_use_them(
+    stack: Stack, http: aiohttp.ClientSession, store: Store
+) -> None:
+    """Within the team's list, with its access groups; the rest does not exist for the caller."""
+    await teams(store).insert(TeamRecord("narrow", 1.0, models=("demo", "group-of-others")))
+    for models, listed in (((), {"demo", "other"}), (("other", "home-made"), {"other"}), (("home-made",), set())):
+        key = await limited_key(stack, Limits(), team_id="narrow", models=models)
+        headers = {"Authorization": f"Bearer {key}"}
+        async with http.get("/v1/models", headers=headers) as answer:
+            assert {model["id"] for model in (await answer.json())["data"]} == listed
+        for model in ("demo", "other", "home-made"):
+            async with http.get(f"/v1/models/{model}", headers=headers) as answer:
+                assert answer.status == (200 if model in listed else 404)
+            if model not in listed:
+                assert (await ask(http, key, model=model)).status == 403
+
+
+async def test_an_alias_leads_to_its_model(stack: Stack, http: aiohttp.ClientSession, store: Store) -> None:
+    """The key's and the team's; the model that it leads to answers, and must be allowed."""
+    await teams(store).insert(TeamRecord("aliases", 1.0, models=("demo",), model_aliases={"quick": "demo"}))
+    key = await limited_key(stack, Limits(), team_id="aliases", aliases={"mine": "demo", "more": "other"})
+    for model, status in (("quick", 200), ("mine", 200), ("demo", 200), ("more", 403), ("other", 403)):
+        assert (await ask(http, key, model=model)).status == status, model

@@ -181,3 +181,28 @@ async def test_all_keys_of_a_team_change_with_it(stages: AuthStages) -> None:
     await stages.write(teams(stages.store), msgspec.structs.replace(team, blocked=True), "team")
     await all_say(stages, 403, keys[0])
     assert {await status(stages, key, 0) for key in keys} == {403}
+
+
+async def test_keys_that_do_not_exist_are_looked_up_within_a_bound(stages: AuthStages) -> None:
+    """From one address: 401 for those that were looked up, 429 for the rest, while good keys go on working."""
+    await stages.insert(key_of("sk-good"))
+    assert await status(stages, "sk-good", 0) == 200
+    found = [await stages.ask(f"sk-wrong-{number}", client="192.0.2.1") for number in range(400)]
+    statuses = [answer.status for answer in found if isinstance(answer, ErrorBody)]
+    assert len(statuses) == 400
+    assert set(statuses) == {401, 429}
+    assert statuses.count(401) < 200
+    last = found[-1]
+    assert isinstance(last, ErrorBody)
+    assert last.retry_after is not None
+    assert isinstance(await stages.ask("sk-good", client="192.0.2.1"), RequestContext)
+    elsewhere = await stages.ask("sk-wrong-0", client="192.0.2.2")
+    assert isinstance(elsewhere, ErrorBody)
+    assert elsewhere.status == 401
+
+
+async def test_many_requests_with_a_cold_key_ask_once(stages: AuthStages) -> None:
+    """They wait for one answer, and all of them pass."""
+    await stages.insert(key_of("sk-crowd"))
+    answers = await asyncio.gather(*(status(stages, "sk-crowd", 0) for _ in range(300)))
+    assert set(answers) == {200}

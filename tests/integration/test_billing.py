@@ -29,6 +29,7 @@ from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.pages import Wanted
 from shared.store.setup import ensure_indexes
+from shared.store.verification import verify
 from tests.support.nats_server import NatsServer
 from tests.support.store_server import StoreServer
 
@@ -78,14 +79,7 @@ class Books:
         """Assert that documents, rollups and listings are what was sent, once each."""
         found = {item["_id"]: item async for item in self.store.database.ledger.find({})}
         assert {id: entries.completion_of(item) for id, item in found.items()} == self.sent
-        expected = entries.Tally()
-        for item in self.sent.values():
-            expected.add(item, entries.document(item))
-        rollups = {
-            (item["scope"], item["id"], item["day"]): {name: item[name] for name in entries.AMOUNTS if item.get(name)}
-            async for item in self.store.database.rollups.find({})
-        }
-        assert rollups == dict(expected.moved())
+        assert (await verify(self.store, "books", lambda what, more: None)).differences == ()
         ledger = Ledger(self.store)
         listed = await ledger.listing.newest(Wanted(), since=0, until=time.time() + 1, limit=len(self.sent) + 1)
         assert sorted(item["_id"] for item in listed) == sorted(self.sent)

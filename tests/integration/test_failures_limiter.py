@@ -150,3 +150,20 @@ async def test_an_edge_that_dies_gives_its_slots_back(stack: Stack, http: aiohtt
     while passed(await burst(http, key, 100)) < 100:
         assert time.monotonic() - struck < 15
         await asyncio.sleep(0.3)
+
+
+async def test_a_budget_for_ten_is_overspent_by_one_at_most(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """1,000 requests at once, half of them streams; what is over is refused before any provider is called."""
+    free = await limited_key(stack, Limits())
+    price = round(float((await ask(http, free)).headers["x-tollway-cost"]) * NANO)
+    assert price > 0
+    key = await limited_key(stack, Limits(max_budget=price * 10))
+    answers: list[Answer] = []
+    end = time.monotonic() + 20
+    while not any(answer.status == 400 for answer in answers):
+        assert time.monotonic() < end
+        answers += await asyncio.gather(*[ask(http, key, stream=number % 2 == 0) for number in range(250)])
+    assert 10 <= passed(answers) <= 11
+    refused = next(answer for answer in answers if answer.status == 400)
+    assert json.loads(refused.text)["error"]["type"] == "budget_exceeded"
+    assert "Budget has been exceeded! Current cost: " in refused.text

@@ -230,6 +230,21 @@ async def test_large_requests_are_checked_as_well(stages: Any, eventually: Any, 
         await eventually(lambda: not running.guardrails.lanes)
 
 
+async def test_a_guardrail_that_a_key_needs_must_be_there(stages: Any) -> None:
+    """One that is configured runs in any case; without the other the request does not go on unchecked."""
+    async with stages(WORDS) as running:
+        running.router.says(answer("hello"))
+        _, header, _ = await read_all(running.ask(request("hello"), "r1", wanted_guardrails=("words",)))
+        assert header.error is None
+        _, header, _ = await read_all(running.ask(request("hello"), "r2", wanted_guardrails=("words", "pii")))
+        assert header.error is not None
+        assert (header.error.status, header.error.code) == (403, "guardrail_missing")
+    async with stages() as running:
+        _, header, _ = await read_all(running.ask(request("hello"), wanted_guardrails=("pii",)))
+        assert header.error is not None
+        assert running.router.seen == []
+
+
 async def test_a_whole_answer_is_masked_in_one_frame(stages: Any) -> None:
     """Opening, body and end come together, with the ending's facts, and no stale length."""
     async with stages(MASK | {"mode": "post_call"}) as running:

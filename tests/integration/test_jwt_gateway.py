@@ -123,7 +123,7 @@ async def test_a_user_is_made_once_however_many_requests_come_at_once(
     assert {status for status, _, _ in answers} == {200}
     history = await Audit(store).history("user", "newcomer")
     assert [(entry.action, entry.actor, bool(entry.request_id)) for entry in history] == [
-        ("user.created", "newcomer", True)
+        ("user.added", "newcomer", True)
     ]
 
 

@@ -65,7 +65,7 @@ async def client_of(worker: Worker) -> LimiterClient:
 
 def completion(id: str) -> Completion:
     """A completion that used nothing."""
-    return Completion(id, "chat_completions", "openai", "demo", "success", 200, 1.0, 2.0)
+    return Completion(id, "chat_completions", "openai", "demo", "success", 200, 1.0, 2.0, limited=True)
 
 
 def nobody(verdict: Verdict) -> None:
@@ -78,7 +78,7 @@ async def test_what_is_at_hand_together_is_one_message(worker_on: Any, eventuall
         desk, client = await desk_of(auth), await client_of(edge)
         until = time.time() + 10
         verdicts = [client.ask(ask(f"r{number}"), until, nobody) for number in range(50)]
-        client.settle(completion("r0"))
+        client.settle_for(completion("r0"))
         client.release("r0", sent=True)
         assert [(await verdict).id for verdict in verdicts] == [f"r{number}" for number in range(50)]
         assert len(desk.turns) == 1
@@ -93,7 +93,7 @@ async def test_without_an_answer_it_is_said_again(worker_on: Any, eventually: Ca
     async with worker_on("auth") as auth, worker_on("edge") as edge:
         client = await client_of(edge)
         verdict = client.ask(ask("early"), time.time() + 10, nobody)
-        client.settle(completion("early"))
+        client.settle_for(completion("early"))
         await edge.bus.barrier()
         await edge.bus.barrier()
         desk = await desk_of(auth)
@@ -114,7 +114,7 @@ async def test_a_broker_that_restarts_loses_nothing(
     async with worker_on("auth") as auth, worker_on("edge") as edge:
         desk, client = await desk_of(auth), await client_of(edge)
         for number in range(300):
-            client.settle(completion(f"r{number}"))
+            client.settle_for(completion(f"r{number}"))
             if number == 100:
                 nats_server.stop()
             if number == 200:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.auth.limiter.seat import Seat
+from shared.bus import subjects
 from shared.bus.limits import LimiterAway
 from shared.bus.setup import ensure_streams
 from shared.bus.worker import Worker
@@ -129,7 +130,7 @@ async def test_money_is_held_and_then_charged(worker_on: Any, edge: Worker, even
     async with client_of(edge) as client, worker_on("auth") as worker, seated(worker):
         assert await ask_many(client, "r", 1000, quota(budget=1000), cost=100) == 10
         for number in range(10):
-            client.settle(completion(f"r{number}", cost=50))
+            client.settle_for(completion(f"r{number}", cost=50))
             client.release(f"r{number}", sent=True)
         await eventually(lambda: client.unsettled == 0)
         assert await ask_many(client, "s", 1000, quota(budget=1000), cost=100) == 5
@@ -149,3 +150,20 @@ async def test_an_owner_that_is_silent_gives_its_slots_back(
         while (await ask(client, f"again{time.monotonic()}", quota(parallel=5))).refusal is not None:
             assert time.monotonic() - gone < 6
             await asyncio.sleep(0.2)
+
+
+async def test_snapshots_keep_the_journal_short(worker_on: Any, edge: Worker) -> None:
+    """What a snapshot holds is cut away; whoever begins with one knows everything, what was decided meanwhile too."""
+    async with client_of(edge) as client:
+        async with worker_on("auth") as worker, seated(worker, snapshot_entries=30):
+            many = [ask(client, f"m{number}", quota(f"k{number}", rpm=1)) for number in range(1500)]
+            assert all(verdict.refusal is None for verdict in await asyncio.gather(*many))
+            for number in range(60):
+                assert (await ask(client, f"r{number}", quota(rpm=100))).refusal is None
+        info = await edge.bus.jetstream.stream_info(subjects.LIMIT_STREAM)
+        assert info.state.first_seq > 10
+        async with worker_on("auth") as worker, seated(worker) as seat:
+            assert await ask_many(client, "s", 60, quota(rpm=100)) == 40
+            assert (await ask(client, "again", quota("k1499", rpm=1))).refusal is not None
+            assert seat.limiter is not None
+            assert seat.limiter.sizes()["scopes"] == 1501

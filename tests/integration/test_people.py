@@ -17,7 +17,16 @@ from shared.store.audit import Audit
 from shared.store.budgets import BudgetRecord, budgets
 from shared.store.keys import KeyRecord, Keys
 from shared.store.ledger import Ledger
-from shared.store.people import membership_id, memberships, organizations, teams, users
+from shared.store.people import (
+    OrganizationRecord,
+    TeamRecord,
+    UserRecord,
+    membership_id,
+    memberships,
+    organizations,
+    teams,
+    users,
+)
 from tests.support.admin_office import SECRET, admin_office
 from tests.support.office import MASTER, Office
 from tests.support.store_server import StoreServer
@@ -104,36 +113,36 @@ async def test_a_user_without_a_key(office: Office) -> None:
     assert await Keys(office.store).count() == 0
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "param"),
-    [
-        ({"user_role": "boss"}, 400, "user_role"),
-        ({"teams": ["nowhere"]}, 400, "teams"),
-        ({"teams": [{"team_id": "nowhere"}]}, 400, "teams"),
-        ({"teams": [5]}, 400, "teams[0]"),
-        ({"organizations": ["nowhere"]}, 400, "organizations"),
-        ({"budget_id": "nowhere"}, 400, "budget_id"),
-        ({"max_budget": -1}, 400, "max_budget"),
-        ({"budget_duration": "1y"}, 400, "budget_duration"),
-        ({"user_email": {"$gt": ""}}, 400, "user_email"),
-        ({"user_id": "a\x1fb"}, 400, "user_id"),
-        ({"user_emial": "a@b"}, 400, "user_emial"),
-        ({"created_by": "me"}, 400, "created_by"),
-        ({"spend": 5}, 400, "spend"),
-        ({"guardrails": ["x"]}, 400, "guardrails"),
-        ({"metadata": {"guardrails": ["x"]}}, 400, "metadata.guardrails"),
-        ({"user_id": "taken"}, 409, "user_id"),
-        ({"user_email": "taken@example.com"}, 409, "user_email"),
-        ({"sso_user_id": "taken"}, 409, "sso_user_id"),
-    ],
-)
-async def test_a_user_that_cannot_be_made(office: Office, body: dict[str, Any], status: int, param: str) -> None:
+IMPOSSIBLE_USERS: list[tuple[dict[str, Any], int, str]] = [
+    ({"user_role": "boss"}, 400, "user_role"),
+    ({"teams": ["nowhere"]}, 400, "teams"),
+    ({"teams": [{"team_id": "nowhere"}]}, 400, "teams"),
+    ({"teams": [5]}, 400, "teams[0]"),
+    ({"organizations": ["nowhere"]}, 400, "organizations"),
+    ({"budget_id": "nowhere"}, 400, "budget_id"),
+    ({"max_budget": -1}, 400, "max_budget"),
+    ({"budget_duration": "1y"}, 400, "budget_duration"),
+    ({"user_email": {"$gt": ""}}, 400, "user_email"),
+    ({"user_id": "a\x1fb"}, 400, "user_id"),
+    ({"user_emial": "a@b"}, 400, "user_emial"),
+    ({"created_by": "me"}, 400, "created_by"),
+    ({"spend": 5}, 400, "spend"),
+    ({"guardrails": ["x"]}, 400, "guardrails"),
+    ({"metadata": {"guardrails": ["x"]}}, 400, "metadata.guardrails"),
+    ({"user_id": "taken"}, 409, "user_id"),
+    ({"user_email": "taken@example.com"}, 409, "user_email"),
+    ({"sso_user_id": "taken"}, 409, "sso_user_id"),
+]
+
+
+async def test_a_user_that_cannot_be_made(office: Office) -> None:
     """The answer names the field, and neither a user nor a key is left behind."""
     await made(
         office, "user_new", user_id="taken", user_email="taken@example.com", sso_user_id="taken", auto_create_key=False
     )
-    reply = await office.post("user_new", **body)
-    assert (reply.status, reply.body["param"]) == (status, param)
+    for body, status, param in IMPOSSIBLE_USERS:
+        reply = await office.post("user_new", **body)
+        assert (body, reply.status, reply.body["param"]) == (body, status, param)
     assert await users(office.store).count({}) == 1
     assert await Keys(office.store).count() == 0
 
@@ -258,37 +267,35 @@ async def test_what_a_member_sees_of_itself(office: Office) -> None:
     assert (await office.ask("team_member_me", user("x"), "GET", path="/team/a/b/members/me")).status == 404
 
 
-@pytest.mark.parametrize(
-    ("route", "body", "status", "param"),
-    [
-        ("team_new", {"organization_id": "nowhere"}, 400, "organization_id"),
-        ("team_new", {"budget_id": "nowhere"}, 400, "budget_id"),
-        ("team_new", {"tpm_limit": "many"}, 400, "tpm_limit"),
-        ("team_new", {"team_id": "t"}, 409, "team_id"),
-        ("team_new", {"tpd_limit": 5}, 400, "tpd_limit"),
-        ("team_new", {"members_with_roles": [{"user_id": "u", "role": "boss"}]}, 400, "members_with_roles[0].role"),
-        ("team_new", {"members_with_roles": [{"role": "user"}]}, 400, "members_with_roles[0].user_id"),
-        ("team_update", {"team_id": "nowhere"}, 404, "team_id"),
-        ("team_update", {"team_alias": "x"}, 400, "team_id"),
-        ("team_update", {"team_id": "t", "modles": []}, 400, "modles"),
-        ("team_block", {"team_id": {"$ne": ""}}, 400, "team_id"),
-        ("team_delete", {"team_ids": ["t", "nowhere"]}, 404, "team_ids"),
-        ("team_member_add", {"team_id": "t", "member": {"user_id": "u", "rol": "user"}}, 400, "member.rol"),
-        ("team_member_add", {"team_id": "nowhere", "member": {"user_id": "u", "role": "user"}}, 404, "team_id"),
-        ("team_member_update", {"team_id": "t", "user_id": "u"}, 404, "user_id"),
-        ("team_model_delete", {"team_id": "t", "models": []}, 400, "models"),
-        ("organization_new", {}, 400, "organization_alias"),
-        ("organization_update", {"organization_id": "nowhere"}, 404, "organization_id"),
-        ("organization_member_add", {"organization_id": "nowhere", "member": {"user_id": "u"}}, 404, "organization_id"),
-    ],
-)
-async def test_what_cannot_be_done_names_the_field(
-    office: Office, route: str, body: dict[str, Any], status: int, param: str
-) -> None:
+IMPOSSIBLE: list[tuple[str, dict[str, Any], int, str]] = [
+    ("team_new", {"organization_id": "nowhere"}, 400, "organization_id"),
+    ("team_new", {"budget_id": "nowhere"}, 400, "budget_id"),
+    ("team_new", {"tpm_limit": "many"}, 400, "tpm_limit"),
+    ("team_new", {"team_id": "t"}, 409, "team_id"),
+    ("team_new", {"tpd_limit": 5}, 400, "tpd_limit"),
+    ("team_new", {"members_with_roles": [{"user_id": "u", "role": "boss"}]}, 400, "members_with_roles[0].role"),
+    ("team_new", {"members_with_roles": [{"role": "user"}]}, 400, "members_with_roles[0].user_id"),
+    ("team_update", {"team_id": "nowhere"}, 404, "team_id"),
+    ("team_update", {"team_alias": "x"}, 400, "team_id"),
+    ("team_update", {"team_id": "t", "modles": []}, 400, "modles"),
+    ("team_block", {"team_id": {"$ne": ""}}, 400, "team_id"),
+    ("team_delete", {"team_ids": ["t", "nowhere"]}, 404, "team_ids"),
+    ("team_member_add", {"team_id": "t", "member": {"user_id": "u", "rol": "user"}}, 400, "member.rol"),
+    ("team_member_add", {"team_id": "nowhere", "member": {"user_id": "u", "role": "user"}}, 404, "team_id"),
+    ("team_member_update", {"team_id": "t", "user_id": "u"}, 404, "user_id"),
+    ("team_model_delete", {"team_id": "t", "models": []}, 400, "models"),
+    ("organization_new", {}, 400, "organization_alias"),
+    ("organization_update", {"organization_id": "nowhere"}, 404, "organization_id"),
+    ("organization_member_add", {"organization_id": "nowhere", "member": {"user_id": "u"}}, 404, "organization_id"),
+]
+
+
+async def test_what_cannot_be_done_names_the_field(office: Office) -> None:
     """Typing errors and objects that do not exist, and nothing is changed."""
     await made(office, "team_new", team_id="t")
-    reply = await office.post(route, **body)
-    assert (reply.status, reply.body["param"]) == (status, param)
+    for route, body, status, param in IMPOSSIBLE:
+        reply = await office.post(route, **body)
+        assert (route, body, reply.status, reply.body["param"]) == (route, body, status, param)
     assert await teams(office.store).count({}) == 1
     assert await users(office.store).count({}) == 0
 
@@ -494,12 +501,7 @@ async def test_spend_is_what_the_ledger_says(office: Office) -> None:
     await made(office, "team_new", team_id="t", organization_id="o", max_budget=1, budget_duration="30d")
     await made(office, "user_new", user_id="u", teams=["t"], auto_create_key=False)
     now = time.time()
-    attempt = Attempt("r-1", "d", "demo", "demo", now, now, "success", usage=Usage(3), cost=3_000_000)
-    done = Completion(
-        "r", "chat_completions", "openai", "demo", "success", 200, now, now, key="k", user="u", team="t",
-        organization="o", attempts=(attempt,),
-    )  # fmt: skip
-    await Ledger(office.store).write([done])
+    await Ledger(office.store).write([finished("r", now, 3_000_000)])
     assert (await office.get("user_info", user_id="u")).body["user_info"]["spend"] == 0.003
     team = (await office.get("team_info", team_id="t")).body
     assert (team["team_info"]["spend"], team["team_memberships"][0]["spend"]) == (0.003, 0.003)
@@ -520,3 +522,47 @@ async def test_defaults_are_given_to_the_silent(office_with_defaults: Office) ->
     await made(office, "team_new", team_id="t", tpm_limit=0)
     team = await made(office, "team_member_add", team_id="t", member={"role": "user", "user_id": "c"})
     assert (team["max_budget"], team["tpm_limit"], team["updated_users"][0]["max_budget"]) == (50.0, 0, 5.0)
+
+
+async def test_spend_of_a_period_begins_anew_with_it(office: Office) -> None:
+    """What was spent before the current period is in the total alone; the answer says when the period ends."""
+    await made(office, "team_new", team_id="t", max_budget=1, budget_duration="1d")
+    now = time.time()
+    before = now // 86_400 * 86_400 - 10
+    await Ledger(office.store).write([finished("old", before, 5_000_000), finished("new", now, 2_000_000)])
+    team = (await office.get("team_info", team_id="t")).body["team_info"]
+    assert (team["spend"], team["total_spend"]) == (0.002, 0.007)
+    assert team["budget_reset_at"] == time.strftime("%Y-%m-%dT00:00:00.000Z", time.gmtime(before + 86_410))
+
+
+def finished(id: str, ended: float, cost: int) -> Completion:
+    """Return a request of the team `t`."""
+    attempt = Attempt(f"{id}-1", "d", "demo", "demo", ended, ended, "success", usage=Usage(3), cost=cost)
+    return Completion(
+        id, "chat_completions", "openai", "demo", "success", 200, ended, ended, key="k", user="u", team="t",
+        organization="o", attempts=(attempt,),
+    )  # fmt: skip
+
+
+async def test_what_the_file_declares_is_changed_there(office: Office) -> None:
+    """A declared team, user or key is shown as such, and neither changed nor deleted, nor taken along."""
+    now = time.time()
+    await organizations(office.store).insert(OrganizationRecord("o", now))
+    await teams(office.store).insert(TeamRecord("t", now, organization_id="o", declared=True))
+    await users(office.store).insert(UserRecord("u", now, declared=True))
+    await users(office.store).insert(UserRecord("v", now))
+    await Keys(office.store).insert(KeyRecord("0" * 64, "sk-...", now, user_id="v", declared=True))
+    assert (await office.get("team_info", team_id="t")).body["team_info"]["declared"]
+    for route, body in (
+        ("team_update", {"team_id": "t", "team_alias": "x"}),
+        ("team_block", {"team_id": "t"}),
+        ("team_delete", {"team_ids": ["t"]}),
+        ("organization_delete", {"organization_ids": ["o"]}),
+        ("user_update", {"user_id": "u", "user_alias": "x"}),
+        ("user_delete", {"user_ids": ["u"]}),
+        ("user_delete", {"user_ids": ["v"]}),
+    ):
+        reply = await office.post(route, **body)
+        assert (route, reply.status) == (route, 400)
+        assert "configuration file" in reply.body["message"]
+    assert await users(office.store).count({}) == 2

@@ -14,6 +14,7 @@ from shared.bus.bodies import BodyShelf
 from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.envelope import join
 from shared.bus.lane_reader import Lanes
+from shared.bus.setup import ensure_streams
 from shared.bus.stage import Call, Stage, with_body
 from shared.bus.worker import Worker
 from shared.errors import ErrorBody
@@ -140,6 +141,7 @@ async def auth_stages(
         store = Store.open(mongodb_url)
         stack.push_async_callback(store.close)
         edge = await stack.enter_async_context(worker_on("edge"))
+        await ensure_streams(edge.bus)
         lanes = Lanes(edge)
         shelf = BodyShelf(edge)
         await lanes.start()
@@ -152,7 +154,7 @@ async def auth_stages(
 
         for service in ("guardrails", "router", "admin", "passthrough"):
             worker = await stack.enter_async_context(worker_on(service))
-            stage = Stage(worker, answer, max_in_hand=100)
+            stage = Stage(worker, answer, max_in_hand=1000)
             await stage.start()
             await worker.bus.barrier()
             worker.ready()

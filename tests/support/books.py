@@ -11,6 +11,7 @@ from shared.store import entries
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.listing import IN_ONE_QUESTION
+from shared.store.sums import totals_of
 from tests.support.stack import Stack
 
 AMOUNTS = ("requests", "spend", "prompt_tokens", "completion_tokens")
@@ -68,8 +69,8 @@ class Books:
 
     async def rolled_up(self) -> dict[str, int]:
         """Return what the rollups of everything say."""
-        days = await self._store.database.rollups.find({"scope": "all"}).to_list(length=None)
-        return {name: sum(int(day.get(name, 0)) for day in days) for name in AMOUNTS}
+        days = [totals_of(row) async for row in self._store.database.rollups.find({"kind": "all"})]
+        return {name: sum(day[name] for day in days) for name in AMOUNTS}
 
     async def sold(self) -> dict[str, Any]:
         """Return the demo provider's own figures."""

@@ -11,7 +11,7 @@ from services.auth.limiter.tally import Tally
 from shared.bus.limits import LimiterClient
 from shared.bus.worker import Worker
 from shared.errors import Unavailable
-from shared.schemas.events import Completion
+from shared.schemas.events import Attempt, Completion
 from shared.schemas.limits import Ask, Quota, Verdict
 from shared.schemas.scopes import Scope
 
@@ -33,9 +33,9 @@ class Sums:
 
 
 @asynccontextmanager
-async def seated(worker: Worker, sums: Sums | None = None) -> AsyncIterator[Seat]:
+async def seated(worker: Worker, sums: Sums | None = None, *, snapshot_entries: int = 20_000) -> AsyncIterator[Seat]:
     """Stand for election as long as the block lasts."""
-    seat = Seat(worker, Limiter, sums or Sums(), Tally(worker.metrics))
+    seat = Seat(worker, Limiter, sums or Sums(), Tally(worker.metrics), snapshot_entries=snapshot_entries)
     await seat.start()
     try:
         yield seat
@@ -77,8 +77,8 @@ async def ask_many(client: LimiterClient, prefix: str, number: int, *quotas: Quo
 
 def completion(id: str, cost: int = 0) -> Completion:
     """Return a completion that ended now."""
-    from shared.schemas.events import Attempt
-
     now = time.time()
     attempt = Attempt(id, "d", "demo", "demo", now, now, "success", 200, cost=cost)
-    return Completion(id, "chat_completions", "openai", "demo", "success", 200, now, now, attempts=(attempt,))
+    return Completion(
+        id, "chat_completions", "openai", "demo", "success", 200, now, now, attempts=(attempt,), limited=True
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from services.auth.limiter import entries
 from shared.bus import subjects
 from shared.openapi import VERSION
 from shared.schemas import context, control, events, frames, limits
@@ -98,15 +99,15 @@ CHANNELS: tuple[Channel, ...] = (
         "limitTurns", subjects.LIMIT_TURN, limits.Turn,
         "What a process has for the limiter at one moment: requests that may begin or not, what others used, and "
         "which are over. The active limiter takes it.",
-        ("auth", "edge", "router", "passthrough"), ("auth",),
+        ("auth", "edge", "router", "passthrough", "billing"), ("auth",),
     ),
     Channel(
         "limitAnswers", subjects.limit_answer("{service}.{worker}"), limits.TurnAnswered,
         "The limiter's verdicts, and which turns stand in its journal.",
-        ("auth",), ("auth", "edge", "router", "passthrough"),
+        ("auth",), ("auth", "edge", "router", "passthrough", "billing"),
     ),
     Channel(
-        "limitJournal", subjects.LIMIT_JOURNAL, None,
+        "limitJournal", subjects.LIMIT_JOURNAL, entries.Entry,
         f"What the limiter decided, in the JetStream stream {subjects.LIMIT_STREAM}; only auth workers read it.",
         ("auth",), ("auth",),
     ),

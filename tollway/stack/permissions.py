@@ -105,6 +105,7 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         f"$JS.API.CONSUMER.DURABLE.CREATE.{EVENTS}.*",
         f"$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.*",
         f"$JS.ACK.{EVENTS}.>",
+        *_ASKS_LIMITER,
     ),
 }
 """What each service publishes beside its heartbeat and greeting."""
@@ -116,7 +117,7 @@ SUBSCRIBES: dict[str, tuple[str, ...]] = {
     "router": (*_HEARS_CHANGES, subjects.limit_answer("router.*")),
     "passthrough": (subjects.limit_answer("passthrough.*"),),
     "admin": _HEARS_CHANGES,
-    "billing": (),
+    "billing": (subjects.limit_answer("billing.*"),),
 }
 """What each service hears beside its requests, its inbox and the control plane."""
 

@@ -31,6 +31,7 @@ def team_shape(team: TeamRecord, members: Sequence[Member] = (), *, reset_at: fl
         **member_defaults_shape(team.member_limits),
         "budget_id": team.budget_id or None,
         "metadata": team.metadata,
+        "declared": team.declared,
         "created_at": shown(team.created_at),
         "created_by": team.created_by or None,
         "updated_at": shown(team.updated_at or team.created_at),

@@ -27,6 +27,7 @@ def user_shape(
         **limits_shape(user.limits, reset_at),
         "budget_id": user.budget_id or None,
         "metadata": user.metadata,
+        "declared": user.declared,
         "created_at": shown(user.created_at),
         "created_by": user.created_by or None,
         "updated_at": shown(user.updated_at or user.created_at),

@@ -17,10 +17,10 @@ from shared.store.keys import Keys
 
 
 def keys_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Handler]:
-    """Return the handlers by their routes' names."""
+    """Return the handlers by the names of their routes."""
     settings = runtime.configuration
     defaults = settings.defaults.keys
-    keys, lookup, shapes = Keys(store), KeyLookup(store), KeyShapes(Spending(store))
+    keys, lookup, shapes = Keys(store), KeyLookup(store), KeyShapes(Spending(store, settings.limits.time_zone))
     bounds = bounds_of(as_body(defaults.bounds))
     changing = KeyChanging(keys, lookup, bounds, frozenset(guardrail.name for guardrail in settings.guardrails))
     making = KeyMaking(

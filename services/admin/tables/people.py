@@ -25,7 +25,7 @@ def people_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str
     """Return the handlers by the names of their routes."""
     defaults = runtime.configuration.defaults
     of_users, of_teams = as_body(defaults.users), as_body(defaults.teams)
-    people, keys, spending = People(store), Keys(store), Spending(store)
+    people, keys, spending = People(store), Keys(store), Spending(store, runtime.configuration.limits.time_zone)
     joining, taking = Joining(people, of_users), Taking(people, keys)
     teams, key_shapes = TeamShapes(people, spending), KeyShapes(spending)
     user = UserRoutes(people, keys, taking, recorder, runtime.secret, of_users)

@@ -131,9 +131,9 @@ def _role(claims: Mapping[str, Any], scopes: frozenset[str], issuer: JwtIssuer) 
 
 def _email(claims: Mapping[str, Any], issuer: JwtIssuer) -> str:
     value = _claim(claims, issuer.email_claim)
-    email = value.lower() if _is_id(value) and "@" in value else ""
+    email = str(value) if _is_id(value) and "@" in value else ""
     if issuer.email_domains:
         verified = claims.get("email_verified", True) is True
-        if not verified or email.rpartition("@")[2] not in issuer.email_domains:
+        if not verified or email.rpartition("@")[2].lower() not in issuer.email_domains:
             raise Forbidden("The token's e-mail address is not of a domain that may use this gateway.")
     return email

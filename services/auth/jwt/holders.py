@@ -4,6 +4,7 @@ from services.auth.domain.jwt_claims import Claimed, team_for
 from services.auth.domain.jwt_standing import needs_user, record_of, standing_of_token
 from services.auth.domain.standing import Standing
 from services.auth.jwt.interface import Shown
+from services.auth.jwt.issuers import Issuers
 from services.auth.jwt.newcomers import Newcomers
 from services.auth.jwt.tokens import Tokens, Verified
 from services.auth.records import Records
@@ -16,11 +17,19 @@ from shared.store.people import UserRecord
 class Holders:
     """Implements `services.auth.jwt.interface.TokenHolders`."""
 
-    def __init__(self, tokens: Tokens, newcomers: Newcomers, records: Records, standings: Standings) -> None:
+    def __init__(
+        self, issuers: Issuers, tokens: Tokens, newcomers: Newcomers, records: Records, standings: Standings
+    ) -> None:
+        self._issuers = issuers
         self._tokens = tokens
         self._newcomers = newcomers
         self._records = records
         self._standings = standings
+
+    async def close(self) -> None:
+        """Wait for users that are being made, and stop fetching keys."""
+        await self._newcomers.close()
+        await self._issuers.close()
 
     def known(self, shown: Shown) -> Held | None:
         """Return what holds for a token's holder if neither its issuer nor the store must be asked."""
@@ -51,9 +60,9 @@ class Holders:
         claimed, issuer = verified.claimed, verified.issuer
         found = await self._found(claimed)
         if found is None and claimed.user and issuer.create_users:
-            found = await self._newcomers.welcome(claimed, issuer, request=ctx.id, client=ctx.client)
+            found = await self._newcomers.welcome(claimed, issuer, ctx)
             # The change goes to every worker, this one too; but it is not waited for.
-            for users in (self._records.user, self._records.sso):
+            for users in (self._records.user, self._records.sso_name):
                 users.forget(claimed.user)
         if found is None and needs_user(claimed):
             raise Forbidden("The token's user is not known here.")
@@ -62,7 +71,7 @@ class Holders:
     async def _found(self, claimed: Claimed) -> UserRecord | None:
         if not claimed.user:
             return None
-        for users in (self._records.user, self._records.sso):
+        for users in (self._records.user, self._records.sso_name):
             entry = users.get(claimed.user) or await users.fetch(claimed.user)
             if entry.record is not None:
                 return entry.record

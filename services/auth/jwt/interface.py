@@ -28,3 +28,7 @@ class TokenHolders(Protocol):
     async def find(self, shown: Shown, ctx: RequestContext) -> Held:
         """Return what holds for its holder; raise why there is none."""
         ...
+
+    async def close(self) -> None:
+        """Stop what is being asked, and end what is being made."""
+        ...

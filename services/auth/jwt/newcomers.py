@@ -6,13 +6,16 @@ import time
 import structlog
 
 from services.auth.domain.jwt_claims import Claimed
+from services.auth.domain.newcomer import audit_entry, newcomer
 from shared.bus.changes import ChangeAnnouncer
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
+from shared.schemas.context import RequestContext
 from shared.schemas.control import Change
+from shared.settings.file import UserDefaults
 from shared.settings.jwt import JwtIssuer
-from shared.store.audit import Audit, AuditEntry
+from shared.store.audit import Audit
 from shared.store.changes import Changes
-from shared.store.connection import Session, Store, StoreUnavailable
+from shared.store.connection import Session, Store
 from shared.store.people import UserRecord, users, users_by_sso
 
 log = structlog.get_logger(__name__)
@@ -21,24 +24,24 @@ log = structlog.get_logger(__name__)
 class Newcomers:
     """Makes users where the issuer's settings say so."""
 
-    def __init__(self, store: Store, announcer: ChangeAnnouncer) -> None:
+    def __init__(self, store: Store, announcer: ChangeAnnouncer, defaults: UserDefaults) -> None:
         self._store = store
         self._users = users(store)
         self._find_by_sso = users_by_sso(store)
         self._changes = Changes(store)
         self._audit = Audit(store)
         self._announcer = announcer
+        self._defaults = defaults
         self._running: dict[str, asyncio.Task[UserRecord]] = {}
 
-    async def welcome(self, claimed: Claimed, issuer: JwtIssuer, *, request: str, client: str) -> UserRecord:
+    async def welcome(self, claimed: Claimed, issuer: JwtIssuer, ctx: RequestContext) -> UserRecord:
         """Return the user, made unless it was there; requests that come at once wait for the same one.
 
-        `request` and `client` are the id and the address that the audit entry names.
+        The audit entry names the request and the client of `ctx`. Raises `Unavailable`.
         """
         task = self._running.get(claimed.user)
         if task is None:
-            entry = _entry(claimed, request, client)
-            task = self._running[claimed.user] = asyncio.ensure_future(self._make(claimed, issuer, entry))
+            task = self._running[claimed.user] = asyncio.ensure_future(self._make(claimed, issuer, ctx))
             task.add_done_callback(lambda task: self._ended(claimed.user, task))
         return await asyncio.shield(task)
 
@@ -52,52 +55,29 @@ class Newcomers:
         if not task.cancelled():
             task.exception()  # whoever waited for it may have gone
 
-    async def _make(self, claimed: Claimed, issuer: JwtIssuer, entry: AuditEntry) -> UserRecord:
+    async def _make(self, claimed: Claimed, issuer: JwtIssuer, ctx: RequestContext) -> UserRecord:
         try:
-            record, change = await self._store.atomically(lambda session: self._insert(claimed, issuer, entry, session))
+            record, change = await self._store.atomically(lambda session: self._insert(claimed, issuer, ctx, session))
         except Conflict:
             # Another worker was faster, or somebody has the e-mail address since a moment.
             found = await self._users.find(claimed.user) or await self._find_by_sso(claimed.user)
             if found is None:
-                raise StoreUnavailable("the user of this token is being made; try again", retry_after=1) from None
+                raise Unavailable("the user of this token is being made; try again", retry_after=1) from None
             return found
         if change is not None:
             self._announcer.announce(change)
-            log.info("auth.user_created", user=record.id, issuer=issuer.issuer)
+            log.info("auth.user_added", user=record.id, issuer=issuer.issuer)
         return record
 
     async def _insert(
-        self, claimed: Claimed, issuer: JwtIssuer, entry: AuditEntry, session: Session
+        self, claimed: Claimed, issuer: JwtIssuer, ctx: RequestContext, session: Session
     ) -> tuple[UserRecord, Change | None]:
         found = await self._users.find(claimed.user, session)
         if found is not None:
             return found, None
         taken = claimed.email and await self._users.where({"email": claimed.email}, limit=1, session=session)
-        record = UserRecord(
-            id=claimed.user,
-            created_at=entry.at,
-            email="" if taken else claimed.email,
-            role=issuer.default_role,
-            sso_id=claimed.user,
-            created_by=entry.actor,
-            updated_at=entry.at,
-            updated_by=entry.actor,
-        )
+        email = "" if taken else claimed.email
+        record = newcomer(claimed, issuer, self._defaults, email=email, now=time.time())
         await self._users.insert(record, session)
-        await self._audit.record(entry, session)
+        await self._audit.record(audit_entry(record, request=ctx.id, client=ctx.client), session)
         return record, await self._changes.record("user", record.id, session)
-
-
-def _entry(claimed: Claimed, request: str, client: str) -> AuditEntry:
-    shape = {"user_id": claimed.user, "user_email": claimed.email or None, "sso_user_id": claimed.user}
-    return AuditEntry(
-        at=time.time(),
-        actor=claimed.user,
-        actor_name=claimed.email or claimed.user,
-        action="user.created",
-        kind="user",
-        object=claimed.user,
-        after=shape,
-        client=client,
-        request_id=request,
-    )

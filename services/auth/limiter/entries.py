@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.auth.domain.limiter.pieces import Piece
 from services.auth.domain.limiter.records import Record
 
 
@@ -21,8 +22,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """With a claim: it begins with empty tables, and what stands before counts for nothing."""
     left: bool = False
     """The active one stopped: whoever reads this may claim at once."""
-    piece: msgspec.Raw = msgspec.Raw()
-    """A piece of a snapshot, of the state before its first piece."""
+    piece: Piece | None = None
+    """A piece of a snapshot of the tables as they were before the entry with its first piece."""
     number: int = 0
     """The piece's number in its snapshot, from 0."""
     last: bool = False

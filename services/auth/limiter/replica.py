@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-import msgspec
 import structlog
 
 from services.auth.domain.limiter import Limiter
+from services.auth.domain.limiter.pieces import Piece
+from services.auth.domain.limiter.records import Record
 from services.auth.limiter.entries import Entry, decode_entry
 
 log = structlog.get_logger(__name__)
@@ -16,7 +17,8 @@ class Replica:
 
     def __init__(self, make: Callable[[], Limiter]) -> None:
         self._make = make
-        self._pieces: list[msgspec.Raw] = []
+        self._pieces: list[Piece] = []
+        self._since: list[Record] = []
         self.limiter: Limiter | None = None
         """The tables; None as long as not all of what they come from was read."""
         self.epoch = 0
@@ -26,7 +28,7 @@ class Replica:
     def restart(self) -> None:
         """Begin anew: entries that were not read are gone."""
         self.limiter = None
-        self._pieces = []
+        self._pieces, self._since = [], []
         self.epoch, self.vacant = 0, True
 
     def take(self, _: int, data: bytes) -> None:
@@ -43,19 +45,23 @@ class Replica:
         self.vacant = entry.left
         if entry.claim and entry.fresh:
             self.limiter = self._make()
-        if entry.piece:
-            self._take_piece(entry)
-        elif self.limiter is not None:
+        if self.limiter is None:
+            self._collect(entry)
+        else:
             for record in entry.records:
                 self.limiter.apply(record)
 
-    def _take_piece(self, entry: Entry) -> None:
-        """Collect a snapshot, where the tables are not known yet."""
-        if self.limiter is not None:
-            return
-        if entry.number == 0:
-            self._pieces = []
-        if entry.number == len(self._pieces):
+    def _collect(self, entry: Entry) -> None:
+        """Collect a snapshot, and what was decided while it was written."""
+        if entry.piece is not None and entry.number == 0:
+            self._pieces, self._since = [], []
+        if entry.piece is not None and entry.number == len(self._pieces):
             self._pieces.append(entry.piece)
-            if entry.last:
-                self._pieces = []
+        self._since += entry.records
+        if entry.last and self._pieces:
+            limiter = self._make()
+            limiter.restore(self._pieces)
+            for record in self._since:
+                limiter.apply(record)
+            self.limiter = limiter
+            self._pieces, self._since = [], []

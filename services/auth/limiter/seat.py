@@ -19,6 +19,7 @@ from services.auth.limiter.entries import Entry, encode_entry
 from services.auth.limiter.owners import Owners
 from services.auth.limiter.readings import Readings, Spending
 from services.auth.limiter.replica import Replica
+from services.auth.limiter.snapshots import SNAPSHOT_ENTRIES, SnapshotWriting
 from services.auth.limiter.tally import Tally
 from services.auth.limiter.turns import Turns
 from shared.bus.backlog import written
@@ -47,9 +48,18 @@ LEAVE_SECONDS = 1.0
 class Seat:
     """Stand-by or active, as long as the process lives."""
 
-    def __init__(self, worker: Worker, make: Callable[[], Limiter], ledger: Spending, tally: Tally) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        make: Callable[[], Limiter],
+        ledger: Spending,
+        tally: Tally,
+        *,
+        snapshot_entries: int = SNAPSHOT_ENTRIES,
+    ) -> None:
         self._worker = worker
         self._tally = tally
+        self._snapshot_entries = snapshot_entries
         self._make = make
         self._replica = Replica(make)
         self._reader = JournalReader(worker.bus, on_entry=self._replica.take, on_restart=self._replica.restart)
@@ -160,6 +170,7 @@ class Seat:
             limiter,
             epoch,
             sequence,
+            SnapshotWriting(self._reader.read, self._snapshot_entries),
             writer=self._writer,
             door=self._door,
             readings=self._readings,

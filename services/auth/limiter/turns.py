@@ -7,8 +7,7 @@ that the journal costs little where there is much to decide.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable
 
 import structlog
 
@@ -18,6 +17,7 @@ from services.auth.limiter.batch import Answers, Batch
 from services.auth.limiter.entries import Entry, encode_entry
 from services.auth.limiter.owners import Owners
 from services.auth.limiter.readings import Readings
+from services.auth.limiter.snapshots import SnapshotWriting
 from services.auth.limiter.tally import Tally
 from shared.bus.journal_writer import JournalWriter
 from shared.bus.limit_door import LimiterDoor
@@ -32,23 +32,6 @@ NEWS_SECONDS = 0.01
 """How long settlements and releases wait for a question to be journaled with: an entry of their own would stand in
 the way of the caller's next one."""
 
-SNAPSHOT_ENTRIES = 20_000
-SNAPSHOT_BYTES = 16 * 1024**2
-"""Entries, or their bytes, after which a snapshot follows, and what is before it is cut away."""
-
-
-T = TypeVar("T")
-
-
-def with_last(pieces: Iterable[T]) -> Iterator[tuple[T, bool]]:
-    """Yield each piece, and whether it is the last one."""
-    rest = iter(pieces)
-    piece = next(rest)
-    for following in rest:
-        yield piece, False
-        piece = following
-    yield piece, True
-
 
 class Turns:
     """Decides for the whole cluster, until somebody else writes to the journal, or `broken` is called."""
@@ -58,6 +41,7 @@ class Turns:
         limiter: Limiter,
         epoch: int,
         last: int,
+        snapshot: SnapshotWriting,
         *,
         writer: JournalWriter,
         door: LimiterDoor,
@@ -85,9 +69,7 @@ class Turns:
         self._later: asyncio.TimerHandle | None = None
         self._closed = False
         self._wrote = time.monotonic()
-        self._entries = self._bytes = 0
-        self._pieces: Iterator[tuple[bytes, bool]] | None = None
-        self._snapshot = 0
+        self._snapshot = snapshot
 
     def close(self) -> None:
         """Decide nothing more, and answer nobody."""
@@ -143,9 +125,14 @@ class Turns:
     def _have_turn(self, *, looking: bool) -> None:
         batch = Batch.take(self._waiting)
         self._asked = any(turn.asks for turn in self._waiting)
+        # A snapshot is of the tables as the journal has them now, before this turn.
+        drawing = self._snapshot.begin_if_due(self.limiter, self.last)
         records = self._decided(batch, looking=looking)
-        if records or batch.turns or self._answers.waiting or time.monotonic() - self._wrote >= BEAT_SECONDS:
-            self._write(Entry(self._epoch, tuple(records)), self._stored)
+        beat = time.monotonic() - self._wrote >= BEAT_SECONDS
+        if records or batch.turns or self._answers.waiting or drawing or beat:
+            payload = encode_entry(self._snapshot.with_piece(Entry(self._epoch, tuple(records))))
+            self._snapshot.count(len(payload))
+            self._writer.append(payload, self.last, self._stored)
 
     def _decided(self, batch: Batch, *, looking: bool) -> list[Record]:
         """Change the tables; what is to be said about it waits in `_answers`."""
@@ -165,12 +152,6 @@ class Turns:
             self._readings.want(result.needed)
         return [result.record for result in results if not result.record.empty]
 
-    def _write(self, entry: Entry, stored: Callable[[int], None]) -> None:
-        payload = encode_entry(entry)
-        self._entries += 1
-        self._bytes += len(payload)
-        self._writer.append(payload, self.last, stored)
-
     def _stored(self, sequence: int) -> None:
         self.last, self._wrote = sequence, time.monotonic()
         self._tally.journaled(self._writer.seconds)
@@ -178,7 +159,10 @@ class Turns:
             return
         for sender, answers in self._answers.urgent():
             self._door.answer(sender, answers)
-        if self._asked:
+        if (done := self._snapshot.stored()) is not None:
+            self._tally.snapshots += 1
+            self._cut(done)
+        if self._asked or self._snapshot.drawing:
             self._decide()
         elif self._waiting:
             self._soon_enough()

@@ -34,4 +34,5 @@ def lost_completion(ctx: RequestContext, sent: Sent, now: float) -> Completion:
         stream=ctx.stream,
         model_group=ctx.model,
         estimated=True,
+        limited=sent.limited,
     )

@@ -13,6 +13,7 @@ from services.auth.domain.surroundings import Surroundings
 from shared.errors import Forbidden, InvalidRequest, Unauthenticated
 from shared.settings.jwt import JwtIssuer
 from shared.store.people import OrganizationRecord, TeamRecord, UserRecord
+from tests.unit.auth.making import RULES
 
 
 def issuer(**settings: Any) -> JwtIssuer:
@@ -31,7 +32,7 @@ def test_a_token_tells_its_user() -> None:
     """By `sub` and `email`, unless the operator says otherwise; it gets no role by itself."""
     found = claimed({"sub": "alice", "email": "Alice@Example.com", "scope": "openid tollway:admin"}, PLAIN)
     assert found == Claimed(
-        subject="alice", user="alice", email="alice@example.com", scopes=frozenset({"openid", "tollway:admin"})
+        subject="alice", user="alice", email="Alice@Example.com", scopes=frozenset({"openid", "tollway:admin"})
     )
 
 
@@ -168,7 +169,10 @@ def standing(token: Claimed, settings: JwtIssuer, around: Surroundings = AROUND,
     """Return the standing of a token's holder."""
     record = record_of(token, "digest", around.user.id if around.user else "", team_for(token, "", needed=True))
     return standing_of_token(
-        standing_of(record, around, lambda _: ()), token, settings, user_exists=exists and around.user is not None
+        standing_of(record, around, lambda _: (), RULES),
+        token,
+        settings,
+        user_exists=exists and around.user is not None,
     )
 
 

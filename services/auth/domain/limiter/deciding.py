@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from services.auth.domain.limiter import judging
 from services.auth.domain.limiter.draft import Draft
 from services.auth.domain.limiter.judging import LEDGER, Obstacle
-from services.auth.domain.limiter.purse import UNREAD, Purse
+from services.auth.domain.limiter.purse import UNREAD
 from services.auth.domain.limiter.readings import MOST_ASIDE, Readings
 from services.auth.domain.limiter.records import Admitted, Began
 from services.auth.domain.limiter.refused import Refused
-from services.auth.domain.limiter.state import ScopeState, State
+from services.auth.domain.limiter.state import State
+from services.auth.domain.limiter.tables import ScopeState
 from services.auth.domain.limiter.waiting import OVERTAKEN, Waiter, WaitingRoom
 from shared.schemas.limits import Ask, Quota, Refusal, Verdict
 
@@ -61,8 +62,7 @@ class Decider:
         for scope in list(scopes):
             queue = self.waiting.queues.get(scope)
             while queue and (waiter := queue.head()):
-                found = self._obstacles(waiter.ask, draft)
-                if any(quota.scope == scope and not bits & LEDGER for quota, _, bits in found):
+                if self._still_waits(waiter.ask, scope, draft):
                     break
                 queue.next()
                 self.waiting.leave(waiter.ask.id)
@@ -85,24 +85,31 @@ class Decider:
             bits = judging.in_the_way(quota, state, tokens, moment)
             if bits:
                 found.append((quota, state, bits))
-            if (quota.budget is not None or quota.soft is not None) and self._to_read(quota, state.purse, moment.now):
-                self._read(quota, state, draft)
+            if quota.budget is not None or quota.soft is not None:
+                self._keep_read(quota, state, draft)
         return found
 
-    def _to_read(self, quota: Quota, purse: Purse | None, now: float) -> bool:
+    def _still_waits(self, ask: Ask, scope: str, draft: Draft) -> bool:
+        found = self._obstacles(ask, draft)
+        here = any(quota.scope == scope and not bits & LEDGER for quota, _, bits in found)
+        return here and judging.passes(judging.longest(found, ask.tokens, draft.moment, self._state.grid))
+
+    def _keep_read(self, quota: Quota, state: ScopeState, draft: Draft) -> None:
+        """Have a budget read that is not known, or was read long ago."""
+        purse, now = state.purse, draft.moment.now
         if purse is not None and purse.read:
             if purse.since == quota.since:
-                return purse.due(now, self._state.stray) and len(self.readings) < MOST_ASIDE
-            if purse.spent_in(quota.since, quota.until) != UNREAD:
-                return False
-        return quota.budget is not None or len(self.readings) < MOST_ASIDE
-
-    def _read(self, quota: Quota, state: ScopeState, draft: Draft) -> None:
-        needed = self.readings.begin(quota.scope, quota.since, quota.until, draft.moment.now)
+                if not purse.due(now, self._state.stray) or len(self.readings) >= MOST_ASIDE:
+                    return
+            elif purse.spent_in(quota.since, quota.until) != UNREAD:
+                return
+        if quota.budget is None and len(self.readings) >= MOST_ASIDE:
+            return
+        needed = self.readings.begin(quota.scope, quota.since, quota.until, now)
         if needed:
             draft.needed.append(needed)
-            if state.purse is not None:
-                state.purse.pending = 0
+            if purse is not None:
+                purse.pending = 0
 
     def _line_before(self, ask: Ask) -> str:
         """Return the scope in which this request must wait behind others, or none."""
@@ -167,7 +174,7 @@ class Decider:
 
     def _begin_period(self, quota: Quota, draft: Draft) -> None:
         state = self._state.scopes.get(quota.scope)
-        if state and (purse := state.purse) and purse.read and purse.begins(quota.since, quota.until):
+        if state and (purse := state.purse) and purse.begins(quota.since, quota.until):
             began = Began(quota.scope, quota.since, quota.until)
             self._state.begin(began)
             draft.began.append(began)

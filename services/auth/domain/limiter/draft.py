@@ -8,8 +8,14 @@ from shared.schemas.limits import Verdict
 class Draft:
     """Lists that become a record and the rest of a result."""
 
-    def __init__(self, moment: Moment) -> None:
+    __slots__ = (
+        "_turned_back", "admitted", "began", "dropped", "forgotten", "loaded", "lost", "moment", "needed",
+        "released", "settled", "verdicts", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, moment: Moment, *, turned_back: bool = False) -> None:
         self.moment = moment
+        self._turned_back = turned_back
         self.lost: list[str] = []
         self.settled: list[Charged] = []
         self.released: list[Freed] = []
@@ -34,5 +40,6 @@ class Draft:
             tuple(self.forgotten),
             tuple(self.began),
             tuple(self.admitted),
+            self._turned_back,
         )
         return TurnResult(record, self.verdicts, self.waiting, self.needed)

@@ -6,7 +6,7 @@ from math import inf
 import msgspec
 
 from services.auth.domain.limiter.purse import UNREAD
-from services.auth.domain.limiter.state import BUDGET, PARALLEL, REQUESTS, TOKENS, ScopeState
+from services.auth.domain.limiter.tables import BUDGET, PARALLEL, REQUESTS, TOKENS, ScopeState
 from services.auth.domain.limiter.windows import Grid, Moment, Window
 from shared.schemas.limits import Ask, Measure, Quota, Refusal, Room, Verdict
 
@@ -24,6 +24,9 @@ BLANK = ScopeState("")
 
 Obstacle = tuple[Quota, ScopeState, int]
 """A scope whose limits a request does not fit, and which of them, as bits."""
+
+_Tight = tuple[int, int, Window | None]
+"""A limit, what is left of it, and where it is counted."""
 
 _MEASURES: tuple[tuple[int, Measure], ...] = (
     (REQUESTS, "requests"),
@@ -101,32 +104,42 @@ def answer(
     ask: Ask, scopes: Mapping[str, ScopeState], moment: Moment, grid: Grid, refusal: Refusal | None = None
 ) -> Verdict:
     """Return a verdict with the room that is left, and the scopes that are past their soft budget."""
-    requests: Room | None = None
-    tokens: Room | None = None
+    requests: _Tight | None = None
+    tokens: _Tight | None = None
     soft: tuple[str, ...] = ()
     for quota in ask.quotas:
         state = scopes.get(quota.scope, BLANK)
-        if quota.rpm is not None:
-            requests = _tighter(requests, quota.rpm, state.requests, moment, grid)
-        if quota.tpm is not None:
-            tokens = _tighter(tokens, quota.tpm, state.tokens, moment, grid)
+        if (limit := quota.rpm) is not None:
+            left = limit - _used(state.requests, moment)
+            if requests is None or left < requests[1]:
+                requests = limit, left, state.requests
+        if (limit := quota.tpm) is not None:
+            left = limit - _used(state.tokens, moment)
+            if tokens is None or left < tokens[1]:
+                tokens = limit, left, state.tokens
         if quota.soft is not None and (purse := state.purse):
             spent = purse.spent_in(quota.since, quota.until)
             if spent != UNREAD and spent >= quota.soft:
                 soft += (quota.scope,)
-    return Verdict(ask.id, refusal, requests, tokens, soft)
+    return Verdict(
+        ask.id,
+        refusal,
+        None if requests is None else _room(requests, moment, grid),
+        None if tokens is None else _room(tokens, moment, grid),
+        soft,
+    )
 
 
 def _used(window: Window | None, moment: Moment) -> int:
-    return 0 if window is None else window.used(moment.first)
+    if window is None:
+        return 0
+    return window.total if window.oldest >= moment.first else window.used(moment.first)
 
 
-def _tighter(room: Room | None, limit: int, window: Window | None, moment: Moment, grid: Grid) -> Room:
-    left = max(0, limit - _used(window, moment))
-    if room is not None and room.remaining <= left:
-        return room
-    newest = window.newest() if window is not None else None
-    return Room(limit, left, 0.0 if newest is None else grid.end(newest) - moment.now)
+def _room(tight: _Tight, moment: Moment, grid: Grid) -> Room:
+    limit, left, window = tight
+    newest = None if window is None else window.newest()
+    return Room(limit, max(0, left), 0.0 if newest is None else grid.end(newest) - moment.now)
 
 
 def _by_requests(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:

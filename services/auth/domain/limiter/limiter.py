@@ -1,15 +1,16 @@
 """The limiter: questions in, verdicts and a record of what changed out. It knows no clock, no bus and no store."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from services.auth.domain.limiter import judging
 from services.auth.domain.limiter.deciding import Decider
 from services.auth.domain.limiter.draft import Draft
+from services.auth.domain.limiter.pieces import Piece
 from services.auth.domain.limiter.purse import AGAIN, FIRST_AGAIN, SOON
 from services.auth.domain.limiter.records import Charged, Freed, Loaded, Record, TurnResult
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.sweeping import Sweeper
-from services.auth.domain.limiter.windows import GRIDS, Moment, WindowKind
+from services.auth.domain.limiter.windows import Moment, WindowKind
 from shared.schemas.limits import Ask, Released, Settled
 
 MOST_SCOPES = 500_000
@@ -21,6 +22,9 @@ MOST_HOLDS = 500_000
 AT_ONCE = 1_000
 """Requests and scopes that one tick cleans up."""
 
+LINES_AT_ONCE = 500
+"""Scopes in which requests wait that one tick looks at."""
+
 
 class Limiter:
     """Decides for everybody. One is active; stand-bys `apply` its records and are equal to it at any time.
@@ -29,7 +33,7 @@ class Limiter:
     """
 
     def __init__(self, window: WindowKind = "sliding", *, most_scopes: int = MOST_SCOPES) -> None:
-        self._state = State(GRIDS[window])
+        self._state = State(window)
         self._decider = Decider(self._state, most_scopes, MOST_HOLDS)
         self._sweeper = Sweeper(most_scopes)
 
@@ -109,12 +113,24 @@ class Limiter:
                 self._decider.readings.forget(scope)
         draft.forgotten += self._sweeper.idle(self._state, self._decider.readings, AT_ONCE)
         self._state.forget(draft.forgotten)
-        self._decider.serve(self._decider.waiting.queues, draft)
+        self._decider.serve(self._decider.waiting.some(LINES_AT_ONCE), draft)
         return draft.result()
 
     def apply(self, record: Record) -> None:
         """Do what the active limiter did."""
         self._state.apply(record)
+
+    def snapshot(self) -> Iterator[Piece]:
+        """Return everything that is replicated, as it is now, in pieces of less than 256 KB.
+
+        They may be drawn one by one while the limiter goes on: what changes meanwhile is not in them, and follows
+        from the records since. One snapshot at a time.
+        """
+        return self._state.snapshot()
+
+    def restore(self, pieces: Iterable[Piece]) -> None:
+        """Fill a new limiter from a snapshot; the records since are applied next."""
+        self._state.restore(pieces)
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -134,5 +150,9 @@ class Limiter:
         }
 
     def _begin(self, now: float) -> tuple[Moment, Draft]:
-        moment = self._state.advance(now)
-        return moment, Draft(moment)
+        state = self._state
+        behind = state.is_behind(now)
+        if behind:
+            state.turn_back(now)
+        moment = state.advance(now)
+        return moment, Draft(moment, turned_back=behind)

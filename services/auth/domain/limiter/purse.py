@@ -64,8 +64,8 @@ class Purse:
     def begins(self, since: float, until: float) -> bool:
         """Tell whether this period is news: the next one, or one whose end has changed."""
         if since == self.since:
-            return until != self.until
-        return 0 < self.until <= since
+            return until != self.until and self.read > 0
+        return 0 < self.until <= since and self.read > 0
 
     def begin(self, since: float, until: float) -> None:
         """Let a period begin, or change the end of the one that has begun."""

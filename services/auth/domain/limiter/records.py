@@ -74,13 +74,15 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """Scopes that nobody used for long."""
     began: tuple[Began, ...] = ()
     admitted: tuple[Admitted, ...] = ()
+    turned_back: bool = False
+    """True when the clock was found far behind before anything else: windows begin anew."""
 
     @property
     def empty(self) -> bool:
         """True when nothing changed: then there is nothing to journal."""
         return not (
             self.admitted or self.settled or self.released or self.lost or self.loaded
-            or self.began or self.dropped or self.forgotten
+            or self.began or self.dropped or self.forgotten or self.turned_back
         )  # fmt: skip
 
 

@@ -1,24 +1,26 @@
 """The limiter's tables, and everything that changes them: the same steps, live and replayed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from services.auth.domain.limiter.ended import Ended
-from services.auth.domain.limiter.purse import Purse
+from services.auth.domain.limiter.pieces import HoldEntry, Piece, bucket_of, restored_hold, restored_scope
 from services.auth.domain.limiter.records import Admitted, Began, Charged, Freed, Loaded, Record
-from services.auth.domain.limiter.windows import Grid, Moment, Window
+from services.auth.domain.limiter.snapshots import Snapshot
+from services.auth.domain.limiter.tables import (
+    BUDGET,
+    GRACE,
+    PARALLEL,
+    REQUESTS,
+    SHELF,
+    TOKENS,
+    Hold,
+    ScopeState,
+    shelf_of,
+)
+from services.auth.domain.limiter.windows import GRIDS, Moment, WindowKind
 
 T = TypeVar("T")
-
-REQUESTS, TOKENS, PARALLEL, BUDGET = 1, 2, 4, 8
-"""What counts in a scope, as bits."""
-
-GRACE = 30.0
-"""Seconds after its deadline at which a request that nobody released is taken for over, and as long again until its
-hold is dropped if nobody settled it: by then it is in the ledger, or never will be."""
-
-SHELF = 8.0
-"""Seconds of deadlines that are looked at together."""
 
 LONGEST_BACK = 60.0
 """Seconds that a clock may run behind the last one and time stands still instead; then windows begin anew."""
@@ -27,68 +29,12 @@ WEIGHT = 0.1
 """Of the last request in the mean duration of a scope's requests."""
 
 
-class ScopeState:
-    """What is counted in one scope."""
-
-    __slots__ = ("awaited", "holds", "pace", "purse", "requests", "slots", "text", "tokens", "used")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.requests: Window | None = None
-        self.tokens: Window | None = None
-        self.slots = 0
-        self.purse: Purse | None = None
-        self.holds = 0
-        """Requests that count here and are not over."""
-        self.pace = 0.0
-        """Mean duration of requests here, in seconds; 0 as long as none is known."""
-        self.used = 0.0
-        """When something was last counted here."""
-        self.awaited = False
-        """True while a request waits for room here. Not replicated: those who wait ask again."""
-
-
-class Hold:
-    """What one request holds, until it is both settled and released."""
-
-    __slots__ = (
-        "at",
-        "bucket",
-        "cost",
-        "counted",
-        "deadline",
-        "id",
-        "owner",
-        "released",
-        "settled",
-        "states",
-        "tokens",
-    )
-
-    def __init__(self, admitted: Admitted, states: tuple[ScopeState, ...], at: float, bucket: int) -> None:
-        self.id = admitted.id
-        self.owner = admitted.owner
-        self.deadline = admitted.deadline
-        self.tokens = admitted.tokens
-        self.cost = admitted.cost
-        self.states = states
-        self.counted = admitted.counted
-        self.at = at
-        self.bucket = bucket
-        self.released = False
-        self.settled = False
-
-    @property
-    def shelf(self) -> int:
-        """Where it is looked at: when it should be released, and later, when it should be settled."""
-        return int((self.deadline + (GRACE * 2 if self.released else GRACE)) // SHELF)
-
-
 class State:
     """Scopes, holds and the requests that are over. Every method is deterministic."""
 
-    def __init__(self, grid: Grid) -> None:
-        self.grid = grid
+    def __init__(self, window: WindowKind) -> None:
+        self.window = window
+        self.grid = GRIDS[window]
         self.now = 0.0
         self.scopes: dict[str, ScopeState] = {}
         self.holds: dict[str, Hold] = {}
@@ -99,19 +45,52 @@ class State:
         """When a settlement last came for a request that is not known: budgets read before lack it."""
         self.freed: dict[str, None] = {}
         """Awaited scopes in which something became free; whoever looks at those who wait clears it."""
+        self._snapshot: Snapshot | None = None
+        self._snapshots = 0
+        self._keep = 0
+        """The number of the snapshot that is being taken; rows that it lacks are put aside before they change."""
+
+    def is_behind(self, now: float) -> bool:
+        """Tell whether a clock is so far behind that time must be turned back."""
+        return now < self.now - LONGEST_BACK
+
+    def turn_back(self, now: float) -> None:
+        """Believe a clock that is far behind: what was counted per minute is void, since nobody knows when it was."""
+        self.now = now
+        for state in self.scopes.values():
+            self._touch(state)
+            state.requests = state.tokens = None
 
     def advance(self, now: float) -> Moment:
-        """Let time pass. A clock that is a little behind stands still; one that is far behind is believed."""
-        if now >= self.now:
-            self.now = now
-        elif now < self.now - LONGEST_BACK:
-            self.now = now
-            for state in self.scopes.values():
-                state.requests = state.tokens = None
+        """Let time pass; for a clock that is a little behind it stands still."""
+        self.now = max(self.now, now)
         return self.grid.moment(self.now)
+
+    def snapshot(self) -> Iterator[Piece]:
+        """Return the tables as they are now, in pieces that may be drawn later; one snapshot at a time."""
+        if self._snapshot is not None:
+            raise RuntimeError("a snapshot is being taken")
+        self._snapshots += 1
+        head = Piece(self.window, self.now, self.stray, self.ended.began)
+        snapshot = Snapshot(head, self.scopes.values(), self.holds.values(), self.ended, self._snapshots)
+        self._snapshot, self._keep = snapshot, self._snapshots
+        return self._pieces(snapshot)
+
+    def restore(self, pieces: Iterable[Piece]) -> None:
+        """Fill empty tables from a snapshot."""
+        for piece in pieces:
+            self.now, self.stray, self.ended.began = piece.now, piece.stray, piece.ended_began
+            moved = bucket_of(piece.window, self.window, piece.now)
+            for scope in piece.scopes:
+                self.scopes[scope.text] = restored_scope(scope, moved)
+            for entry in piece.holds:
+                self._restore_hold(entry, moved(entry.bucket))
+            self.ended.restore(piece.ended)
 
     def apply(self, record: Record) -> None:
         """Do what another limiter did, in the order in which every call of a limiter does it."""
+        if record.turned_back:
+            self.turn_back(record.at)
         moment = self.advance(record.at)
         for owner in record.lost:
             self.lose(owner)
@@ -133,7 +112,7 @@ class State:
         """Return a scope's state, made if there is none."""
         state = self.scopes.get(text)
         if state is None:
-            state = self.scopes[text] = ScopeState(text)
+            state = self.scopes[text] = ScopeState(text, self._snapshots)
         return state
 
     def scope_awaited(self, text: str, *, awaited: bool) -> None:
@@ -141,35 +120,28 @@ class State:
         if state := self.scopes.get(text):
             state.awaited = awaited
 
-    def admit(self, admitted: Admitted, moment: Moment) -> Hold:
+    def admit(self, admitted: Admitted, moment: Moment) -> None:
         """Count a request in all of its scopes."""
-        states = tuple([self.scope(text) for text in admitted.scopes])
-        tokens, cost, bucket = admitted.tokens, admitted.cost, moment.bucket
-        for state, counted in zip(states, admitted.counted, strict=True):
-            state.used = moment.now
+        parts = []
+        now, bucket, first = moment.now, moment.bucket, moment.first
+        for text, counted in zip(admitted.scopes, admitted.counted, strict=True):
+            state = self.scopes.get(text) or self.scope(text)
+            if state.kept < self._keep:
+                self._touch(state)
+            parts.append((state, counted))
+            state.used = now
             state.holds += 1
             if counted & REQUESTS:
-                window = state.requests
-                if window is None:
-                    window = state.requests = Window()
-                window.used(moment.first)
-                window.add(bucket, 1)
+                (state.requests or state.new_requests()).add(bucket, 1, first)
             if counted & TOKENS:
-                window = state.tokens
-                if window is None:
-                    window = state.tokens = Window()
-                window.used(moment.first)
-                window.add(bucket, tokens)
+                (state.tokens or state.new_tokens()).add(bucket, admitted.tokens, first)
             if counted & PARALLEL:
                 state.slots += 1
             if counted & BUDGET:
-                purse = state.purse
-                if purse is None:
-                    purse = state.purse = Purse()
-                purse.held += cost
-        hold = self.holds[admitted.id] = Hold(admitted, states, moment.now, bucket)
-        self._file(hold)
-        return hold
+                (state.purse or state.new_purse()).held += admitted.cost
+        hold = self.holds[admitted.id] = Hold(admitted, parts, now, bucket, self._snapshots)
+        _put(self.owners, hold.owner, hold.id)
+        _put(self.shelves, hold.shelf, hold.id)
 
     def settle(self, charged: Charged, moment: Moment) -> bool:
         """Replace a request's hold and estimate by what it used; tell whether that was news."""
@@ -178,13 +150,15 @@ class State:
             return self._note_stray(charged.id)
         if hold.settled:
             return False
+        if self._snapshot is not None:
+            self._touch_hold(hold)
         hold.settled = True
-        self._correct(hold, charged.tokens, moment)
-        for state, counted in zip(hold.states, hold.counted, strict=True):
+        for state, counted in hold.parts:
             if counted & BUDGET and (purse := state.purse):
                 purse.held -= hold.cost
                 purse.charge(charged.cost, charged.at)
             state.used = moment.now
+        self._correct(hold, charged.tokens, moment)
         if hold.released:
             _remove(self.shelves, hold.shelf, hold.id)
             self._end(hold, settled=True)
@@ -200,10 +174,9 @@ class State:
             return True
         if hold.released:
             return False
-        self._free_slots(hold)
-        duration = moment.now - hold.at
-        for state in hold.states:
-            state.pace += (duration - state.pace) * WEIGHT if state.pace else duration
+        if self._snapshot is not None:
+            self._touch_hold(hold)
+        self._free_slots(hold, moment.now - hold.at)
         if hold.settled:
             self._end(hold, settled=True)
         elif freed.sent:
@@ -218,7 +191,8 @@ class State:
         """Free the slots of an owner that died; its money stays held until it is settled or dropped."""
         ids = list(self.owners.get(owner, ()))
         for hold in [self.holds[id] for id in ids]:
-            self._free_slots(hold)
+            self._touch_hold(hold)
+            self._free_slots(hold, 0.0)
             if hold.settled:
                 self._end(hold, settled=True)
             else:
@@ -228,9 +202,10 @@ class State:
     def drop(self, id: str) -> None:
         """Give up on a request's settlement: its budgets are read from the ledger again."""
         hold = self.holds[id]
+        self._touch_hold(hold)
         _remove(self.shelves, hold.shelf, id)
         self._return_money(hold)
-        for state, counted in zip(hold.states, hold.counted, strict=True):
+        for state, counted in hold.parts:
             if counted & BUDGET and (purse := state.purse):
                 purse.again = min(purse.again, self.now)
         self._end(hold, settled=None)
@@ -238,9 +213,8 @@ class State:
     def load(self, loaded: Loaded) -> None:
         """Take over what the ledger says that a scope spent in a period."""
         state = self.scope(loaded.scope)
-        purse = state.purse
-        if purse is None:
-            purse = state.purse = Purse()
+        self._touch(state)
+        purse = state.purse or state.new_purse()
         purse.since, purse.until, purse.spent = loaded.since, loaded.until, loaded.spent
         purse.asked, purse.read = loaded.asked, self.now
         purse.again, purse.pause = loaded.again, loaded.pause
@@ -250,7 +224,9 @@ class State:
 
     def begin(self, began: Began) -> None:
         """Let a budget's period begin."""
-        purse = self.scope(began.scope).purse
+        state = self.scope(began.scope)
+        self._touch(state)
+        purse = state.purse
         if purse is None:
             raise RuntimeError("a period begins only in a budget that is known")
         purse.begin(began.since, began.until)
@@ -258,7 +234,7 @@ class State:
     def forget(self, scopes: Iterable[str]) -> None:
         """Forget scopes in which nothing counts any more; a budget is read from the ledger when it is asked again."""
         for text in scopes:
-            del self.scopes[text]
+            self._touch(self.scopes.pop(text))
 
     def overdue(self, most: int) -> tuple[list[Freed], list[str]]:
         """Return requests that nobody released in time, and those that nobody settled, at most so many of both."""
@@ -275,6 +251,30 @@ class State:
                     late.append(Freed(id, True))
         return late, lost
 
+    def _pieces(self, snapshot: Snapshot) -> Iterator[Piece]:
+        try:
+            yield from snapshot.pieces()
+        finally:
+            self._snapshot, self._keep = None, 0
+
+    def _touch(self, state: ScopeState) -> None:
+        if state.kept < self._keep and self._snapshot is not None:
+            self._snapshot.keep_scope(state)
+
+    def _touch_hold(self, hold: Hold) -> None:
+        if self._snapshot is not None:
+            if hold.kept < self._keep:
+                self._snapshot.keep_hold(hold)
+            for state, _ in hold.parts:
+                self._touch(state)
+
+    def _restore_hold(self, entry: HoldEntry, bucket: int) -> None:
+        hold = restored_hold(entry, [self.scope(text) for text in entry.scopes], bucket)
+        self.holds[hold.id] = hold
+        _put(self.shelves, hold.shelf, hold.id)
+        if not hold.released:
+            _put(self.owners, hold.owner, hold.id)
+
     def _note_stray(self, id: str) -> bool:
         if self.ended.settled(id):
             return False
@@ -284,44 +284,50 @@ class State:
 
     def _correct(self, hold: Hold, tokens: int, moment: Moment) -> None:
         difference = tokens - hold.tokens
-        for state, counted in zip(hold.states, hold.counted, strict=True):
-            if counted & TOKENS and (window := state.tokens) and hold.bucket >= moment.first:
-                window.used(moment.first)
-                window.correct(hold.bucket, difference)
+        for state, counted in hold.parts:
+            if counted & TOKENS and difference and (window := state.tokens):
+                window.correct(hold.bucket, difference, moment.first)
             if state.awaited:
                 self.freed[state.text] = None
 
-    def _free_slots(self, hold: Hold) -> None:
+    def _free_slots(self, hold: Hold, duration: float) -> None:
         _remove(self.owners, hold.owner, hold.id)
         _remove(self.shelves, hold.shelf, hold.id)
         hold.released = True
-        for state, counted in zip(hold.states, hold.counted, strict=True):
+        for state, counted in hold.parts:
             if counted & PARALLEL:
                 state.slots -= 1
+            if duration:
+                state.pace += (duration - state.pace) * WEIGHT if state.pace else duration
             if state.awaited:
                 self.freed[state.text] = None
 
     def _return_money(self, hold: Hold) -> None:
-        for state, counted in zip(hold.states, hold.counted, strict=True):
+        for state, counted in hold.parts:
             if counted & BUDGET and (purse := state.purse):
                 purse.held -= hold.cost
 
     def _orphan(self, hold: Hold) -> None:
         """Keep the hold of a request that is over as estimated spend."""
-        self.shelves.setdefault(hold.shelf, {})[hold.id] = None
+        hold.shelf = shelf_of(hold.deadline + GRACE)
+        _put(self.shelves, hold.shelf, hold.id)
 
     def _end(self, hold: Hold, *, settled: bool | None) -> None:
         del self.holds[hold.id]
-        for state in hold.states:
+        for state, _ in hold.parts:
             state.holds -= 1
             if state.awaited:
                 self.freed[state.text] = None
         if settled is not None:
             self.ended.add(hold.id, settled, self.now)
 
-    def _file(self, hold: Hold) -> None:
-        self.owners.setdefault(hold.owner, {})[hold.id] = None
-        self.shelves.setdefault(hold.shelf, {})[hold.id] = None
+
+def _put(index: dict[T, dict[str, None]], place: T, id: str) -> None:
+    ids = index.get(place)
+    if ids is None:
+        index[place] = {id: None}
+    else:
+        ids[id] = None
 
 
 def _remove(index: dict[T, dict[str, None]], place: T, id: str) -> None:

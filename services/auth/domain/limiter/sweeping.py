@@ -1,7 +1,8 @@
 """Which scopes may be forgotten, a few at a time."""
 
 from services.auth.domain.limiter.readings import Readings
-from services.auth.domain.limiter.state import ScopeState, State
+from services.auth.domain.limiter.state import State
+from services.auth.domain.limiter.tables import ScopeState
 
 IDLE = 120.0
 """Seconds without use after which a scope with limits per minute is forgotten: more than any window."""

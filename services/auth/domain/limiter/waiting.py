@@ -79,6 +79,7 @@ class WaitingRoom:
         self._waiters: dict[str, Waiter] = {}
         self._unread: dict[str, list[Waiter]] = {}
         self._ends: list[tuple[float, str]] = []
+        self._round: list[str] = []
 
     def __len__(self) -> int:
         return len(self._waiters)
@@ -98,6 +99,13 @@ class WaitingRoom:
         if queue is None:
             queue = self.queues[scope] = FairQueue(measure)
         queue.add(waiter)
+
+    def some(self, most: int) -> list[str]:
+        """Return some scopes in which requests wait; all of them come round in turn."""
+        if not self._round:
+            self._round = list(self.queues)
+        looked, self._round = self._round[-most:], self._round[:-most]
+        return looked
 
     def wait_for_ledger(self, waiter: Waiter, scope: str) -> None:
         """Let a request wait for a budget to be read, up to its deadline."""

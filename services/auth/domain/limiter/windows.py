@@ -55,13 +55,18 @@ class Window:
             self._forget(first)
         return self.total
 
-    def add(self, bucket: int, amount: int) -> None:
-        """Take an amount now."""
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + amount
+    def add(self, bucket: int, amount: int, first: int) -> None:
+        """Take an amount in a bucket, of which `first` is the oldest that counts."""
+        if self.oldest < first:
+            self._forget(first)
+        buckets = self.buckets
+        buckets[bucket] = buckets.get(bucket, 0) + amount
         self.total += amount
 
-    def correct(self, bucket: int, difference: int) -> None:
+    def correct(self, bucket: int, difference: int, first: int) -> None:
         """Change what was taken in a bucket; one that counts no more stays forgotten."""
+        if self.oldest < first:
+            self._forget(first)
         if bucket in self.buckets:
             self.buckets[bucket] += difference
             self.total += difference

@@ -85,3 +85,16 @@ class Driven:
     def sleep(self, seconds: float) -> None:
         """Let time pass unnoticed."""
         self.now += seconds
+
+
+def picture(limiter: Limiter, now: float) -> dict[str, object]:
+    """Return everything that is replicated, in an order of its own, for comparison at one moment."""
+    limiter.apply(Record(now))
+    pieces = list(limiter.snapshot())
+    return {
+        "scopes": {scope.text: scope for piece in pieces for scope in piece.scopes},
+        "holds": {hold.id: hold for piece in pieces for hold in piece.holds},
+        "ended": {entry for piece in pieces for entry in piece.ended},
+        "stray": pieces[0].stray,
+        "began": pieces[0].ended_began,
+    }
