@@ -106,12 +106,44 @@ def setup() -> None:
 
 
 @app.command()
-def check(config: Config = None) -> None:
-    """Check a configuration file and say what is wrong, and where."""
+def check(
+    config: Config = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Also say what it would change of what runs.")] = False,
+    data_dir: Annotated[Path, typer.Option(help="With --diff: the folder of the stack that runs here.")] = (
+        DEFAULT_DATA_DIR
+    ),
+    url: Annotated[str | None, typer.Option(help="With --diff: the address of what runs elsewhere.")] = None,
+) -> None:
+    """Check a configuration file and say what is wrong, and where.
+
+    With --diff and --url, TOLLWAY_MASTER_KEY is the master key there.
+    """
     path = config_path(config)
     configuration = load(path, os.environ)
     groups = len(configuration.models)
     print(f"{path or 'The default configuration'} is valid: {groups} model group{'' if groups == 1 else 's'}.")
+    if diff:
+        from tollway.stack.difference import differences
+
+        print(*differences(configuration, data_dir, url, os.environ), sep="\n")
+
+
+@app.command("rotate-secrets")
+def rotate_secrets(
+    data_dir: Annotated[Path, typer.Option(help="The folder of the stack that runs here.")] = DEFAULT_DATA_DIR,
+) -> None:
+    """Seal every stored credential under a new encryption key, while everything runs.
+
+    Here on one machine it makes the key. With TOLLWAY_ENCRYPTION_KEY=new,old and MONGODB_URL set it uses those; all
+    services must have been restarted with both keys before.
+    """
+    from tollway.stack.rotation import rotate
+
+    done = rotate(data_dir, os.environ)
+    print(f"{done.changed} of {done.total} objects were sealed anew; the others were already, or hold no secret.")
+    for what in done.broken:
+        print(f"The secret of {what} opens under none of the keys; it was left as it is.", file=sys.stderr)
+    raise typer.Exit(1 if done.broken else 0)
 
 
 ledger = typer.Typer(help="Look after the ledger.", no_args_is_help=True)

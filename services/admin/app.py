@@ -1,19 +1,21 @@
 """The composition root of admin: the stage that answers management routes, and the voice of every change."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.admin.callers import Callers
+from services.admin.current import Current
+from services.admin.declaring import Declaring
 from services.admin.handlers import Desk, Handler
 from services.admin.keys import KeyRoutes
-from services.admin.models import ModelRoutes
 from services.admin.recording import Recorder
-from services.admin.spend import SpendRoutes
-from services.admin.spend_access import SpendAccess
-from services.admin.spend_activity import SpendActivity
-from services.admin.spend_export import SpendExport
-from services.admin.spend_reports import SpendReports
-from shared.bus.changes import ChangeAnnouncer
+from services.admin.tables.audit import audit_table
+from services.admin.tables.budgets import budgets_table
+from services.admin.tables.models import models_table
+from services.admin.tables.people import people_table
+from services.admin.tables.spend import spend_table
+from shared.bus.changes import ChangeAnnouncer, ChangeFollower
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.settings import Runtime
@@ -21,7 +23,9 @@ from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.keys import Keys
 from shared.store.ledger import Ledger
-from shared.store.models import Models
+
+APPLY_SECONDS = 5.0
+"""How long the start waits for declared objects to be in the store; they follow when it answers."""
 
 
 @asynccontextmanager
@@ -31,62 +35,42 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     announcer = ChangeAnnouncer(worker, Changes(store))
     recorder = Recorder(store, announcer)
-    desk = Desk(_table(store, recorder, runtime), Callers(store))
+    current, declaring = Current(runtime), Declaring(store, recorder, runtime.secret)
+    desk = Desk(_table(store, recorder, runtime, current, declaring), Callers(store))
+    follower = ChangeFollower(worker, Changes(store), on_change=current.changed, on_reset=current.reread)
     stage = Stage(worker, desk.handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
+    await follower.start()
+    applying = asyncio.create_task(declaring.apply_at_start(settings))
+    await asyncio.wait([applying], timeout=APPLY_SECONDS)
     await stage.start()
     try:
         yield
     finally:
         await stage.drain(settings.server.drain_seconds)
+        applying.cancel()
+        await asyncio.wait([applying])
+        await follower.close()
         await recorder.close()
         await announcer.close()
         await store.close()
 
 
-def _table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Handler]:
+def _table(
+    store: Store, recorder: Recorder, runtime: Runtime, current: Current, declaring: Declaring
+) -> dict[str, Handler]:
     keys, ledger = Keys(store), Ledger(store)
     key = KeyRoutes(keys, ledger, recorder, runtime.secret)
-    model = ModelRoutes(Models(store), recorder, runtime.configuration, runtime.encryption_key)
     return {
+        **people_table(store, recorder, runtime),
+        **models_table(store, recorder, runtime, current, declaring),
+        **budgets_table(store, recorder),
+        **spend_table(store, ledger, runtime),
+        **audit_table(store),
         "key_generate": key.generate,
         "key_info": key.info,
         "key_delete": key.delete,
         "key_block": key.block,
         "key_unblock": key.unblock,
         "key_list": key.list,
-        "model_new": model.new,
-        "model_info": model.info,
-        "model_delete": model.delete,
-        **_spend_table(store, ledger, runtime),
-    }
-
-
-def _spend_table(store: Store, ledger: Ledger, runtime: Runtime) -> dict[str, Handler]:
-    access = SpendAccess(store, ledger, runtime.secret)
-    logs = SpendRoutes(ledger, access)
-    export = SpendExport(ledger, logs)
-    reports = SpendReports(store, ledger, access)
-    activity = SpendActivity(store, ledger, access)
-    return {
-        "spend_logs": logs.logs,
-        "spend_logs_export": export.export,
-        "spend_keys": reports.keys,
-        "spend_users": reports.users,
-        "spend_teams": reports.teams,
-        "spend_tags": reports.tags,
-        "global_spend": reports.total,
-        "global_spend_logs": reports.by_day,
-        "global_spend_keys": reports.global_keys,
-        "global_spend_models": reports.models,
-        "global_spend_provider": reports.providers,
-        "global_spend_tags": reports.global_tags,
-        "global_spend_tag_names": reports.tag_names,
-        "global_spend_teams": reports.by_team,
-        "global_spend_report": reports.report,
-        "user_daily_activity": activity.of_users,
-        "team_daily_activity": activity.of_teams,
-        "organization_daily_activity": activity.of_organizations,
-        "customer_daily_activity": activity.of_customers,
-        "tag_daily_activity": activity.of_tags,
     }

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from services.admin.domain.masking import without_secrets
 from services.admin.domain.requests import Request
 from shared.bus.changes import ChangeAnnouncer
-from shared.schemas.control import ChangeKind
+from shared.schemas.control import Change, ChangeKind
 from shared.store.audit import Audit, AuditEntry
 from shared.store.changes import Changes
 from shared.store.connection import Session, Store
@@ -64,13 +64,10 @@ class Recorder:
             task.exception()
 
     async def _carry_out(self, request: Request, work: Work[T]) -> T:
-        async def transaction(session: Session) -> tuple[T, list[Any]]:
+        async def transaction(session: Session) -> tuple[T, list[Change]]:
             result, deeds = await work(session)
-            numbered = []
-            for deed in deeds:
-                await self._audit.record(_entry(request, deed), session)
-                numbered.append(await self._changes.record(deed.kind, deed.id, session))
-            return result, numbered
+            await self._audit.record_all([_entry(request, deed) for deed in deeds], session)
+            return result, await self._changes.record_all([(deed.kind, deed.id) for deed in deeds], session)
 
         result, numbered = await self._store.atomically(transaction)
         for change in numbered:

@@ -2,24 +2,39 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
+from services.auth.asking import Asking
+from services.auth.customers import Customers
+from services.auth.domain.limiter import Limiter
 from services.auth.domain.offers import Offer
+from services.auth.domain.quotas import Rules
 from services.auth.handlers import Admission
+from services.auth.judgement import Judgement
+from services.auth.jwt.interface import TokenHolders
+from services.auth.knowledge import Knowledge
+from services.auth.limiter.seat import Seat
+from services.auth.limiter.tally import Tally
+from services.auth.offers import Offers
 from services.auth.records import Records
 from services.auth.standings import Standings
 from shared.bus.changes import ChangeFollower
+from shared.bus.limits import LimiterClient
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.catalog.catalog import Catalog
 from shared.catalog.fixed import configured_deployments
+from shared.offload import Offload
+from shared.periods import period
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
-from shared.schemas.control import Change
-from shared.settings import Deployment, Runtime
+from shared.settings import Configuration, Deployment, Runtime
+from shared.settings.file import AuthSettings
 from shared.store.changes import Changes
 from shared.store.connection import Store
+from shared.store.ledger import Ledger
 from shared.store.models import Models, offered_deployments
+from shared.store.people import customers
 
 
 @asynccontextmanager
@@ -27,50 +42,85 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the stage until left; then drain it."""
     settings = runtime.configuration
     await asyncio.to_thread(warm)
-    store = Store.open(runtime.mongodb_url)
-    models, prices = Models(store), PriceTable(settings.pricing.file)
+    store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
+    prices, offload = PriceTable(settings.pricing.file), Offload()
+    known = _knowledge(store, settings, prices)
+    follower = ChangeFollower(worker, Changes(store), on_change=known.changed, on_reset=known.reset)
+    known.records.follow(follower)
+    limiter = LimiterClient(worker)
+    seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
+    judgement = Judgement(
+        Offers(known.catalog, prices),
+        known.customers,
+        Asking(worker, limiter, settings.limits),
+        offload,
+        allow_unpriced=settings.limits.allow_unpriced,
+    )
+    holding = _token_holders(worker, store, settings.auth, known.records, known.standings)
+    async with holding as holders:
+        admission = Admission(
+            known.standings,
+            known.catalog,
+            follower,
+            judgement,
+            master=runtime.master_key_digest,
+            secret=runtime.secret,
+            max_age_seconds=settings.auth.max_age_seconds,
+            holders=holders,
+        )
+        stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
+        known.observe(worker.metrics)
+        worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
+        await follower.start()
+        known.catalog.reload()
+        await limiter.start()
+        await seat.start()
+        await stage.start()
+        try:
+            yield
+        finally:
+            await stage.drain(settings.server.drain_seconds)
+            await limiter.close()
+            await seat.close()
+            await follower.close()
+            await known.close()
+            offload.close()
+    await store.close()
+
+
+def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Knowledge:
+    models, capacity = Models(store), settings.auth.cached_keys
+    rules = Rules(
+        lambda duration, anchor, now: period(duration, anchor, now, settings.limits.time_zone),
+        user_budget_on_team_keys=settings.limits.user_budget_on_team_keys,
+    )
 
     async def load() -> list[tuple[str, Deployment]]:
         return offered_deployments(await models.all())
 
-    catalog = Catalog(
-        configured_deployments(settings), load, lambda deployment: Offer(deployment, prices.price_of(deployment))
-    )
-    records = Records.of_store(store, settings.auth.cached_keys)
-    standings = Standings(records, catalog, settings.auth.cached_keys)
+    def prepare(deployment: Deployment) -> Offer:
+        return Offer(deployment, prices.price_of(deployment))
 
-    def on_change(change: Change) -> None:
-        standings.changed(change)
-        catalog.changed(change)
-
-    def on_reset() -> None:
-        standings.clear()
-        catalog.reload()
-
-    follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=on_reset)
-    records.follow(follower)
-    admission = Admission(
-        standings,
+    catalog = Catalog(configured_deployments(settings), load, prepare)
+    records = Records.of_store(store, capacity)
+    end_users = Customers(
+        records,
+        customers(store),
         catalog,
-        follower,
-        master=runtime.master_key_digest,
-        secret=runtime.secret,
-        max_age_seconds=settings.auth.max_age_seconds,
+        rules,
+        default_budget=settings.limits.default_customer_budget,
+        known_only=settings.auth.known_customers_only,
+        capacity=capacity,
     )
-    stage = Stage(worker, admission.admit, max_in_hand=settings.max_in_hand)
-    worker.metrics.watch_cache("keys", lambda: len(records.key))
-    worker.metrics.watch_cache("unknown_keys", lambda: records.key.unknown)
-    worker.metrics.watch_cache("standings", lambda: len(standings))
-    for kind in ("user", "team", "member", "organization", "budget"):
-        worker.metrics.watch_cache(f"{kind}s", records.all[kind].__len__)
-    worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
-    await follower.start()
-    catalog.reload()
-    await stage.start()
-    try:
-        yield
-    finally:
-        await stage.drain(settings.server.drain_seconds)
-        await follower.close()
-        await catalog.close()
-        await store.close()
+    return Knowledge(records, Standings(records, catalog, rules, capacity), end_users, catalog)
+
+
+def _token_holders(
+    worker: Worker, store: Store, settings: AuthSettings, records: Records, standings: Standings
+) -> AbstractAsyncContextManager[TokenHolders | None]:
+    if not settings.jwt:
+        return nullcontext()
+    # Its libraries take 10 MB and 50 ms, which only those who use them pay.
+    from services.auth.jwt.building import token_holders
+
+    return token_holders(worker, store, settings, records, standings)

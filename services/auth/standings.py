@@ -6,11 +6,13 @@ quickly as one of two.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from cachetools import LRUCache
 
 from services.auth.domain.grants import Models
+from services.auth.domain.quotas import Rules
 from services.auth.domain.standing import Standing, organization_of, standing_of
 from services.auth.domain.surroundings import Surroundings
 from services.auth.record_cache import Entry
@@ -21,6 +23,8 @@ from shared.store.people import membership_id
 
 Wanted = tuple[str, str]
 """A record that is needed: its kind and its id."""
+
+Finished = Callable[[Standing], Standing]
 
 ROUNDS = 4
 """How often further records turn out to be needed: key; team, user and member; organization; budgets."""
@@ -40,7 +44,7 @@ class AccessGroups(Protocol):
 class Held:
     """A standing with the records behind it; None for a key that does not exist."""
 
-    __slots__ = ("models", "parts", "record", "seen", "standing")
+    __slots__ = ("finished", "models", "parts", "record", "seen", "standing")
 
     def __init__(
         self,
@@ -51,6 +55,8 @@ class Held:
         models: int = 0,
     ) -> None:
         self.standing = standing
+        self.finished: Finished | None = None
+        """What made the standing of a made-up key into this one."""
         self.record = record
         self.parts = parts
         self.seen = seen
@@ -62,9 +68,10 @@ class Held:
 class Standings:
     """Answers who holds a key, at once where every record is at hand."""
 
-    def __init__(self, records: Records, catalog: AccessGroups, capacity: int) -> None:
+    def __init__(self, records: Records, catalog: AccessGroups, rules: Rules, capacity: int) -> None:
         self._records = records
         self._catalog = catalog
+        self._rules = rules
         self._held: LRUCache[str, Held] = LRUCache(capacity)
         self._changes = 0
 
@@ -98,12 +105,16 @@ class Standings:
         """Return what holds for a key, asking the store for what is not cached; raises `Unavailable`."""
         return await self._put_together(self._records.key.get(hash) or await self._records.key.fetch(hash))
 
-    async def of(self, record: KeyRecord | None) -> Held:
+    async def of(self, record: KeyRecord | None, finished: Finished | None = None) -> Held:
         """Return what holds for a caller that `record` describes, whether it came by a key or not.
 
-        Raises `Unavailable`.
+        A record that was made up for another caller than a key comes with what turns the standing of such a key
+        into that caller's. No change is ever made to it, so it is known from now on by its hash. Raises `Unavailable`.
         """
-        return await self._put_together(Entry(record, stale=True))
+        held = await self._put_together(Entry(record, stale=finished is None))
+        if finished is not None and held.standing is not None:
+            held.standing, held.finished = finished(held.standing), finished
+        return held
 
     def _at_hand(self, key: Entry[KeyRecord]) -> Held | None:
         held = self._assembled(key, {})
@@ -152,7 +163,7 @@ class Standings:
         if missing:
             return missing
         around = Surroundings(user, team, member, organization, budgets)
-        standing = standing_of(record, around, self._catalog.members)
+        standing = standing_of(record, around, self._catalog.members, self._rules)
         held = Held(standing, record, tuple(parts), self._changes, self._catalog.generation)
         if not any(entry.stale for entry in parts):
             self._held[record.hash] = held

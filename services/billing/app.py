@@ -8,6 +8,7 @@ import structlog
 
 from services.billing.handlers import Billing
 from services.billing.retention import sweeping
+from shared.bus import subjects
 from shared.bus.connection import BusUnavailable
 from shared.bus.consumer import EventConsumer
 from shared.bus.worker import Worker
@@ -19,15 +20,13 @@ from shared.telemetry.families import EVENTS_BEHIND, EVENTS_REDELIVERED
 
 log = structlog.get_logger(__name__)
 
-DURABLE = "billing"
-"""The consumer that all billing workers share."""
-
 
 @asynccontextmanager
 async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     """Consume until left; then finish the batch in hand. The first event is taken once the database answers."""
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
-    consumer = EventConsumer(worker.bus, durable=DURABLE, drain_seconds=runtime.configuration.server.drain_seconds)
+    drain_seconds = runtime.configuration.server.drain_seconds
+    consumer = EventConsumer(worker.bus, durable=subjects.LEDGER_CONSUMER, drain_seconds=drain_seconds)
     billing = Billing(Ledger(store), store.ping, consumer.dead_letter, worker.metrics)
     worker.missing = lambda: (*billing.missing(), *(() if consumer.running else ("event stream",)))
     worker.metrics.watch(EVENTS_BEHIND, lambda: billing.behind)

@@ -12,12 +12,14 @@ from services.edge.cors import allow_origins
 from services.edge.docs import Docs
 from services.edge.handlers import Gateway
 from services.edge.health import Health
+from services.edge.leases import Leases
 from services.edge.metrics import MetricsPage
 from services.edge.routes import add_routes
 from services.edge.server import Runner
 from shared.bus.bodies import BodyShelf
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import Lanes
+from shared.bus.limits import LimiterClient
 from shared.bus.observed import observe_events
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
@@ -53,8 +55,20 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     writer = EventWriter(worker.bus, stall_seconds=billing.stall_seconds)
     observe_events(worker.metrics, writer)
     await writer.start()
+    limiter = LimiterClient(worker)
+    await limiter.start()
+    leases = Leases(limiter, lanes)
     gateway = Gateway(
-        worker, sender, lanes, shelf, writer, offload, server, log_requests=runtime.configuration.logging.requests
+        worker,
+        sender,
+        lanes,
+        leases,
+        shelf,
+        writer,
+        offload,
+        server,
+        log_requests=runtime.configuration.logging.requests,
+        takes_tokens=bool(runtime.configuration.auth.jwt),
     )
     app = web.Application(client_max_size=server.max_body_bytes)
     worker.metrics.watch(families.IN_HAND, lambda: gateway.in_flight)
@@ -90,6 +104,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         await _drain(gateway, runner, lanes, server.drain_seconds)
         await runner.cleanup()
         await writer.close()
+        await limiter.close()
         offload.close()
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from services.edge.domain.answers import error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
 from services.edge.domain.clients import client_address
-from services.edge.domain.credentials import find_key
+from services.edge.domain.credentials import find_key, is_jwt
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import (
     MAX_LABEL,
@@ -18,10 +18,12 @@ from services.edge.domain.labels import (
     new_request_id,
     readable,
     wanted_tags,
+    wanted_team,
     wanted_timeout,
 )
 from services.edge.facts import CLIENT, CODE, HELD, ID, LABEL, RECEIVED
 from services.edge.forwarding import arriving, as_it_came
+from services.edge.leases import Leases
 from services.edge.relay import Relay
 from services.edge.request_log import RequestLog
 from services.edge.room import Room
@@ -70,17 +72,21 @@ class Gateway:
         worker: Worker,
         sender: Stage,
         lanes: Lanes,
+        leases: Leases,
         shelf: BodyShelf,
         writer: EventWriter,
         offload: Offload,
         settings: ServerSettings,
         *,
         log_requests: bool = False,
+        takes_tokens: bool = False,
     ) -> None:
         self._worker = worker
+        self._takes_tokens = takes_tokens
         self._log = RequestLog(every=log_requests)
         self._sender = sender
         self._lanes = lanes
+        self._leases = leases
         self._shelf = shelf
         self._writer = writer
         self._offload = offload
@@ -126,7 +132,7 @@ class Gateway:
             ctx = self._context(request, endpoint.route, key, window=TRANSFER_WINDOW)
             ctx = as_it_came(request, ctx, endpoint, self._settings)
             arrival = await arriving(request, self._settings)
-            relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
+            relay = self._new_relay(ctx)
             if arrival.upload is None:
                 return await relay.answer(request, ctx, arrival.body)
             ref = self._shelf.keep_upload(ctx.id, arrival.upload)
@@ -236,6 +242,7 @@ class Gateway:
             raise Unavailable("the gateway is cut off from its workers; try again shortly", retry_after=2)
         request_id = request[ID]
         received = request[RECEIVED]
+        is_token = self._takes_tokens and is_jwt(key)
         return RequestContext(
             id=request_id,
             lane=self._lanes.subject(request_id),
@@ -258,12 +265,18 @@ class Gateway:
             ),
             client=request[CLIENT],
             credential=key_digest(key),
+            bearer=key if is_token else "",
+            wanted_team=wanted_team(request.headers) if is_token else "",
             end_user=readable(request.headers.get("x-litellm-end-user-id", ""))[:MAX_LABEL],
             tags=wanted_tags(request.headers),
         )
 
+    def _new_relay(self, ctx: RequestContext) -> Relay:
+        ping = self._settings.sse_ping_seconds
+        return Relay(self._worker, self._sender, self._lanes, self._leases, self._writer, ping, ctx.id)
+
     async def _relay(self, request: web.Request, ctx: RequestContext, body: bytes) -> web.StreamResponse:
-        relay = Relay(self._worker, self._sender, self._lanes, self._writer, self._settings.sse_ping_seconds)
+        relay = self._new_relay(ctx)
         if fits_inline(body):
             return await relay.answer(request, ctx, body)
         try:

@@ -8,9 +8,10 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from services.edge.domain.answers import answer_headers, ending_headers, error_headers, id_headers
+from services.edge.domain.answers import answer_headers, ending_headers, error_headers, id_headers, limit_headers
 from services.edge.domain.losses import lost_completion
 from services.edge.facts import CODE
+from services.edge.leases import Leases
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import HolderLost, Lane, Lanes
@@ -34,10 +35,21 @@ _PINGS = {"openai": b": ping\n\n", "anthropic": b'event: ping\ndata: {"type": "p
 class Relay:
     """Carries one request; a repeat is a second lane under the next epoch."""
 
-    def __init__(self, worker: Worker, sender: Stage, lanes: Lanes, writer: EventWriter, ping_seconds: float) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        sender: Stage,
+        lanes: Lanes,
+        leases: Leases,
+        writer: EventWriter,
+        ping_seconds: float,
+        id: str,
+    ) -> None:
         self._worker = worker
         self._sender = sender
         self._lanes = lanes
+        self._leases = leases
+        self._lease = leases.begin(id)
         self._writer = writer
         self._ping_seconds = ping_seconds
         self._finished = False
@@ -69,11 +81,15 @@ class Relay:
         finally:
             if not self._finished:
                 self._worker.cancel(ctx.id, ctx.epoch)
+            self._lease.end()
 
     def _note_lost(self, ctx: RequestContext, lost: HolderLost) -> None:
         """Enter a call whose worker died into the ledger, as an estimate that its real event would replace."""
         if lost.sent is not None:
-            self._writer.persist(encode_completion(lost_completion(ctx, lost.sent, time.time())))
+            completion = lost_completion(ctx, lost.sent, time.time())
+            self._writer.persist(encode_completion(completion))
+            if lost.sent.limited:
+                self._leases.settle(completion)
 
     def _again(self, ctx: RequestContext) -> RequestContext:
         epoch = ctx.epoch + 1
@@ -85,17 +101,26 @@ class Relay:
         lane = self._lanes.open(ctx.token, ctx.credit)
         try:
             self._sender.forward("auth", ctx, body)
+            self._lease.asked()
             header, data = await self._first(lane, ctx)
+            self._lease.told(header.admitted)
             if header.error is not None:
-                self._finished = True
+                self._finish(lane)
                 request[CODE] = header.error.code
-                return _error_response(header.error, ctx)
+                return _error_response(header, header.error, ctx)
             if header.end is not None:
-                self._finished = True
+                self._finish(lane)
                 return _whole(header, data, ctx)
-            return await self._stream(request, ctx, lane, header.open or Opening(), data)
+            return await self._stream(request, ctx, lane, header, data)
         finally:
+            self._lease.note(lane)
             lane.close()
+
+    def _finish(self, lane: Lane) -> None:
+        """Note the answer's end before its client can know of it, whose next request may need the room at once."""
+        self._finished = True
+        self._lease.note(lane)
+        self._lease.end()
 
     async def _first(self, lane: Lane, ctx: RequestContext) -> tuple[FrameHeader, bytes]:
         frame = await lane.next(max(0.0, ctx.deadline - time.time()))
@@ -104,9 +129,10 @@ class Relay:
         return frame
 
     async def _stream(
-        self, request: web.Request, ctx: RequestContext, lane: Lane, opening: Opening, data: bytes
+        self, request: web.Request, ctx: RequestContext, lane: Lane, header: FrameHeader, data: bytes
     ) -> web.StreamResponse:
-        headers = answer_headers(id_headers(ctx.id, ctx.label), opening.headers)
+        opening = header.open or Opening()
+        headers = answer_headers(id_headers(ctx.id, ctx.label) | limit_headers(header.admitted), opening.headers)
         response = web.StreamResponse(status=opening.status, headers=headers)
         # Pass-through answers stay as they came: no comment and no event of ours goes in between.
         events = ctx.next != "passthrough" and headers.get("content-type", "").startswith("text/event-stream")
@@ -122,7 +148,6 @@ class Relay:
             if error is not None:
                 request[CODE] = error.code
             if error is None:
-                self._finished = True
                 await response.write_eof()
             elif events and self._last.endswith(_EVENT_ENDS):
                 await response.write(error_event(error, ctx.dialect, ctx.id))
@@ -158,12 +183,13 @@ class Relay:
                 await response.write(_PINGS[ctx.dialect])
                 continue
             header, data = frame
+            if header.error is not None or header.end is not None:
+                self._finish(lane)
             if data:
                 self._last = data
                 await response.write(data)
                 lane.consumed(len(data))
             if header.error is not None:
-                self._finished = True
                 return header.error
             if header.end is not None:
                 return None
@@ -176,17 +202,17 @@ def _cut(request: web.Request) -> None:
 
 def _whole(header: FrameHeader, data: bytes, ctx: RequestContext) -> web.Response:
     opening = header.open or Opening()
-    headers = id_headers(ctx.id, ctx.label)
+    headers = id_headers(ctx.id, ctx.label) | limit_headers(header.admitted)
     if header.end is not None:
         headers |= ending_headers(header.end, time.time() - ctx.received)
     return web.Response(status=opening.status, body=data, headers=answer_headers(headers, opening.headers))
 
 
-def _error_response(error: ErrorBody, ctx: RequestContext) -> web.Response:
+def _error_response(header: FrameHeader, error: ErrorBody, ctx: RequestContext) -> web.Response:
     dialect: Dialect = ctx.dialect
     return web.Response(
         status=error.status,
         body=error_json(error, dialect, ctx.id),
         content_type="application/json",
-        headers=id_headers(ctx.id, ctx.label) | error_headers(error),
+        headers=id_headers(ctx.id, ctx.label) | limit_headers(header.admitted) | error_headers(error),
     )

@@ -1,5 +1,7 @@
 """The table from HTTP paths to handlers. A route is here only if it has a policy (`shared.routes`)."""
 
+import re
+
 from aiohttp import web
 
 from services.edge.docs import Docs
@@ -11,6 +13,8 @@ from shared.routes.passthrough import Endpoint
 
 _ANYTHING = r"[\s\S]*"
 """A dot would not match a line break, and such a path would get aiohttp's own answer."""
+
+_NAMED = re.compile(r"\{(\w+)\}")
 
 
 def add_routes(
@@ -42,6 +46,7 @@ def add_routes(
 
 def _add(app: web.Application, route: Route, handle: object) -> None:
     for path in route.paths:
-        # Names of models may hold slashes.
+        # Names of models may hold slashes; ids may hold all but those, which are written as %2F.
         pattern = path.replace("{model}", r"{model:[\s\S]+}")
+        pattern = _NAMED.sub(r"{\1:[^/]+}", pattern)
         app.router.add_route(route.method, pattern, handle)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from services.passthrough.prices import Prices
 from services.passthrough.provider import Provider
 from shared.bus.bodies import BodyReader
 from shared.bus.group_commit import EventWriter
+from shared.bus.limits import LimiterClient
 from shared.bus.observed import observe_events
 from shared.bus.spool import FileSpool
 from shared.bus.stage import Stage
@@ -36,13 +37,16 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         writer = _event_writer(worker, runtime)
         await writer.start()
         stack.push_async_callback(writer.close)
+        limiter = LimiterClient(worker)
+        await limiter.start()
+        stack.push_async_callback(limiter.close)
         routes = {}
         for name, target in targets_of(configuration, runtime.provider_keys).items():
             routes[name] = target, Provider(target)
             stack.push_async_callback(routes[name][1].close)
         copying = Copying(offload)
         stack.push_async_callback(copying.close)
-        accounting = Accounting(writer, Prices(table, configuration), offload, worker.metrics)
+        accounting = Accounting(writer, limiter, Prices(table, configuration), offload, worker.metrics)
         admission = Admission(BodyReader(worker), offload, configuration.server.max_body_bytes)
         forwarder = Forwarder(worker, admission, accounting, copying, routes)
         worker.metrics.watch(families.USAGE_UNREADABLE, lambda: copying.unreadable)

@@ -12,6 +12,7 @@ from services.passthrough.domain.targets import Target
 from services.passthrough.outgoing import WholeBody
 from services.passthrough.prices import Prices
 from shared.bus.group_commit import EventsNotStored, EventWriter
+from shared.bus.limits import LimiterClient
 from shared.offload import Offload
 from shared.pricing.estimate import estimate_input, estimate_output, estimated_usage
 from shared.pricing.prices import UNPRICED, Price
@@ -30,6 +31,7 @@ class Accounting:
     """What the books of all requests share."""
 
     writer: EventWriter
+    limiter: LimiterClient
     prices: Prices
     offload: Offload
     metrics: Metrics
@@ -68,12 +70,14 @@ class Books:
             cost=cost.nano,
             unpriced=cost.unpriced and admitted.meaning != "free",
             price_version=cost.version,
+            limited=self._ctx.limited,
         )
 
     async def settle(self, reading: Reading | None, end: Finished) -> Ending:
         """Store the completion event and return what the edge tells of the answer; raise `EventsNotStored`."""
         attempt = await self._attempt_of(reading, end)
-        event = encode_completion(bill_of(self._ctx, self._who, attempt, end))
+        completion = bill_of(self._ctx, self._who, attempt, end)
+        event = encode_completion(completion)
         self.closed = True
         try:
             await self._accounting.writer.store(event)
@@ -81,6 +85,8 @@ class Books:
             # Whoever leaves while JetStream stalls has been served by the provider all the same.
             self._accounting.writer.persist(event)
             raise
+        finally:
+            self._accounting.limiter.settle_for(self._ctx, completion)
         return Ending(
             model=attempt.model,
             provider=attempt.provider,
@@ -97,7 +103,9 @@ class Books:
         """Have the event of a request stored whose answer nobody waits for."""
         attempt = await self._attempt_of(reading, end)
         self.closed = True
-        self._accounting.writer.persist(encode_completion(bill_of(self._ctx, self._who, attempt, end)))
+        completion = bill_of(self._ctx, self._who, attempt, end)
+        self._accounting.writer.persist(encode_completion(completion))
+        self._accounting.limiter.settle_for(self._ctx, completion)
 
     async def _attempt_of(self, reading: Reading | None, end: Finished) -> Attempt:
         target, meaning = self._target, self._admitted.meaning

@@ -38,7 +38,7 @@ class Account:
     """The books of one request."""
 
     def __init__(self, ctx: RequestContext, metrics: Metrics) -> None:
-        self._ctx = ctx
+        self.ctx = ctx
         self._metrics = metrics
         self._attempts: list[Attempt] = []
         self.provider_seconds = 0.0
@@ -51,7 +51,7 @@ class Account:
 
     def begin(self, target: Target) -> OpenAttempt:
         """Begin an attempt; its id follows from request, epoch and number, and no other attempt has it."""
-        return OpenAttempt(target, f"{self._ctx.id}-{self._ctx.epoch}-{len(self._attempts) + 1}")
+        return OpenAttempt(target, f"{self.ctx.id}-{self.ctx.epoch}-{len(self._attempts) + 1}")
 
     def notice(self, attempt: OpenAttempt, ask: Ask) -> Sent:
         """Return what the edge is told before a provider is called."""
@@ -59,15 +59,15 @@ class Account:
         tokens = len(ask.body) // BYTES_PER_TOKEN
         cost = target.cost(Usage(input=tokens, estimated=True), attempt.started)
         return Sent(
-            self._ctx.token, attempt.id, target.id, target.provider.name, target.deployment.model,
-            self.principal, tokens, cost.nano, cost.unpriced, cost.version,
+            self.ctx.token, attempt.id, target.id, target.provider.name, target.deployment.model,
+            self.principal, tokens, cost.nano, cost.unpriced, cost.version, self.ctx.limited,
         )  # fmt: skip
 
     def close(self, attempt: OpenAttempt, outcome: Outcome, status: int, usage: Usage | None = None) -> Cost:
         """Note the end of an attempt, and return its cost; `usage` is None when nothing was used."""
         now = time.time()
         self.provider_seconds += now - attempt.started
-        provider, group = attempt.target.provider.name, self._ctx.model
+        provider, group = attempt.target.provider.name, self.ctx.model
         self._metrics.attempt_ended(provider, outcome, now - attempt.started)
         if self._attempts:
             self._metrics.retried(provider)
@@ -97,15 +97,15 @@ class Account:
     def completion(self, outcome: Outcome, status: int, error_code: str = "") -> Completion:
         """Return the request's completion event."""
         return completion_of(
-            self._ctx,
+            self.ctx,
             self.principal,
             tuple(self._attempts),
             outcome,
             status,
             time.time(),
             error_code=error_code,
-            stream=self._ctx.stream,
-            model_group=self._ctx.model,
+            stream=self.ctx.stream,
+            model_group=self.ctx.model,
             end_user=self.own.end_user,
             tags=self.own.tags,
             metadata=self.own.metadata,
@@ -129,7 +129,7 @@ class Account:
     @property
     def principal(self) -> Principal:
         """Who pays."""
-        return self._ctx.principal or Principal("key_holder")
+        return self.ctx.principal or Principal("key_holder")
 
 
 def partial_usage(reported: Usage | None, text: str, characters: int, input_tokens: int, model: str) -> Usage:

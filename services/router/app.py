@@ -1,6 +1,7 @@
 """The composition root of the router: the stage that picks a deployment, calls it and answers."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
@@ -9,22 +10,26 @@ import structlog
 from services.router.attempt import Attempts
 from services.router.chat import Chat
 from services.router.listing import Listing
+from services.router.refreshing import Refresh
 from services.router.target import Target, target_of
 from services.router.upstream import Upstream
 from shared.bus.changes import ChangeFollower
 from shared.bus.group_commit import EventWriter
+from shared.bus.limits import LimiterClient
 from shared.bus.observed import observe_events
 from shared.bus.spool import FileSpool
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
 from shared.catalog.catalog import Catalog
 from shared.catalog.fixed import fixed_deployments, reached
+from shared.credentials.resolver import Resolver
 from shared.offload import Offload
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
 from shared.settings import Deployment, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
+from shared.store.credentials import Credentials
 from shared.store.models import Models, usable_deployments
 
 log = structlog.get_logger(__name__)
@@ -43,10 +48,11 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     )
 
     fixed = fixed_deployments(runtime, prices)
+    credentials, resolver = Credentials(store), Resolver(settings.credentials, os.environ)
 
     async def load() -> list[tuple[str, Deployment]]:
-        stored = usable_deployments(await models.all(), runtime.encryption_key)
-        return [(name, reached(deployment, fixed)) for name, deployment in stored]
+        stored = usable_deployments(await models.all(), runtime.encryption_keys, await credentials.by_name())
+        return await resolver.resolved((name, reached(deployment, fixed)) for name, deployment in stored)
 
     def prepare(deployment: Deployment) -> Target:
         price = prices.price_of(deployment)
@@ -56,7 +62,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
 
     catalog = Catalog(fixed, load, prepare, upstream.keep)
     follower = ChangeFollower(worker, Changes(store), on_change=catalog.changed, on_reset=catalog.reload)
-    chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer, worker.metrics)
+    limiter = LimiterClient(worker)
+    chat = Chat(catalog, Attempts(worker, upstream, writer, limiter, offload), writer, limiter, worker.metrics)
     listing = Listing(catalog)
     handlers = {
         "chat_completions": chat.answer,
@@ -75,16 +82,21 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     )
     observe_events(worker.metrics, writer, spool)
     await writer.start()
+    await limiter.start()
     await follower.start()
     catalog.reload()
+    refresh = Refresh(catalog.reload, resolver, settings.credentials.refresh_seconds)
     await stage.start()
     try:
         yield
     finally:
         await stage.drain(settings.server.drain_seconds)
         await follower.close()
+        await refresh.close()
         await catalog.close()
+        await resolver.close()
         await writer.close()
+        await limiter.close()
         await upstream.close()
         offload.close()
         await store.close()

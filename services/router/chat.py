@@ -12,6 +12,7 @@ from services.router.domain.choice import weighted_order
 from services.router.domain.retries import Next, after
 from services.router.target import Target
 from shared.bus.group_commit import EventWriter
+from shared.bus.limits import LimiterClient
 from shared.bus.stage import Call
 from shared.catalog.catalog import Catalog
 from shared.errors import ProviderError, TollwayError, Unavailable
@@ -28,10 +29,18 @@ MAX_RETRIES = 8
 class Chat:
     """The handler of the routes whose body is a chat request."""
 
-    def __init__(self, catalog: Catalog[Target], attempts: Attempts, writer: EventWriter, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        catalog: Catalog[Target],
+        attempts: Attempts,
+        writer: EventWriter,
+        limiter: LimiterClient,
+        metrics: Metrics,
+    ) -> None:
         self._catalog = catalog
         self._attempts = attempts
         self._writer = writer
+        self._limiter = limiter
         self._metrics = metrics
 
     async def answer(self, call: Call) -> None:
@@ -93,7 +102,9 @@ class Chat:
 
     def _record(self, account: Account, outcome: Outcome, status: int, code: str) -> None:
         if account.attempts:
-            self._writer.persist(encode_completion(account.completion(outcome, status, code)))
+            completion = account.completion(outcome, status, code)
+            self._writer.persist(encode_completion(completion))
+            self._limiter.settle_for(account.ctx, completion)
 
 
 def _order(targets: Sequence[Target]) -> Sequence[Target]:

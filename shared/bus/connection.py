@@ -200,6 +200,26 @@ class Bus:
                 transport = self._client._transport._io_writer.transport  # type: ignore[union-attr]
                 self.congested = transport.get_write_buffer_size() > CONGESTED_BYTES
 
+    def publish_with(self, subject: str, payload: bytes, *, reply: str, headers: str) -> None:
+        """Publish with a subject for the reply and one line of headers; else as `publish`."""
+        client = self._client
+        head = f"NATS/1.0\r\n{headers}\r\n\r\n".encode()
+        size = len(head) + len(payload)
+        if size > client._max_payload:
+            raise MessageTooLarge(f"a message of {size} bytes is more than the broker takes")
+        if client.is_closed or client._pending_data_size > WRITE_BUFFER_LIMIT:
+            raise BusUnavailable("the message broker cannot be reached", retry_after=1)
+        line = f"HPUB {subject} {reply} {len(head)} {size}\r\n".encode()
+        client._pending.append(b"%b%b%b\r\n" % (line, head, payload))
+        client._pending_data_size += size
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self.flush_now)
+
+    def new_inbox(self) -> str:
+        """Return a subject on which only this connection hears replies."""
+        return self._client.new_inbox()
+
     async def request(self, subject: str, payload: bytes, timeout: float) -> bytes:
         """Ask and return the answer; raise `BusUnavailable` when none comes within `timeout` seconds."""
         try:

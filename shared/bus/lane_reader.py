@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from enum import Enum
 
 import msgspec
@@ -159,6 +160,10 @@ class Lane:
             self._waiter.set_result(None)
 
 
+def _ignore(_: str) -> None:
+    return None
+
+
 class Lanes:
     """All lanes that this process reads."""
 
@@ -171,6 +176,8 @@ class Lanes:
         self._judging: asyncio.Task[None] | None = None
         self.gaps = 0
         self.lost = 0
+        self.on_admitted: Callable[[str], None] = _ignore
+        """Called with each request whose admission nobody waited for any more."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -252,6 +259,8 @@ class Lanes:
         for sent in holds.sent:
             if (lane := self._open.get(sent.token)) is not None:
                 lane.hold(holds.worker, sent)
+        for id in holds.admitted:
+            self.on_admitted(id)
 
     def _answer_may_send(self, message: Msg) -> None:
         """A worker that is late asks before it calls a provider; a request that was repeated has another lane."""

@@ -10,6 +10,7 @@ from shared.bus.envelope import join
 from shared.bus.gathering import BUSY_LANES
 from shared.errors import ErrorBody
 from shared.schemas.frames import Ending, FrameHeader, Opening
+from shared.schemas.limits import Admitted
 
 if TYPE_CHECKING:
     from shared.bus.worker import Worker
@@ -31,6 +32,7 @@ class ReplyLane:
         "_room",
         "_subject",
         "_worker",
+        "admitted",
         "announced",
         "reader",
         "reader_heard",
@@ -39,7 +41,7 @@ class ReplyLane:
         "token",
     )
 
-    def __init__(self, worker: "Worker", subject: str, credit: int) -> None:
+    def __init__(self, worker: "Worker", subject: str, credit: int, admitted: Admitted | None = None) -> None:
         self._worker = worker
         self._subject = subject
         self.reader, _, self.token = subject.rpartition(".")
@@ -49,6 +51,8 @@ class ReplyLane:
         self._room: asyncio.Future[None] | None = None
         self._closed = False
         self._gone: Callable[[], None] | None = None
+        self.admitted = admitted
+        """Told with the first frame: what the request holds at the limiter."""
         self.started = False
         """True once a byte of the answer, or its status, went out: from then on nothing may be tried again."""
         self.taken = time.monotonic()
@@ -136,7 +140,12 @@ class ReplyLane:
             return
         gathering.send(self.reader)
         header = FrameHeader(
-            self._next, worker=self._worker.address if first else "", open=self._opening, end=end, error=error
+            self._next,
+            worker=self._worker.address if first else "",
+            open=self._opening,
+            end=end,
+            error=error,
+            admitted=self.admitted if first else None,
         )
         self._opening = None
         self._next += 1

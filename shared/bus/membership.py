@@ -28,6 +28,8 @@ class Membership:
     _turn: int = 0
     _sound: dict[str, float] = field(default_factory=dict)
     """Until when nobody of a service can be silent, unless a beat or a good-bye changes it."""
+    beats: dict[tuple[str, str], float] = field(default_factory=dict)
+    """When each worker was last heard, those that said good-bye and still work included."""
     heard: float = 0.0
     """When any beat was last heard; silence of everybody means that the broker is gone, not they."""
 
@@ -43,11 +45,13 @@ class Membership:
     ) -> None:
         """Note a beat."""
         self.heard = now
+        self.beats[service, worker] = now
         self._sound.pop(service, None)
         self.members.setdefault(service, {})[worker] = _Member(now, ready, in_hand, missing)
 
-    def leave(self, service: str, worker: str) -> None:
-        """Forget a worker that said good-bye."""
+    def leave(self, service: str, worker: str, now: float) -> None:
+        """Forget a worker that said good-bye; it beats until its requests have ended."""
+        self.beats[service, worker] = now
         self._sound.pop(service, None)
         self.members.get(service, {}).pop(worker, None)
 
@@ -56,6 +60,7 @@ class Membership:
         for workers in self.members.values():
             for worker in [name for name, member in workers.items() if now - member.last > FORGET_AFTER]:
                 del workers[worker]
+        self.beats = {name: last for name, last in self.beats.items() if now - last <= FORGET_AFTER}
 
     def alive(self, service: str, now: float) -> list[str]:
         """Return the ids of the workers of a service that are ready and were heard of lately."""

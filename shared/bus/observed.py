@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shared.bus.changes import ChangeFollower
     from shared.bus.group_commit import EventWriter
     from shared.bus.lane_reader import Lanes
+    from shared.bus.limits import LimiterClient
     from shared.bus.stage import Stage
     from shared.bus.worker import Worker
 
@@ -50,6 +51,14 @@ def observe_changes(metrics: Metrics, follower: "ChangeFollower") -> None:
     """Show whether a process's caches are true."""
     metrics.watch(families.CHANGE_GAPS, lambda: follower.gaps)
     metrics.watch(families.CHANGES_FRESH, lambda: follower.fresh)
+
+
+def observe_limits(metrics: Metrics, client: "LimiterClient") -> None:
+    """Show what a process waits for the limiter with."""
+    metrics.watch(families.LIMIT_ASKING, lambda: client.asking)
+    metrics.watch(families.LIMIT_UNSETTLED, lambda: client.unsettled)
+    metrics.watch(families.LIMIT_DROPPED, lambda: client.dropped)
+    metrics.watch(families.LIMIT_REPEATED, lambda: client.repeated)
 
 
 def observe_events(metrics: Metrics, writer: "EventWriter", spool: Sized | None = None) -> None:

@@ -15,6 +15,9 @@ EVENT_BYTES = 2 * 1024**3
 
 DEAD_LETTER_BYTES = 256 * 1024**2
 
+LIMIT_BYTES = 256 * 1024**2
+"""Room for the limiter's journal; it is cut at each snapshot, long before it is full."""
+
 NO_STORAGE = 10047
 """JetStream's error code for "insufficient storage resources available"."""
 
@@ -22,8 +25,8 @@ NO_STORAGE = 10047
 def streams(replicas: int = 1, event_bytes: int = EVENT_BYTES) -> list[StreamConfig]:
     """Return the streams' configurations.
 
-    Completion events are a work queue: what billing wrote and acknowledged is gone. Both streams discard
-    new messages when they are full, never old ones.
+    Completion events are a work queue: what billing wrote and acknowledged is gone. The limiter's
+    journal is cut by the limiter. All discard new messages when they are full, never old ones.
     """
     return [
         StreamConfig(
@@ -42,6 +45,15 @@ def streams(replicas: int = 1, event_bytes: int = EVENT_BYTES) -> list[StreamCon
             storage=StorageType.FILE,
             discard=DiscardPolicy.NEW,
             max_bytes=DEAD_LETTER_BYTES,
+            num_replicas=replicas,
+        ),
+        StreamConfig(
+            name=subjects.LIMIT_STREAM,
+            subjects=[subjects.LIMIT_JOURNAL],
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            max_bytes=LIMIT_BYTES,
+            duplicate_window=1,
             num_replicas=replicas,
         ),
     ]

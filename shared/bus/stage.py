@@ -152,7 +152,7 @@ class Stage:
         if time.time() >= ctx.deadline or self._worker.cancelled.covers(ctx.id, ctx.epoch):
             self.expired += 1
             return
-        lane = ReplyLane(self._worker, ctx.lane, ctx.credit)
+        lane = ReplyLane(self._worker, ctx.lane, ctx.credit, ctx.admitted)
         if len(self._calls) >= self._max_in_hand:
             self.shed += 1
             busy = Overloaded("the gateway is at its limit of requests; try again shortly", retry_after=1)

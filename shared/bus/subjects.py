@@ -17,6 +17,9 @@
     tollway.ctl.clock                          the number of the last change
     tollway.ctl.scrape                         whoever hears this replies with its metrics
     tollway.evt.completion.finished            completion events (JetStream)
+    tollway.limits.turn                        questions for the limiter, whoever is the active one
+    tollway.limits.answer.<service>.<worker>   its answers to that process
+    tollway.limits.journal                     what it decided, before it answers (JetStream)
     tollway.dlq.completion                     events that could not be written by any retry (JetStream)
 
 Tokens are lower-case; ids are letters, digits, `-` and `_` only.
@@ -34,7 +37,12 @@ ALL_CHANGES = "tollway.ctl.change.*"
 COMPLETION_FINISHED = "tollway.evt.completion.finished"
 DEAD_COMPLETION = "tollway.dlq.completion"
 EVENT_STREAM = "TOLLWAY_EVENTS"
+LEDGER_CONSUMER = "billing"
+"""The durable consumer that all billing workers share."""
 DEAD_LETTER_STREAM = "TOLLWAY_DLQ"
+LIMIT_TURN = "tollway.limits.turn"
+LIMIT_JOURNAL = "tollway.limits.journal"
+LIMIT_STREAM = "TOLLWAY_LIMITS"
 
 
 def request(service: str) -> str:
@@ -65,6 +73,11 @@ def body(service: str, worker: str) -> str:
 def beat(service: str, worker: str) -> str:
     """Return the subject of a worker's heartbeat."""
     return f"tollway.ctl.beat.{service}.{worker}"
+
+
+def limit_answer(address: str) -> str:
+    """Return where the limiter answers a process; `address` is `service.worker`."""
+    return f"tollway.limits.answer.{address}"
 
 
 def change(kind: str) -> str:

@@ -137,6 +137,10 @@ class Worker:
         self._sent_waiters.append(written)
         return written
 
+    def announce_admitted(self, edge: str, id: str) -> None:
+        """Tell an edge that a request was admitted when nobody waited for that any more."""
+        self._publish_holds(edge, Holds(self.address, admitted=[id]))
+
     def _write_sent(self) -> None:
         sent, self._sent = self._sent, defaultdict(list)
         waiters, self._sent_waiters = self._sent_waiters, []
@@ -203,7 +207,7 @@ class Worker:
         _, _, _, service, worker = message.subject.split(".")
         beat = _beat(message.data)
         if beat.stopping:
-            self.members.leave(service, worker)
+            self.members.leave(service, worker, time.monotonic())
             return
         self.members.beat(
             service, worker, time.monotonic(), ready=beat.ready, in_hand=beat.in_hand, missing=beat.missing

@@ -99,8 +99,8 @@ class Catalog(Generic[T]):
         return self._access_groups.get(access_group, ())
 
     def changed(self, change: Change) -> None:
-        """Read the models again when one changed."""
-        if change.kind == "model":
+        """Read the models again when one changed, or a credential that they may use."""
+        if change.kind in ("model", "credential"):
             self.reload()
 
     def reload(self) -> None:

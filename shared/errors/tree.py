@@ -44,6 +44,8 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """Seconds after which the same request may succeed; None where waiting does not help."""
     provider_body: str | None = None
     """The provider's own answer as JSON, kept for callers of the same dialect."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers of the answer that say more, such as `x-ratelimit-*`."""
 
 
 class TollwayError(Exception):
@@ -63,6 +65,7 @@ class TollwayError(Exception):
         code: str | None = None,
         type: str | None = None,
         provider_body: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -72,6 +75,7 @@ class TollwayError(Exception):
         self._code = code
         self._type = type
         self._provider_body = provider_body
+        self._headers = headers
         self.reason = ""
         """Why, for the log alone: nothing of a request or of a provider's text."""
 
@@ -85,6 +89,7 @@ class TollwayError(Exception):
             param=self.param,
             retry_after=self.retry_after,
             provider_body=self._provider_body,
+            headers=self._headers,
         )
 
 

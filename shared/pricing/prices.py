@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shared.pricing.rates import Period, Rates, in_force
+from shared.pricing.rates import ATTO_IN_NANO, Period, Rates, dearest, in_force
 from shared.pricing.usage import Usage
 
 
@@ -20,13 +20,14 @@ class Cost(msgspec.Struct, frozen=True):
 class Price:
     """The price of one deployment's model, compiled: a cost takes about a microsecond and no I/O."""
 
-    __slots__ = ("_changes", "_now", "_periods", "version")
+    __slots__ = ("_changes", "_dearest", "_now", "_periods", "version")
 
     def __init__(self, version: str, periods: tuple[Period, ...], as_of: float) -> None:
         self.version = version
         self._periods = periods
         self._changes = len(periods) > 1 or any(len(period.windows) > 1 for period in periods)
         self._now = in_force(periods, as_of) if periods else {}
+        self._dearest = dearest(periods, as_of)
 
     @property
     def known(self) -> bool:
@@ -50,6 +51,18 @@ class Price:
                 if prompt_tokens > above:
                     applied = stepped
         return Cost(applied.nano(usage), applied.leaves_out(usage), self.version)
+
+    def bound(self, input: int, output: int) -> int:
+        """Return the nano-dollars that a prompt and an answer of so many tokens cost at most.
+
+        It takes the dearest service tier and time of day, and the dearest way that text can be billed: written to
+        a cache, or reasoned.
+        """
+        found = 0
+        for above, prompt, answer, request in self._dearest:
+            if input > above or not above:
+                found = max(found, input * prompt + output * answer + request)
+        return -(-found // ATTO_IN_NANO)
 
 
 UNPRICED = Price("", (), 0)

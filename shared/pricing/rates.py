@@ -100,3 +100,28 @@ def in_force(periods: tuple[Period, ...], at: float) -> ServiceTiers:
         if second >= start:
             found = tiers
     return found
+
+
+Bound = tuple[int, int, int, int]
+"""Above so many prompt tokens: atto-dollars at most for one of them, for one of the answer, and for the request."""
+
+
+def dearest(periods: tuple[Period, ...], at: float) -> tuple[Bound, ...]:
+    """Return what text costs at most from a moment on, by context step, over all tiers and times of day."""
+    found: dict[int, list[Rates]] = {}
+    for index, period in enumerate(periods):
+        if index + 1 < len(periods) and periods[index + 1].since <= at:
+            continue
+        for _, tiers in period.windows:
+            for steps in tiers.values():
+                for above, applied in steps:
+                    found.setdefault(above, []).append(applied)
+    return tuple(
+        (
+            above,
+            max(max(each.input, each.cache_write_5m, each.cache_write_1h) for each in applied),
+            max(max(each.output, each.reasoning) for each in applied),
+            max(each.request for each in applied),
+        )
+        for above, applied in sorted(found.items())
+    )

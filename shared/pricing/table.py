@@ -53,6 +53,11 @@ class PriceTable:
         """Import the package's table now, so that no later question holds the event loop for it."""
         snapshot.load()
 
+    def context_window(self, deployment: Deployment) -> int | None:
+        """Return the tokens that a deployment's model takes in; None where the package's table does not say."""
+        found = snapshot.find(deployment.model, deployment.provider, deployment.api_base)
+        return found[1].context_window if found is not None else None
+
     def models(self, provider: str) -> list[str]:
         """Return the names of the chat models of a provider (`openai`, `anthropic`) that the table knows."""
         return snapshot.chat_models(provider)

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from shared.errors import Dialect
+from shared.schemas.limits import Admitted
 from shared.schemas.model_lists import allows
 
 Role = Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer", "key_holder"]
@@ -90,6 +91,10 @@ class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
     """The client's address."""
     credential: str = ""
     """SHA-256 of the caller's key in hex, from the edge to auth only; auth blanks it."""
+    bearer: str = ""
+    """The caller's JWT as it came, from the edge to auth only; auth blanks it. Empty for a key."""
+    wanted_team: str = ""
+    """The team for which the holder of a JWT asks; auth compares it with the token, and blanks it."""
     principal: Principal | None = None
     body: BodyRef | None = None
     """Set when the body does not travel in the message."""
@@ -103,6 +108,13 @@ class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
     """Names of the guardrails that key and team ask for, beside those that always run."""
     trace: str = ""
     """W3C `traceparent`."""
+    admitted: Admitted | None = None
+    """Set by auth for a request that the limiter admitted: whoever ends it settles what it used."""
+
+    @property
+    def limited(self) -> bool:
+        """True where the limiter is to be told what the request used."""
+        return self.admitted is not None
 
     @property
     def token(self) -> str:

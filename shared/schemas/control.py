@@ -5,8 +5,19 @@ from typing import Literal
 import msgspec
 
 ChangeKind = Literal[
-    "key", "model", "user", "team", "member", "organization", "customer", "budget", "credential", "access_group"
+    "key",
+    "model",
+    "user",
+    "team",
+    "member",
+    "organization",
+    "customer",
+    "budget",
+    "credential",
+    "access_group",
+    "configuration",
 ]
+"""What changed. `configuration` is the file itself: whoever follows it reads it again."""
 
 
 class Beat(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -70,6 +70,11 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
         """Nano-dollars over all attempts."""
         return sum(attempt.cost for attempt in self.attempts)
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of input and output over all attempts, as limits count them."""
+        return sum(attempt.usage.prompt_tokens + attempt.usage.completion_tokens for attempt in self.attempts)
+
 
 class CompletionsFinished(msgspec.Struct, frozen=True):
     """Completions that were at hand together, stored by one message (group commit)."""

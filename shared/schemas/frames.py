@@ -4,6 +4,7 @@ import msgspec
 
 from shared.errors import ErrorBody
 from shared.schemas.context import Principal
+from shared.schemas.limits import Admitted
 
 
 class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,6 +40,8 @@ class FrameHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     open: Opening | None = None
     end: Ending | None = None
     error: ErrorBody | None = None
+    admitted: Admitted | None = None
+    """In the first frame, of a request that holds something at the limiter: the edge releases it at its end."""
 
 
 class Bundle(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -69,6 +72,8 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     """Nano-dollars for that input."""
     unpriced: bool = False
     price_version: str = ""
+    limited: bool = False
+    """True where the limiter holds something for the request."""
 
 
 class Holds(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -77,6 +82,8 @@ class Holds(msgspec.Struct, frozen=True, omit_defaults=True):
     worker: str
     lanes: list[str] = []
     sent: list[Sent] = []
+    admitted: list[str] = []
+    """Requests, by id, that the limiter admitted when nobody waited for its verdict any more."""
 
 
 class Grants(msgspec.Struct, frozen=True, omit_defaults=True):

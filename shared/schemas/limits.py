@@ -111,6 +111,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     tokens: Room | None = None
     soft: tuple[str, ...] = ()
     """Scopes that are past their soft budget."""
+    full: bool = False
+    """The limiter's tables are full: neither admitted nor refused by a limit; come again later."""
 
 
 class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -119,6 +121,9 @@ class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     tokens: int
     cost: int
+    at: float = 0.0
+    """When the completion ended, as its event says: the budget's period in which it counts. 0 means now. It is sent
+    only once the event is stored."""
 
 
 class Released(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -133,20 +138,37 @@ class Released(msgspec.Struct, frozen=True, omit_defaults=True):
 class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one process has for the limiter at one moment; answered by `TurnAnswered` once it is in the journal.
 
-    It is sent again, with what is new, until it is answered: everything in it is idempotent by request id.
+    What is not answered is sent again, under a new number: everything in it is idempotent by request id.
     """
 
+    sender: str = ""
+    """Who hears the answer, as `service.worker`."""
+    number: int = 0
+    """Counted up by each sender."""
     asks: tuple[Ask, ...] = ()
     settled: tuple[Settled, ...] = ()
     released: tuple[Released, ...] = ()
 
 
 class TurnAnswered(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The limiter's reply: a verdict for each question that has one, and the rest of the turn is done.
+    """The limiter's answers to one process.
 
     A question without a verdict waits for its turn, or for its budget to be read from the ledger; its verdict comes
-    by a further reply.
+    by a further answer.
     """
 
     verdicts: tuple[Verdict, ...] = ()
-    done: bool = True
+    done: tuple[int, ...] = ()
+    """Numbers of the turns that stand in the journal; their questions have a verdict, or are known to wait."""
+
+
+class Admitted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """That a request holds something at the limiter, and what its caller is told about it.
+
+    It travels with the request, and back to the edge in the answer's first frame: the edge owns the lease.
+    """
+
+    requests: Room | None = None
+    tokens: Room | None = None
+    soft: tuple[str, ...] = ()
+    """Kinds of scopes that are past their soft budget."""

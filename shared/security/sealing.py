@@ -14,6 +14,9 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 """NIST SP 800-38D's size; random nonces of it are safe for 2**32 secrets under one key."""
 
+EncryptionKeys = bytes | tuple[bytes, ...]
+"""The key that opens, or several of them while one follows another, the likeliest first."""
+
 
 class SealBroken(Exception):
     """A sealed secret cannot be opened: damaged, moved from another object, or sealed under another key.
@@ -33,18 +36,33 @@ def seal(plain: str, key: bytes, context: str) -> str:
     return VERSION + base64.b64encode(nonce + sealed).decode()
 
 
-def unseal(sealed: str, key: bytes, context: str) -> str:
-    """Return what was sealed for this `context`; raise `SealBroken`."""
+def unseal(sealed: str, key: EncryptionKeys, context: str) -> str:
+    """Return what was sealed for this `context`, under any of the keys; raise `SealBroken`."""
     if not sealed.startswith(VERSION):
         raise SealBroken("the stored secret is in a form that this version does not know")
-    cipher = _cipher(key)
     try:
         data = base64.b64decode(sealed.removeprefix(VERSION), validate=True)
-        return cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], context.encode()).decode()
-    except (binascii.Error, ValueError, InvalidTag):
-        raise SealBroken(
-            "the stored secret cannot be opened; it was damaged or sealed under another encryption key"
-        ) from None
+    except (binascii.Error, ValueError):
+        raise _broken() from None
+    for one in (key,) if isinstance(key, bytes) else key:
+        try:
+            return _cipher(one).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], context.encode()).decode()
+        except (ValueError, InvalidTag):
+            continue
+    raise _broken()
+
+
+def is_sealed_under(sealed: str, key: bytes, context: str) -> bool:
+    """Tell whether this key opens a secret."""
+    try:
+        unseal(sealed, key, context)
+    except SealBroken:
+        return False
+    return True
+
+
+def _broken() -> SealBroken:
+    return SealBroken("the stored secret cannot be opened; it was damaged or sealed under another encryption key")
 
 
 def _cipher(key: bytes) -> AESGCM:

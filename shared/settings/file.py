@@ -1,16 +1,23 @@
 """The shape of `tollway.yaml`. Unknown names are refused; secrets are written as `${NAME}`."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from shared.settings.declared import (
+    DeclaredBudget,
+    DeclaredCustomer,
+    DeclaredKey,
+    DeclaredTeam,
+    DeclaredUser,
+    repeated,
+)
+from shared.settings.jwt import JwtIssuer, check_issuers
+from shared.settings.section import Section as _Section
 
 
 class ServerSettings(_Section):
@@ -80,6 +87,10 @@ class Deployment(_Section):
     """Names by which keys and teams may be granted its model group together with others."""
     max_output_tokens: int | None = Field(None, ge=1)
     """Tokens of its longest answer, where that is known; it bounds what a request may cost."""
+    rpm: int | None = Field(None, ge=0)
+    """Requests a minute that it may get."""
+    tpm: int | None = Field(None, ge=0)
+    """Tokens a minute that it may get."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
@@ -183,13 +194,130 @@ class PassThroughEndpoint(_Section):
     """The clocks of its calls."""
 
 
+Duration = Annotated[str, Field(pattern="^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
+"""A number and a unit, such as `30d` or `1mo`."""
+
+
+class UserDefaults(_Section):
+    """What new users get where `/user/new` says nothing, under its names."""
+
+    user_role: Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer"] = "internal_user"
+    """What they are to the whole gateway."""
+    models: tuple[str, ...] = ()
+    """Model groups that their keys outside of teams may use; empty means all."""
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    teams: tuple[str, ...] = ()
+    """Teams that users who are made over the API join."""
+
+
+class TeamDefaults(_Section):
+    """What new teams get where `/team/new` says nothing, under its names."""
+
+    organization_id: str | None = None
+    """The organization that they are in."""
+    models: tuple[str, ...] = ()
+    """Model groups that they may use; empty means all."""
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    team_member_budget: float | None = Field(None, ge=0)
+    """Dollars that each member may spend within the team."""
+    team_member_budget_duration: Duration | None = None
+    """The period of that budget."""
+
+
+class Defaults(_Section):
+    """What new objects get where their maker says nothing."""
+
+    users: UserDefaults = UserDefaults()
+    """Users."""
+    teams: TeamDefaults = TeamDefaults()
+    """Teams."""
+
+
+class VaultSettings(_Section):
+    """A HashiCorp Vault whose key-value store (version 2) holds credentials."""
+
+    address: TargetUrl
+    """Where it is."""
+    token: SecretStr | None = None
+    """The token for it; write it as `${VAULT_TOKEN}`."""
+    mount: str = Field("secret", pattern="^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    """Where the store is mounted."""
+    namespace: str = ""
+    """The namespace, where Vault has several."""
+
+
+class CredentialSettings(_Section):
+    """Which credentials of providers may be named instead of written: `os.environ/…`, `file/…`, `vault/…`."""
+
+    environment: tuple[str, ...] = ("*_API_KEY",)
+    """Variables of the environment that may be named; `*` stands for anything. Tollway's own never may."""
+    folder: Path | None = None
+    """Files in this folder may be named."""
+    vault: VaultSettings | None = None
+    """Secrets in this Vault may be named."""
+    refresh_seconds: float = Field(300.0, gt=0)
+    """So long does a credential that was read elsewhere count before it is read again."""
+
+
 class AuthSettings(_Section):
-    """Keys in the cache, and what callers must say."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
 
     cached_keys: int = Field(100_000, ge=1)
     """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
+    known_customers_only: bool = False
+    """Refuse requests for an end user that was not made by `/customer/new`."""
+    jwt: Annotated[tuple[JwtIssuer, ...], AfterValidator(check_issuers)] = ()
+    """Issuers whose JWTs callers may send in place of a key."""
+    cached_tokens: int = Field(20_000, ge=1)
+    """Verified JWTs that one worker remembers; the one unused for longest goes first."""
+
+
+class LimitSettings(_Section):
+    """Rate limits and budgets; `docs/limits.md` says what they mean."""
+
+    window: Literal["sliding", "fixed"] = "sliding"
+    """`sliding`: no 60 seconds hold more than the limit. `fixed`: no minute of the clock does."""
+    budget_exceeded_status: Literal[400, 422, 429] = 400
+    """The status of a request over a budget; LiteLLM has used all three."""
+    answer_seconds: float = Field(10.0, gt=0)
+    """How long a request waits where its limits cannot be checked; then it gets 503."""
+    time_zone: str = "UTC"
+    """The IANA time zone by which budgets of days, weeks and months begin and end, such as `Europe/Berlin`."""
+    allow_unpriced: bool = False
+    """Let callers under a budget use models without a known price, which then count as free."""
+    default_customer_budget: str = ""
+    """The id of a budget that holds for each end user who has none, stored or not."""
+    user_budget_on_team_keys: bool = False
+    """Hold users to their own budget on keys of their teams, too; LiteLLM's `apply_user_budget_to_team_keys`."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is no time zone such as UTC or Europe/Berlin") from None
+        return name
 
 
 class BillingSettings(_Section):
@@ -246,7 +374,13 @@ class Configuration(_Section):
     server: ServerSettings = ServerSettings()
     """The edge: address, limits, draining."""
     auth: AuthSettings = AuthSettings()
-    """Keys in the cache."""
+    """Keys in the cache, what callers must say, and issuers of tokens."""
+    limits: LimitSettings = LimitSettings()
+    """Rate limits and budgets."""
+    defaults: Defaults = Defaults()
+    """What new objects get where their maker says nothing."""
+    credentials: CredentialSettings = CredentialSettings()
+    """Credentials of providers that stand elsewhere."""
     billing: BillingSettings = BillingSettings()
     """How completion events are stored."""
     ledger: LedgerSettings = LedgerSettings()
@@ -263,6 +397,16 @@ class Configuration(_Section):
     """False leaves out the built-in demo model."""
     models: tuple[ModelGroup, ...] = ()
     """Model groups; more can be added over the API, and provider keys in the environment add theirs."""
+    budgets: tuple[DeclaredBudget, ...] = ()
+    """Budgets that stand in the file; so do the users, teams, keys and customers below."""
+    users: tuple[DeclaredUser, ...] = ()
+    """Internal users."""
+    teams: tuple[DeclaredTeam, ...] = ()
+    """Teams."""
+    keys: tuple[DeclaredKey, ...] = ()
+    """Virtual keys."""
+    customers: tuple[DeclaredCustomer, ...] = ()
+    """Customers."""
     guardrails: tuple[GuardrailSettings, ...] = ()
     """Checks and rewrites of what goes in and comes out, in this order."""
     pass_through_endpoints: tuple[PassThroughEndpoint, ...] = ()
@@ -292,10 +436,15 @@ class Configuration(_Section):
         for what, names in (
             ("model group", [group.model_name for group in self.models]),
             ("deployment id", [item.id for group in self.models for item in group.deployments if item.id]),
+            ("budget", [budget.budget_id for budget in self.budgets]),
+            ("user", [user.user_id for user in self.users]),
+            ("team", [team.team_id for team in self.teams]),
+            ("key", [key.key_alias for key in self.keys]),
+            ("customer", [customer.user_id for customer in self.customers]),
         ):
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = repeated(names)
             if twice:
-                raise ValueError(f"there are two of the {what} '{twice[0]}'; each needs a name of its own")
+                raise ValueError(f"there are two of the {what} '{twice}'; each needs a name of its own")
         return self
 
     @model_validator(mode="after")

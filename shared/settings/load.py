@@ -15,17 +15,22 @@ from shared.settings.problems import ConfigurationError, Place, Problem, spelled
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
-SECRETS = ("api_key", "headers", "default_query_params")
+SECRETS = ("api_key", "headers", "default_query_params", "token")
 """Settings that hold a secret; processes that need none of them do not read them."""
 
 
-def load(path: Path | None, env: Mapping[str, str], *, with_secrets: bool = True) -> Configuration:
+def load(
+    path: Path | None, env: Mapping[str, str], *, with_secrets: bool = True, with_keys: bool = True
+) -> Configuration:
     """Return the configuration of the file (or the defaults) with what the environment adds.
 
     `${NAME}` in a value is replaced by the environment's value. Raises `ConfigurationError` with every problem.
+    `with_keys` is for those who store virtual keys; all others do not read the declared ones.
     """
     document = read_document(path) if path else Document()
     values = document.values if with_secrets else _without_secrets(document.values)
+    if not with_keys:
+        values = {name: value for name, value in values.items() if name != "keys"}
     problems = [
         Problem(f"'{spelled(place)}' is written twice; the first one would be forgotten.", place)
         for place in document.repeated

@@ -23,6 +23,9 @@ _PROVIDERS = {
     "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
 }
 
+PROVIDERS = tuple(_PROVIDERS)
+"""Providers whose models a key in the environment switches on."""
+
 PROVIDER_VARIABLES = tuple(name for names in _PROVIDERS.values() for name in names)
 
 

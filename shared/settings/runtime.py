@@ -1,11 +1,13 @@
 """What one process is told by its environment: who it is, where the servers are, the secrets of its role."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from shared.security.sealing import KEY_BYTES
 from shared.settings.file import Configuration
 from shared.settings.load import load
 from shared.settings.problems import ConfigurationError
@@ -43,13 +45,26 @@ class Runtime:
     """The key of the HMAC under which virtual keys are stored."""
     encryption_key: bytes = field(default=b"", repr=False)
     """32 bytes; seals provider credentials at rest."""
+    old_encryption_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Keys that sealed them before; they still open what `tollway rotate-secrets` has not come to yet."""
     provider_keys: Mapping[str, ProviderAccess] = field(default_factory=dict, repr=False)
     """Access to providers, by provider, that the environment switched on."""
     listen_fd: int | None = None
     """A listening socket that the supervisor made, so that a restart of the edge refuses no connection."""
     ready_fd: int | None = None
+    reread: Callable[[], Configuration] | None = field(default=None, repr=False)
+    """Reads the configuration file anew, for those who follow it while they run; None where there is none."""
     alive_file: Path | None = None
     """Touched with each beat, for the health checks of containers (`tollway.alive`)."""
+
+    @property
+    def encryption_keys(self) -> tuple[bytes, ...]:
+        """Every key that opens sealed secrets, the one that seals first."""
+        return (self.encryption_key, *self.old_encryption_keys)
+
+    def configuration_now(self) -> Configuration:
+        """Return what the file says now, as it was at the start where there is none; raise `ConfigurationError`."""
+        return self.reread() if self.reread is not None else self.configuration
 
     def announce_ready(self) -> None:
         """Tell the supervisor, if there is one, that this process serves."""
@@ -71,12 +86,13 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
     if not env.get("NATS_URL"):
         raise ConfigurationError("NATS_URL is not set; say where nats-server is, or start everything by 'tollway up'.")
     role = role_of(service)
-    path = env.get("TOLLWAY_CONFIG")
+    sealing = encryption_keys(env) if role.encryption_key else (b"",)
     ready, listen = env.get("TOLLWAY_READY_FD"), env.get("TOLLWAY_LISTEN_FD")
-    configuration = load(Path(path) if path else None, env, with_secrets=role.provider_keys)
+    configuration = read_configuration(service, env)
     return Runtime(
         service=service,
         configuration=configuration,
+        reread=partial(read_configuration, service, env),
         nats_url=env["NATS_URL"],
         nats_user=env.get("NATS_USER"),
         nats_password=env.get("NATS_PASSWORD"),
@@ -84,13 +100,20 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
         mongodb_url=_mongodb_url(env, configuration) if role.store else "",
         data_dir=Path(env.get("TOLLWAY_DATA_DIR", ".tollway")),
         master_key_digest=_master_key_digest(env) if role.master_key else "",
-        secret=_bytes(env, "TOLLWAY_SECRET", at_least=16) if role.key_secret else b"",
-        encryption_key=_bytes(env, "TOLLWAY_ENCRYPTION_KEY", exactly=32) if role.encryption_key else b"",
+        secret=_bytes("TOLLWAY_SECRET", env.get("TOLLWAY_SECRET", ""), at_least=16) if role.key_secret else b"",
+        encryption_key=sealing[0],
+        old_encryption_keys=sealing[1:],
         provider_keys=provider_keys(env) if role.provider_keys else {},
         listen_fd=int(listen) if listen else None,
         ready_fd=int(ready) if ready else None,
         alive_file=Path(env["TOLLWAY_ALIVE_FILE"]) if env.get("TOLLWAY_ALIVE_FILE") else None,
     )
+
+
+def read_configuration(service: str, env: Mapping[str, str]) -> Configuration:
+    """Return what the configuration file says to a service now; raise `ConfigurationError`."""
+    path, role = env.get("TOLLWAY_CONFIG"), role_of(service)
+    return load(Path(path) if path else None, env, with_secrets=role.provider_keys, with_keys=role.key_secret)
 
 
 def _nats_access(env: Mapping[str, str]) -> NatsAccess:
@@ -126,9 +149,18 @@ def _master_key_digest(env: Mapping[str, str]) -> str:
     return sha256(key.encode("utf-8", "surrogateescape")).hexdigest() if key else ""
 
 
-def _bytes(env: Mapping[str, str], name: str, *, exactly: int = 0, at_least: int = 0) -> bytes:
+def encryption_keys(env: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Return the keys of `TOLLWAY_ENCRYPTION_KEY`: one, or the new one and the old ones with commas between them.
+
+    Raises `ConfigurationError`.
+    """
+    name = "TOLLWAY_ENCRYPTION_KEY"
+    return tuple(_bytes(name, digits.strip(), exactly=KEY_BYTES) for digits in env.get(name, "").split(","))
+
+
+def _bytes(name: str, digits: str, *, exactly: int = 0, at_least: int = 0) -> bytes:
     try:
-        value = bytes.fromhex(env.get(name, ""))
+        value = bytes.fromhex(digits)
     except ValueError:
         raise ConfigurationError(f"{name} must be written in hexadecimal digits.") from None
     if (exactly and len(value) != exactly) or len(value) < at_least:

@@ -1,5 +1,7 @@
 """The numbered record of changes that caches follow."""
 
+from collections.abc import Sequence
+
 from shared.bus.changes import ChangesTooOld
 from shared.schemas.control import Change, ChangeKind
 from shared.store.connection import Session, Store, StoreUnavailable, translated
@@ -23,21 +25,28 @@ class Changes:
         a number and its change are written together or not at all.
         """
         if session is not None:
-            return await self._record(kind, id, session)
-        return await self._store.atomically(lambda session: self._record(kind, id, session))
+            return (await self.record_all([(kind, id)], session))[0]
+        return (await self._store.atomically(lambda session: self.record_all([(kind, id)], session)))[0]
 
-    async def _record(self, kind: ChangeKind, id: str, session: Session) -> Change:
+    async def record_all(self, changed: Sequence[tuple[ChangeKind, str]], session: Session) -> list[Change]:
+        """Number several changes in the transaction that writes their objects."""
+        if not changed:
+            return []
         with translated():
             counter = await self._counters.find_one_and_update(
-                {"_id": "changes"}, {"$inc": {"number": 1}}, return_document=True, session=session
+                {"_id": "changes"}, {"$inc": {"number": len(changed)}}, return_document=True, session=session
             )
             if counter is None:
                 raise StoreUnavailable("the database has not been set up; its indexes are made at every start")
-            change = Change(int(counter["number"]), kind, id)
-            document = {"_id": change.number, "number": change.number, "kind": kind, "id": id}
-            await self._changes.insert_one(document, session=session)
-            await self._changes.delete_many({"number": change.number - KEPT}, session=session)
-        return change
+            first = int(counter["number"]) - len(changed) + 1
+            changes = [Change(first + index, kind, id) for index, (kind, id) in enumerate(changed)]
+            await self._changes.insert_many(
+                [{"_id": item.number, "number": item.number, "kind": item.kind, "id": item.id} for item in changes],
+                session=session,
+            )
+            forgotten = {"$gte": first - KEPT, "$lte": changes[-1].number - KEPT}
+            await self._changes.delete_many({"number": forgotten}, session=session)
+        return changes
 
     async def latest(self) -> int:
         """Return the number of the last change, 0 before the first."""

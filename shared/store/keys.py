@@ -54,6 +54,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     wait_for_room: float = 0.0
     """Seconds that a request waits for its turn where a limit stands in the way."""
     service_account: bool = False
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
 
     @property
     def id(self) -> str:
@@ -120,6 +122,21 @@ class Keys:
         with translated():
             result = await self._keys.delete_one({"_id": hash}, session=session)
         return bool(result.deleted_count)
+
+    async def all_of(self, only: KeyFilter, *, limit: int, session: Session = None) -> list[KeyRecord]:
+        """Return up to `limit` keys, the newest first."""
+        with translated():
+            cursor = self._keys.find(_query(only), session=session).sort("created_at", -1).limit(limit)
+            return [_record(document) for document in await cursor.to_list(length=limit)]
+
+    async def delete_all_of(self, only: KeyFilter, session: Session) -> int:
+        """Delete the keys that a filter names; one that asks for nothing is no filter. Return how many there were."""
+        query = _query(only)
+        if not query:
+            raise ValueError("a filter that asks for nothing would delete every key")
+        with translated():
+            result = await self._keys.delete_many(query, session=session)
+        return int(result.deleted_count)
 
     async def page(self, *, skip: int, limit: int, only: KeyFilter = KeyFilter()) -> list[KeyRecord]:  # noqa: B008
         """Return keys, the newest first."""

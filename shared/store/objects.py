@@ -1,5 +1,6 @@
 """A collection of records that operators manage: found by id, changed as a whole within a transaction."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -14,8 +15,37 @@ R = TypeVar("R", bound=msgspec.Struct)
 AS_TEXT = ("metadata", "ignored", "limits")
 """Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
 
+IN_ONE_QUESTION = 50
+"""Records asked for by one query: the embedded store's time for a list of ids grows with its square."""
+
 Query = Mapping[str, Any]
-"""Fields and the scalars they must equal; made from typed values only."""
+"""Fields and the scalars they must equal, or what `containing` and `one_of` return; made from typed values only."""
+
+
+def containing(text: str) -> Query:
+    """Return what a field must be to contain a text, whatever the case of its letters; nothing in it is a pattern."""
+    return {"$regex": re.escape(text), "$options": "i"}
+
+
+def beginning(text: str) -> Query:
+    """Return what a field must be to begin with a text, letter by letter."""
+    return {"$regex": f"^{re.escape(text)}"}
+
+
+def one_of(values: Sequence[str]) -> Query:
+    """Return what a field must be to equal one of the values."""
+    return {"$in": list(values)}
+
+
+def either(*queries: Query) -> Query:
+    """Return a query that matches what one of the queries does."""
+    return {"$or": [dict(query) for query in queries]}
+
+
+def every(*queries: Query) -> Query:
+    """Return a query that matches what all of the queries do; none of them matches everything."""
+    said = [dict(query) for query in queries if query]
+    return {"$and": said} if len(said) > 1 else said[0] if said else {}
 
 
 class Objects(Generic[R]):
@@ -36,12 +66,14 @@ class Objects(Generic[R]):
         return self._record(document) if document else None
 
     async def find_many(self, ids: Sequence[str], session: Session = None) -> dict[str, R]:
-        """Return the records that exist, by id."""
-        if not ids:
-            return {}
+        """Return the records that exist, by id, in the order of the ids."""
+        found: dict[str, R] = {}
         with translated():
-            found = await self._documents.find({"_id": {"$in": list(ids)}}, session=session).to_list(length=None)
-        return {document["_id"]: self._record(document) for document in found}
+            for start in range(0, len(ids), IN_ONE_QUESTION):
+                some = list(ids[start : start + IN_ONE_QUESTION])
+                documents = await self._documents.find({"_id": {"$in": some}}, session=session).to_list(length=None)
+                found |= {document["_id"]: self._record(document) for document in documents}
+        return {id: found[id] for id in ids if id in found}
 
     async def insert(self, record: R, session: Session = None) -> None:
         """Store a new record; raise `Conflict` when its id, or what else must be unique, is taken."""
@@ -66,11 +98,37 @@ class Objects(Generic[R]):
             result = await self._documents.delete_one({"_id": id}, session=session)
         return bool(result.deleted_count)
 
-    async def where(self, query: Query, *, limit: int = 1000, session: Session = None) -> list[R]:
-        """Return up to `limit` records whose fields equal the query's, the newest first."""
+    async def any(self) -> bool:
+        """Tell whether there is a record at all."""
         with translated():
-            cursor = self._documents.find(dict(query), session=session).sort("created_at", -1).limit(limit)
+            return await self._documents.find_one({}, {"_id": 1}) is not None
+
+    async def where(self, query: Query, *, limit: int = 1000, down: bool = True, session: Session = None) -> list[R]:
+        """Return up to `limit` records whose fields equal the query's, the newest first, or the oldest."""
+        with translated():
+            cursor = (
+                self._documents.find(dict(query), session=session).sort("created_at", -1 if down else 1).limit(limit)
+            )
             return [self._record(document) for document in await cursor.to_list(length=limit)]
+
+    async def page(
+        self, query: Query, *, skip: int, limit: int, order: str = "created_at", down: bool = True
+    ) -> list[R]:
+        """Return the records of one page, ordered by one field."""
+        with translated():
+            cursor = self._documents.find(dict(query)).sort(order, -1 if down else 1).skip(skip).limit(limit)
+            return [self._record(document) for document in await cursor.to_list(length=limit)]
+
+    async def count(self, query: Query) -> int:
+        """Return how many records match."""
+        with translated():
+            return int(await self._documents.count_documents(dict(query)))
+
+    async def delete_where(self, query: Query, session: Session) -> int:
+        """Delete the records that match and return how many there were."""
+        with translated():
+            result = await self._documents.delete_many(dict(query), session=session)
+        return int(result.deleted_count)
 
     def _document(self, record: R) -> Document:
         document: Document = msgspec.to_builtins(record)

@@ -1,5 +1,6 @@
 """Users, teams, organizations, their members, and customers, as they are stored; times are Unix seconds."""
 
+from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 import msgspec
@@ -30,6 +31,8 @@ class UserRecord(msgspec.Struct, frozen=True):
     """The subject of the OIDC provider's tokens."""
     metadata: dict[str, Any] = {}
     ignored: dict[str, Any] = {}
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
     created_by: str = ""
     updated_at: float = 0.0
     updated_by: str = ""
@@ -56,6 +59,8 @@ class TeamRecord(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     ignored: dict[str, Any] = {}
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
     created_by: str = ""
     updated_at: float = 0.0
     updated_by: str = ""
@@ -106,6 +111,8 @@ class CustomerRecord(msgspec.Struct, frozen=True):
     models: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     ignored: dict[str, Any] = {}
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
     created_by: str = ""
     updated_at: float = 0.0
     updated_by: str = ""
@@ -119,6 +126,16 @@ def membership_id(kind: GroupKind, group: str, user: str) -> str:
 def users(store: Store) -> Objects[UserRecord]:
     """Return the collection of users."""
     return Objects(store, "users", UserRecord, "user")
+
+
+def users_by_sso(store: Store) -> Callable[[str], Coroutine[None, None, UserRecord | None]]:
+    """Return what finds the user whose `sso_id` something is."""
+    collection = users(store)
+
+    async def find(sso_id: str) -> UserRecord | None:
+        return next(iter(await collection.where({"sso_id": sso_id}, limit=1)), None)
+
+    return find
 
 
 def teams(store: Store) -> Objects[TeamRecord]:

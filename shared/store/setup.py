@@ -5,7 +5,9 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from shared.store.budgets import REFERRING
 from shared.store.connection import Store, translated
+from shared.store.declarations import LAST
 from shared.store.ledger_pause import STATE
 
 
@@ -18,8 +20,13 @@ async def ensure_indexes(store: Store) -> None:
         await _key_indexes(database)
         await _people_indexes(database)
         await database.models.create_index([("created_at", 1)])
+        await database.models.create_index([("credential_name", 1)])
         await database.audit.create_index([("kind", 1), ("object", 1), ("at", -1)])
+        for name in ("actor", "actor_name", "action", "effect", "request_id"):
+            await database.audit.create_index([(name, 1), ("at", -1)])
         await database.audit.create_index([("at", -1)])
+        with suppress(DuplicateKeyError):
+            await database.declarations.update_one({"_id": LAST}, {"$setOnInsert": {"objects": "[]"}}, upsert=True)
         # The counter exists before anyone counts: an upsert that races with another one may find nothing.
         with suppress(DuplicateKeyError):
             await database.counters.update_one({"_id": "changes"}, {"$setOnInsert": {"number": 0}}, upsert=True)
@@ -43,12 +50,15 @@ async def _key_indexes(database: Any) -> None:
 
 
 async def _people_indexes(database: Any) -> None:
-    for name in ("users", "teams", "organizations", "customers", "budgets"):
+    for name in ("users", "teams", "organizations", "customers", "budgets", "credentials"):
         await database[name].create_index([("created_at", -1)])
     for name in ("email", "sso_id"):
         await database.users.create_index([(name, 1)], unique=True, partialFilterExpression={name: {"$gt": ""}})
     await database.teams.create_index([("organization_id", 1), ("created_at", -1)])
     await database.teams.create_index([("alias", 1)])
     await database.organizations.create_index([("alias", 1)])
+    # Keys by the million have no budget, so only those with one are listed.
+    for name in REFERRING:
+        await database[name].create_index([("budget_id", 1)], partialFilterExpression={"budget_id": {"$gt": ""}})
     await database.memberships.create_index([("user", 1), ("kind", 1)])
     await database.memberships.create_index([("kind", 1), ("group", 1), ("created_at", -1)])

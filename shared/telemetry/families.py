@@ -69,8 +69,29 @@ EVENTS_BEHIND = Family("tollway_events_behind", "Event messages not taken by bil
 EVENTS_REDELIVERED = Family("tollway_events_redelivered", "Event messages that came more than once.", "counter")
 DEAD_LETTERS = Family("tollway_dead_letters", "Events that no retry can write.", "counter", ("reason",))
 
+LIMIT_DECISIONS = Family(
+    "tollway_limit_decisions", "Requests that the limiter decided, by verdict.", "counter", ("verdict",)
+)
+LIMIT_REFUSALS = Family(
+    "tollway_limit_refusals",
+    "Requests that a limit refused, by kind of scope and measure.",
+    "counter",
+    ("scope", "measure"),
+)
+LIMIT_JOURNAL_SECONDS = Family("tollway_limit_journal_seconds", "Until a turn of the limiter is on disk.", "histogram")
+LIMIT_ACTIVE = Family("tollway_limit_active", "1 where the active limiter is, as far as its process knows.", "gauge")
+LIMIT_TAKEOVERS = Family("tollway_limit_takeovers", "Times that this process became the active limiter.", "counter")
+LIMIT_SNAPSHOTS = Family("tollway_limit_snapshots", "Snapshots of the limiter's tables in the journal.", "counter")
+LIMIT_STATE = Family("tollway_limit_state", "Entries of the limiter's tables now, as known here.", "gauge", ("table",))
+LIMIT_READINGS = Family("tollway_limit_readings", "Budgets that are being read from the ledger now.", "gauge")
+LIMIT_ASKING = Family("tollway_limit_asking", "Requests that wait for the limiter's verdict now.", "gauge")
+LIMIT_UNSETTLED = Family("tollway_limit_unsettled", "Settlements and releases not confirmed by the limiter.", "gauge")
+LIMIT_DROPPED = Family("tollway_limit_dropped", "Settlements and releases given up: too many waited.", "counter")
+LIMIT_REPEATED = Family("tollway_limit_repeated", "Messages to the limiter that were sent again.", "counter")
+
 CHANGE_GAPS = Family("tollway_change_gaps", "Times that announced changes were missed.", "counter")
 CHANGES_FRESH = Family("tollway_changes_fresh", "1 while this process's caches are known to be true.", "gauge")
+JWT_KEY_FETCHES = Family("tollway_jwt_key_fetches", "Times that issuers' keys were fetched.", "counter", ("outcome",))
 BUS_DROPPED = Family("tollway_bus_dropped", "Messages dropped at a subscription's limit.", "counter")
 BUS_PENDING = Family("tollway_bus_pending_bytes", "Bytes that wait for the broker's socket.", "gauge")
 WORKERS = Family("tollway_workers", "Live workers that this process hears.", "gauge", ("role",))

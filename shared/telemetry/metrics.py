@@ -95,6 +95,18 @@ class Metrics:
         """Count a guardrail's decision."""
         self._add(families.VERDICTS, (guardrail, verdict))
 
+    def limit_decided(self, verdict: str) -> None:
+        """Count a request that the limiter decided: `admitted` or `refused`."""
+        self._add(families.LIMIT_DECISIONS, (verdict,))
+
+    def limit_refused(self, scope: str, measure: str) -> None:
+        """Count a refusal by what stood in the way."""
+        self._add(families.LIMIT_REFUSALS, (scope, measure))
+
+    def limit_journaled(self, seconds: float) -> None:
+        """Note how long a turn of the limiter took to be on disk."""
+        self._observe(families.LIMIT_JOURNAL_SECONDS, (), seconds)
+
     def ledger_written(self, documents: int) -> None:
         """Count new ledger documents."""
         self._add(families.LEDGER_WRITTEN, (), documents)

@@ -10,10 +10,11 @@ import msgspec
 
 from services.auth.app import build
 from shared.bus import subjects
+from shared.bus.bodies import BodyShelf
 from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.envelope import join
 from shared.bus.lane_reader import Lanes
-from shared.bus.stage import Call, Stage
+from shared.bus.stage import Call, Stage, with_body
 from shared.bus.worker import Worker
 from shared.errors import ErrorBody
 from shared.schemas.context import RequestContext
@@ -41,6 +42,7 @@ class AuthStages:
     store: Store
     edge: Worker
     lanes: Lanes
+    shelf: BodyShelf
     workers: list[Worker]
     passed: list[RequestContext] = field(default_factory=list)
     asked: int = 0
@@ -78,7 +80,14 @@ class AuthStages:
         await self.edge.bus.barrier()
 
     async def ask(
-        self, key: str, body: bytes = b"{}", *, worker: int = 0, model: str = "demo", **changes: Any
+        self,
+        key: str,
+        body: bytes = b"{}",
+        *,
+        worker: int = 0,
+        model: str = "demo",
+        by_reference: bool = False,
+        **changes: Any,
     ) -> RequestContext | ErrorBody:
         """Send a request to one of the workers; return it as it went on, or the refusal."""
         self.asked += 1
@@ -100,6 +109,9 @@ class AuthStages:
         lane = self.lanes.open(token, ANSWER_WINDOW)
         try:
             ctx = RequestContext(**(facts | changes))
+            if by_reference:
+                ctx = with_body(ctx, self.shelf.keep(token, body))
+                body = b""
             self.edge.bus.publish(subjects.worker_request("auth", self.workers[worker].id), join(ctx, body))
             frame = await lane.next(10)
         finally:
@@ -129,8 +141,10 @@ async def auth_stages(
         stack.push_async_callback(store.close)
         edge = await stack.enter_async_context(worker_on("edge"))
         lanes = Lanes(edge)
+        shelf = BodyShelf(edge)
         await lanes.start()
-        stages = AuthStages(store, edge, lanes, [])
+        await shelf.start()
+        stages = AuthStages(store, edge, lanes, shelf, [])
 
         async def answer(call: Call) -> None:
             stages.passed.append(call.ctx)

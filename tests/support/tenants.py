@@ -9,8 +9,10 @@ from typing import Any
 
 from shared.routes.policy import Persona
 from shared.security.keys import key_digest, new_key, stored_hash
+from shared.store.audit import Audit, AuditEntry
 from shared.store.budgets import BudgetRecord, budgets
 from shared.store.connection import Store
+from shared.store.credentials import CredentialRecord, Credentials
 from shared.store.keys import KeyRecord, Keys
 from shared.store.models import ModelRecord, Models
 from shared.store.people import (
@@ -65,6 +67,9 @@ class Place:
     budget: str
     model: str
     """The id of a stored deployment."""
+    credential: str
+    change: str
+    """The id of an entry of the audit trail."""
     fresh: str
     """A name that nothing has yet."""
 
@@ -98,6 +103,10 @@ async def make_tenant(store: Store, secret: bytes) -> Tenant:
         await _join(store, "team", team, people[persona], role)
     await customers(store).insert(CustomerRecord(f"customer-{name}", now))
     await budgets(store).insert(BudgetRecord(f"budget-{name}", now))
+    await Credentials(store).insert(CredentialRecord(f"credential-{name}", now))
+    change = AuditEntry(now, "nobody", "nobody", "budget.made", "budget", f"budget-{name}", after={})
+    await store.atomically(lambda session: Audit(store).record(change, session))
+    (recorded,) = await Audit(store).history("budget", f"budget-{name}")
     await Models(store).insert(ModelRecord(f"model-{name}", f"group-{name}", "demo", "demo", now, created_by="nobody"))
     owners: dict[Persona, tuple[str, str]] = {
         persona: (user, team if persona in _IN_THE_TEAM else "") for persona, user in people.items()
@@ -110,7 +119,8 @@ async def make_tenant(store: Store, secret: bytes) -> Tenant:
         persona: Place(
             key=of_a_member if persona in groups else _hash(keys[persona], secret),
             user=people.get(persona, member), team=team, organization=organization, member=member, newcomer=newcomer,
-            customer=f"customer-{name}", budget=f"budget-{name}", model=f"model-{name}", fresh=f"fresh-{name}",
+            customer=f"customer-{name}", budget=f"budget-{name}", model=f"model-{name}",
+            credential=f"credential-{name}", change=recorded.id, fresh=f"fresh-{name}",
         )
         for persona in keys
     }  # fmt: skip
@@ -120,7 +130,7 @@ async def make_tenant(store: Store, secret: bytes) -> Tenant:
 def nowhere() -> Place:
     """Return ids of things that do not exist."""
     name = f"{secrets.token_hex(3)}{next(_numbers)}"
-    kinds = ("user", "team", "org", "member", "new", "customer", "budget", "model", "fresh")
+    kinds = ("user", "team", "org", "member", "new", "customer", "budget", "model", "credential", "change", "fresh")
     return Place(secrets.token_hex(32), *(f"{kind}-{name}" for kind in kinds))
 
 

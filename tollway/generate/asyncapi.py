@@ -11,7 +11,7 @@ import msgspec
 
 from shared.bus import subjects
 from shared.openapi import VERSION
-from shared.schemas import context, control, events, frames
+from shared.schemas import context, control, events, frames, limits
 
 ASYNCAPI = "3.0.0"
 
@@ -93,6 +93,22 @@ CHANNELS: tuple[Channel, ...] = (
     Channel(
         "scrapes", subjects.SCRAPE, None, "Whoever hears this replies with an `Exposition` of its metrics.",
         ("edge",), EVERY,
+    ),
+    Channel(
+        "limitTurns", subjects.LIMIT_TURN, limits.Turn,
+        "What a process has for the limiter at one moment: requests that may begin or not, what others used, and "
+        "which are over. The active limiter takes it.",
+        ("auth", "edge", "router", "passthrough"), ("auth",),
+    ),
+    Channel(
+        "limitAnswers", subjects.limit_answer("{service}.{worker}"), limits.TurnAnswered,
+        "The limiter's verdicts, and which turns stand in its journal.",
+        ("auth",), ("auth", "edge", "router", "passthrough"),
+    ),
+    Channel(
+        "limitJournal", subjects.LIMIT_JOURNAL, None,
+        f"What the limiter decided, in the JetStream stream {subjects.LIMIT_STREAM}; only auth workers read it.",
+        ("auth",), ("auth",),
     ),
     Channel(
         "completions", subjects.COMPLETION_FINISHED, events.CompletionsFinished,

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from shared.schemas import context, control, events, frames
+from shared.schemas import context, control, events, frames, limits
 
 MESSAGES: tuple[type[msgspec.Struct], ...] = (
     context.RequestContext,
@@ -19,6 +19,8 @@ MESSAGES: tuple[type[msgspec.Struct], ...] = (
     control.Change,
     control.Clock,
     control.Exposition,
+    limits.Turn,
+    limits.TurnAnswered,
     events.CompletionsFinished,
 )
 """The types that are a whole message or the head of one; what they hold is described with them."""

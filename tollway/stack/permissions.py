@@ -10,7 +10,7 @@ from shared.bus import subjects
 SETUP_USER = "tollway"
 """Creates the streams, and does nothing else."""
 
-EVENTS, DEAD_LETTERS = subjects.EVENT_STREAM, subjects.DEAD_LETTER_STREAM
+EVENTS, DEAD_LETTERS, LIMITS = subjects.EVENT_STREAM, subjects.DEAD_LETTER_STREAM, subjects.LIMIT_STREAM
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,21 @@ def _lanes(reader: str) -> str:
 
 
 _STORES_EVENTS = (subjects.COMPLETION_FINISHED, f"$JS.API.STREAM.INFO.{EVENTS}")
+_ASKS_LIMITER = (subjects.LIMIT_TURN,)
+_IS_LIMITER = (
+    subjects.LIMIT_JOURNAL,
+    subjects.limit_answer("*.*"),
+    f"$JS.API.STREAM.INFO.{LIMITS}",
+    f"$JS.API.STREAM.MSG.GET.{LIMITS}",
+    f"$JS.API.STREAM.PURGE.{LIMITS}",
+    f"$JS.API.CONSUMER.CREATE.{LIMITS}.*",
+    f"$JS.API.CONSUMER.DELETE.{LIMITS}.*",
+    f"$JS.FC.{LIMITS}.>",
+    f"$JS.API.STREAM.INFO.{EVENTS}",
+    f"$JS.API.CONSUMER.INFO.{EVENTS}.{subjects.LEDGER_CONSUMER}",
+)
+"""Every auth worker may become the active limiter. It looks whether billing has written what the event stream holds."""
+
 _HEARS_CHANGES = (subjects.ALL_CHANGES, subjects.CLOCK)
 
 PUBLISHES: dict[str, tuple[str, ...]] = {
@@ -41,6 +56,7 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         subjects.worker_lane("*.*"),
         subjects.SCRAPE,
         *_STORES_EVENTS,
+        *_ASKS_LIMITER,
     ),
     "auth": (
         *_stage("guardrails"),
@@ -48,6 +64,10 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         *_stage("admin"),
         *_stage("passthrough"),
         _lanes("edge"),
+        subjects.body("edge", "*"),
+        subjects.change("user"),
+        *_ASKS_LIMITER,
+        *_IS_LIMITER,
     ),
     "guardrails": (
         *_stage("router"),
@@ -62,11 +82,13 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         subjects.body("edge", "*"),
         subjects.body("guardrails", "*"),
         *_STORES_EVENTS,
+        *_ASKS_LIMITER,
     ),
     "passthrough": (
         _lanes("edge"),
         subjects.body("edge", "*"),
         *_STORES_EVENTS,
+        *_ASKS_LIMITER,
     ),
     "admin": (
         _lanes("edge"),
@@ -88,12 +110,12 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
 """What each service publishes beside its heartbeat and greeting."""
 
 SUBSCRIBES: dict[str, tuple[str, ...]] = {
-    "edge": (_lanes("edge"), subjects.body("edge", "*")),
-    "auth": _HEARS_CHANGES,
+    "edge": (_lanes("edge"), subjects.body("edge", "*"), subjects.limit_answer("edge.*")),
+    "auth": (*_HEARS_CHANGES, subjects.LIMIT_TURN, subjects.limit_answer("auth.*")),
     "guardrails": (_lanes("guardrails"), subjects.body("guardrails", "*")),
-    "router": _HEARS_CHANGES,
-    "passthrough": (),
-    "admin": (),
+    "router": (*_HEARS_CHANGES, subjects.limit_answer("router.*")),
+    "passthrough": (subjects.limit_answer("passthrough.*"),),
+    "admin": _HEARS_CHANGES,
     "billing": (),
 }
 """What each service hears beside its requests, its inbox and the control plane."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from shared.security.keys import new_key
+from shared.security.sealing import KEY_BYTES
 from tollway.stack.errors import StackError
 from tollway.stack.folder import DataFolder
 from tollway.stack.permissions import USERS
@@ -18,7 +19,7 @@ class Secrets:
     secret: str = field(repr=False)
     """The key of the HMAC under which virtual keys are stored, in hex."""
     encryption_key: str = field(repr=False)
-    """32 bytes in hex; seals provider credentials at rest."""
+    """32 bytes in hex; seals provider credentials at rest. Old ones may follow, with commas between them."""
     demo_key: str = field(repr=False)
     nats_passwords: dict[str, str] = field(repr=False)
 
@@ -53,7 +54,7 @@ def _check(made: Secrets) -> None:
         raise StackError("TOLLWAY_MASTER_KEY must have at least 8 ASCII characters and no blanks.")
     for name, value, size in (
         ("TOLLWAY_SECRET", made.secret, None),
-        ("TOLLWAY_ENCRYPTION_KEY", made.encryption_key, 32),
+        *(("TOLLWAY_ENCRYPTION_KEY", key.strip(), KEY_BYTES) for key in made.encryption_key.split(",")),
     ):
         try:
             given = len(bytes.fromhex(value))

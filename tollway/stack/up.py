@@ -200,9 +200,14 @@ class Stack:
             self._restart()
 
     def _restart(self) -> None:
-        """Replace every worker of every service, one after the other."""
+        """Replace every worker of every service, one after the other; successors get the secrets as they are now."""
         limit = self._settings.drain_seconds + STAGE_SECONDS
+        try:
+            self._secrets = keep_secrets(self._folder, self._env)
+        except StackError as error:
+            self._terminal.warn(f"The secrets stay as they were: {error}")
         for worker in [worker for worker in self._supervisor.workers if worker.program.name in SERVICES]:
+            worker.program = self._service(worker.program.name)
             if not self._supervisor.replace(worker, ready_within=START_SECONDS, stop_within=limit):
                 words = last_words(worker.program.log)
                 self._terminal.warn(f"{worker.name} was not restarted: its successor did not start ({words}).")

@@ -10,7 +10,20 @@ PRICES = frozenset(name for name in Deployment.model_fields if "_cost" in name)
 
 _PRICE_NAME = re.compile(r"(input|output|cache)_[a-z0-9_]*cost[a-z0-9_]*|cost_per_[a-z0-9_]+")
 
-_READ = frozenset({"api_base", "api_key", "custom_llm_provider", "model", "stream_timeout", "timeout", "weight"})
+_READ = frozenset(
+    {
+        "api_base",
+        "api_key",
+        "custom_llm_provider",
+        "litellm_credential_name",
+        "model",
+        "rpm",
+        "stream_timeout",
+        "timeout",
+        "tpm",
+        "weight",
+    }
+)
 
 PARAMS = FieldPolicy(
     known=_READ | PRICES,
@@ -30,10 +43,8 @@ PARAMS = FieldPolicy(
             "mock_response",
             "otpm",
             "quality_router_config",
-            "rpm",
             "tag_regex",
             "tags",
-            "tpm",
             "use_litellm_proxy",
             "use_xai_oauth",
         )

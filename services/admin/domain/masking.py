@@ -8,9 +8,12 @@ MASK = "***"
 _SECRET = re.compile(r"secret|passw|(?<!per_)token$|(api|access|private)_?key|credential|authorization", re.IGNORECASE)
 
 
+_HARMLESS = frozenset({"credential_name", "litellm_credential_name"})
+
+
 def is_secret(name: str) -> bool:
     """Tell whether a field of that name holds a secret, by its name."""
-    return bool(_SECRET.search(name))
+    return name not in _HARMLESS and bool(_SECRET.search(name))
 
 
 def without_secrets(value: Any) -> Any:

@@ -1,4 +1,8 @@
-"""The body of `/model/new`: LiteLLM's `Deployment` (`docs/compatibility.md`)."""
+"""The bodies of `/model/new` and `/model/update`: LiteLLM's `Deployment` and `updateDeployment`.
+
+An update is read as a new deployment whose body is the stored one's with what changes in it, so both follow the same
+rules. `docs/compatibility.md` lists the fields.
+"""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +13,9 @@ from services.admin.domain.addresses import checked_base
 from services.admin.domain.fields import FieldPolicy, Fields, nearest, says_nothing
 from services.admin.domain.litellm_params import PARAMS, PRICES, is_price
 from services.admin.domain.masking import is_secret
+from services.admin.domain.secrets import read_secret
 from shared.settings.file import Deployment
+from shared.store.models import ModelRecord
 
 PROVIDERS: tuple[str, ...] = get_args(Deployment.model_fields["provider"].annotation)
 """Those that the configuration file knows."""
@@ -21,21 +27,21 @@ _FAMILIES = {
 """Names that tell their provider, as in LiteLLM, where `model` names none."""
 
 _BODY = FieldPolicy(
-    known=frozenset({"model_name", "litellm_params", "model_info"}), refused={"blocked": False}, kept=frozenset()
+    known=frozenset({"blocked", "model_name", "litellm_params", "model_info"}), refused={}, kept=frozenset()
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 _FROM_ENVIRONMENT = "env/"
 """Ids of deployments that provider keys in the environment switch on begin so."""
 
 _RESTRICTING_INFO: dict[str, Any] = {
-    "access_groups": None,
     "access_windows": None,
-    "blocked": False,
     "enable_tag_filtering": False,
     "team_id": None,
     "team_public_model_name": None,
 }
-_SERVER_MADE = frozenset({"created_at", "created_by", "db_model", "id", "updated_at", "updated_by"})
+_SERVER_MADE = frozenset({"blocked", "created_at", "created_by", "db_model", "id", "updated_at", "updated_by"})
+_TIMEOUTS = (("timeout", "total"), ("stream_timeout", "first_token"))
+"""LiteLLM's `timeout` is the whole call, `stream_timeout` a stream's first token."""
 _MAX_TIMEOUT = 86_400.0
 _MAX_WEIGHT = 1_000_000.0
 
@@ -50,7 +56,12 @@ class NewModel:
     provider: str
     model: str
     api_base: str
-    api_key: str
+    api_key: str | None
+    """None where the update does not speak of it; empty for none."""
+    credential_name: str
+    blocked: bool
+    rpm: int | None
+    tpm: int | None
     weight: float
     timeouts: dict[str, float]
     prices: dict[str, str]
@@ -60,6 +71,45 @@ class NewModel:
 
     def __repr__(self) -> str:
         return f"NewModel({self.id!r}, {self.name!r})"
+
+
+def changed_body(record: ModelRecord, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body that a stored deployment would be made of after an update; null takes a field away.
+
+    Its credential is in it only if the update speaks of it.
+    """
+    given = Fields(body)
+    _BODY.sort_out(body)
+    wanted, info = given.mapping("litellm_params"), given.mapping("model_info")
+    # A price may stand in either object, and the new word about it counts, wherever it is.
+    priced = PRICES & (wanted.keys() | info.keys())
+    before = {name: value for name, value in _params_of(record).items() if name not in priced}
+    if wanted.get("model") is not None:
+        # The new name tells its own provider.
+        del before["custom_llm_provider"]
+    if info.get("id") not in (None, record.id):
+        Fields(info, "model_info").wrong("id", "cannot be changed; it is what the ledger knows the deployment by")
+    return {
+        "model_name": record.model_name if body.get("model_name") is None else body["model_name"],
+        "litellm_params": before | wanted,
+        "model_info": {name: value for name, value in record.model_info.items() if name not in priced} | info,
+        "blocked": body["blocked"] if "blocked" in body else info.get("blocked", record.blocked),
+    }
+
+
+def _params_of(record: ModelRecord) -> dict[str, Any]:
+    return {
+        **record.litellm_params,
+        **{name: record.timeouts[clock] for name, clock in _TIMEOUTS if clock in record.timeouts},
+        **record.prices,
+        "model": record.model,
+        "custom_llm_provider": record.provider,
+        "api_base": record.api_base,
+        "weight": record.weight,
+        "rpm": record.rpm,
+        "tpm": record.tpm,
+        "litellm_credential_name": record.credential_name,
+    }
 
 
 def read_new_model(body: Mapping[str, Any]) -> NewModel:
@@ -80,7 +130,11 @@ def read_new_model(body: Mapping[str, Any]) -> NewModel:
         provider=provider,
         model=model,
         api_base=checked_base(params.text("api_base", longest=2048), "litellm_params.api_base"),
-        api_key=_api_key(params),
+        api_key=read_secret(params, "api_key") if "api_key" in given else None,
+        credential_name=params.text("litellm_credential_name"),
+        blocked=fields.flag("blocked") or Fields(info, "model_info").flag("blocked"),
+        rpm=params.whole("rpm"),
+        tpm=params.whole("tpm"),
         weight=_weight(params),
         timeouts=_timeouts(params),
         prices=_prices(info, "model_info") | _prices(given, "litellm_params"),
@@ -141,17 +195,6 @@ def _choices(provider: str) -> str:
     return nearest(provider, PROVIDERS) or f"; Tollway has {', '.join(PROVIDERS)}"
 
 
-def _api_key(params: Fields) -> str:
-    key = params.text("api_key", longest=8192)
-    if key.startswith("os.environ/"):
-        params.wrong(
-            "api_key", "must be the key itself; a reference to the environment goes into the configuration file"
-        )
-    if not key.isascii():
-        params.wrong("api_key", "must hold ASCII characters alone, since it is sent in a header")
-    return key
-
-
 def _weight(params: Fields) -> float:
     weight = params.amount("weight")
     if weight is not None and weight > _MAX_WEIGHT:
@@ -160,9 +203,8 @@ def _weight(params: Fields) -> float:
 
 
 def _timeouts(params: Fields) -> dict[str, float]:
-    """Return the clocks: LiteLLM's `timeout` is the whole call, `stream_timeout` a stream's first token."""
     found = {}
-    for name, clock in (("timeout", "total"), ("stream_timeout", "first_token")):
+    for name, clock in _TIMEOUTS:
         seconds = params.amount(name)
         if seconds is None:
             continue
@@ -194,12 +236,13 @@ def _id(info: Mapping[str, Any]) -> str:
 
 
 def _info(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is kept of `model_info`, whose names are free."""
+    """Return what is kept of `model_info`, whose names are free; null keeps nothing."""
     fields = Fields(info, "model_info")
+    fields.texts("access_groups")
     for name, value in info.items():
         if not says_nothing(value, _RESTRICTING_INFO.get(name)) and name in _RESTRICTING_INFO:
             fields.wrong(name, "is not supported yet, and leaving it out would permit more than was asked for")
         secret = _secret_in(name, value)
         if secret is not None:
             fields.wrong(secret, "would hold a credential, which belongs in litellm_params.api_key")
-    return {name: value for name, value in info.items() if name not in _SERVER_MADE}
+    return {name: value for name, value in info.items() if name not in _SERVER_MADE and value is not None}

@@ -14,12 +14,14 @@ def stored_shape(record: ModelRecord, *, to_admin: bool) -> dict[str, Any]:
         params |= record.litellm_params
         params |= {"api_base": record.api_base or None, "weight": record.weight}
         params |= {name: record.timeouts[clock] for name, clock in _TIMEOUTS if clock in record.timeouts}
+        params |= {"rpm": record.rpm, "tpm": record.tpm, "litellm_credential_name": record.credential_name or None}
     params |= _numbers(record.prices)
     info = {
         **(record.model_info if to_admin else {}),
         **_numbers(record.prices),
         "id": record.id,
         "db_model": True,
+        "blocked": record.blocked,
         "created_at": shown(record.created_at),
         "created_by": record.created_by or None,
         "updated_at": shown(record.updated_at or record.created_at),
@@ -28,12 +30,12 @@ def stored_shape(record: ModelRecord, *, to_admin: bool) -> dict[str, Any]:
     return {"model_name": record.model_name, "litellm_params": params, "model_info": info}
 
 
-def new_shape(record: ModelRecord) -> dict[str, Any]:
-    """Return the answer of `/model/new`: LiteLLM's stored row."""
+def row_shape(record: ModelRecord) -> dict[str, Any]:
+    """Return the answer of a change: LiteLLM's stored row."""
     shape = stored_shape(record, to_admin=True)
     info = shape["model_info"]
     row = {name: info[name] for name in ("created_at", "created_by", "updated_at", "updated_by")}
-    return {"model_id": record.id, **shape, **row}
+    return {"model_id": record.id, **shape, **row, "blocked": record.blocked}
 
 
 def configured_shape(name: str, id: str, deployment: Deployment, *, to_admin: bool) -> dict[str, Any]:

@@ -42,8 +42,9 @@ class Request:
 
     @property
     def actor(self) -> str:
-        """Who asks, by the stored hash of its key."""
-        return self.principal.key or "master key"
+        """Who asks, by the stored hash of its key; the holder of a JWT by its user, or by its team."""
+        principal = self.principal
+        return principal.key or principal.user or principal.team or principal.key_name or "master key"
 
     @property
     def actor_name(self) -> str:

@@ -57,21 +57,21 @@ def grants_of(
     members: Members,
 ) -> Grants:
     """Return what a key may use, with access groups replaced by their members."""
-    own = [_limit(key.models, members)]
+    own = [limit(key.models, members)]
     around = []
     if member is not None:
-        own.append(_limit(member.models, members))
+        own.append(limit(member.models, members))
     if team is not None:
-        around.append(_limit(team.models, members))
+        around.append(limit(team.models, members))
     elif user is not None:
-        around.append((NO_DEFAULT_MODELS,) if NO_DEFAULT_MODELS in user.models else _limit(user.models, members))
+        around.append((NO_DEFAULT_MODELS,) if NO_DEFAULT_MODELS in user.models else limit(user.models, members))
     if organization is not None:
-        around.append(_limit(organization.models, members))
+        around.append(limit(organization.models, members))
     return Grants(_distinct(own), _distinct(around), team.model_aliases if team is not None else None, key.aliases)
 
 
-def _limit(models: Models, members: Members) -> Models:
-    """Return a list with the members of its access groups; an empty one where it is no limit.
+def limit(models: Models, members: Members) -> Models:
+    """Return a list of models with the members of its access groups; an empty one where it is no limit.
 
     On a key `all-team-models` is no limit either: its team's list is checked in any case.
     """

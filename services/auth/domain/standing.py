@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.auth.domain.grants import NO_LIMIT, Grants, Members, grants_of
 from services.auth.domain.networks import Networks, networks_of
+from services.auth.domain.quotas import NO_PLAN, Plan, Rules, plan_of
 from services.auth.domain.surroundings import Surroundings
 from shared.schemas.context import Principal
 from shared.store.keys import KeyRecord
@@ -16,6 +17,7 @@ class Standing:
 
     principal: Principal
     grants: Grants = NO_LIMIT
+    plan: Plan = NO_PLAN
     denied: str = ""
     """Why the key does not work now, though it is a key; empty where it does."""
     blocked: bool = False
@@ -40,7 +42,7 @@ MASTER = Standing(Principal("proxy_admin"))
 """Whoever holds the master key."""
 
 
-def standing_of(key: KeyRecord, around: Surroundings, members: Members) -> Standing:
+def standing_of(key: KeyRecord, around: Surroundings, members: Members, rules: Rules) -> Standing:
     """Return the standing of a key; `members` tells the models of an access group."""
     team = around.team
     grants = grants_of(
@@ -52,6 +54,7 @@ def standing_of(key: KeyRecord, around: Surroundings, members: Members) -> Stand
         members=members,
     )
     lists = (*grants.own, *grants.around)
+    organization = organization_of(key, team)
     return Standing(
         principal=Principal(
             role=around.user.role if around.user is not None else "key_holder",
@@ -60,11 +63,12 @@ def standing_of(key: KeyRecord, around: Surroundings, members: Members) -> Stand
             key_alias=key.key_alias,
             user=key.user_id,
             team=key.team_id,
-            organization=organization_of(key, team),
+            organization=organization,
             models=lists[0] if lists else (),
             within=lists[1:],
         ),
         grants=grants,
+        plan=plan_of(key, around, organization, rules),
         denied=_denied(key, around),
         blocked=key.blocked,
         expires=key.expires,

@@ -1,10 +1,14 @@
 """The headers that Tollway adds to answers."""
 
+import math
+
 from multidict import CIMultiDict
 
 from shared.errors import ErrorBody
 from shared.pricing.money import to_dollars
 from shared.schemas.frames import Ending
+from shared.schemas.limits import Admitted
+from shared.wire.limit_headers import room_headers
 
 
 def id_headers(request_id: str, label: str) -> dict[str, str]:
@@ -48,8 +52,19 @@ def ending_headers(ending: Ending, seconds: float) -> dict[str, str]:
     return headers
 
 
-def error_headers(error: ErrorBody) -> dict[str, str]:
-    """Return `Retry-After` in whole seconds, rounded up, where waiting helps."""
-    if error.retry_after is None:
+def limit_headers(admitted: Admitted | None) -> dict[str, str]:
+    """Return what a caller with limits is told about them; nothing for one without."""
+    if admitted is None:
         return {}
-    return {"retry-after": str(max(1, int(-(-error.retry_after // 1))))}
+    headers = room_headers(admitted.requests, admitted.tokens)
+    if admitted.soft:
+        headers["x-tollway-soft-budget-exceeded"] = ", ".join(admitted.soft)
+    return headers
+
+
+def error_headers(error: ErrorBody) -> dict[str, str]:
+    """Return the error's own headers, and `Retry-After` in whole seconds, rounded up, where waiting helps."""
+    headers = dict(error.headers)
+    if error.retry_after is not None:
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    return headers

@@ -98,7 +98,7 @@ def curl(method: str, path: str, operation: Document) -> str:
     """Return a command that calls the operation and works as pasted into a shell."""
     words = ["curl", f'"$TOLLWAY_URL{path}"']
     if method not in ("GET", "POST"):
-        words.insert(1, f"-X {method}")
+        words.append(f"-X {method}")
     if operation.get("security") != []:
         words.append('-H "Authorization: Bearer $TOLLWAY_KEY"')
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")

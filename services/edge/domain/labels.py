@@ -45,6 +45,12 @@ def wanted_tags(headers: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(tag for tag in tags if tag)[:MAX_TAGS]
 
 
+def wanted_team(headers: Mapping[str, str]) -> str:
+    """Return the team for which the holder of a JWT asks."""
+    value = headers.get("x-tollway-team-id") or headers.get("x-litellm-team-id") or ""
+    return readable(value).strip()[:MAX_LABEL]
+
+
 def wanted_timeout(headers: Mapping[str, str], limit: float) -> float:
     """Return the seconds that the request may take: what `x-litellm-timeout` asks for, at most `limit`."""
     value = headers.get("x-litellm-timeout")

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from services.admin.domain.addresses import checked_base
 from services.admin.domain.litellm_params import PARAMS, PRICES
-from services.admin.domain.model_fields import read_new_model
+from services.admin.domain.model_fields import changed_body, read_new_model
 from shared.errors import InvalidRequest
+from shared.store.models import ModelRecord
 
 
 def body(**params: Any) -> dict[str, Any]:
@@ -46,7 +47,9 @@ def test_a_model_names_its_provider(params: dict[str, Any], provider: str, model
         ({"model": 5}, "litellm_params.model"),
         ({"model": ""}, "litellm_params.model"),
         ({"custom_llm_provider": "bedrock"}, "litellm_params.custom_llm_provider"),
-        ({"api_key": "os.environ/OPENAI_API_KEY"}, "litellm_params.api_key"),
+        ({"api_key": "os.environ/no name"}, "litellm_params.api_key"),
+        ({"api_key": "file/../etc/passwd"}, "litellm_params.api_key"),
+        ({"api_key": "vault/openai"}, "litellm_params.api_key"),
         ({"api_key": "sk-\n"}, "litellm_params.api_key"),
         ({"api_key": "sk-ü"}, "litellm_params.api_key"),
         ({"api_key": {"$ne": ""}}, "litellm_params.api_key"),
@@ -56,11 +59,12 @@ def test_a_model_names_its_provider(params: dict[str, Any], provider: str, model
         ({"stream_timeout": "soon"}, "litellm_params.stream_timeout"),
         ({"input_cost_per_token": -1}, "litellm_params.input_cost_per_token"),
         ({"input_cost_per_token": "inf"}, "litellm_params.input_cost_per_token"),
-        ({"rpm": 10}, "litellm_params.rpm"),
+        ({"rpm": -10}, "litellm_params.rpm"),
+        ({"tpm": 1.5}, "litellm_params.tpm"),
         ({"max_budget": 0}, "litellm_params.max_budget"),
         ({"aws_secret_access_key": "x"}, "litellm_params.aws_secret_access_key"),
         ({"extra_headers": {"Authorization": "x"}}, "litellm_params.extra_headers.Authorization"),
-        ({"litellm_credential_name": "x"}, "litellm_params.litellm_credential_name"),
+        ({"litellm_credential_name": 1}, "litellm_params.litellm_credential_name"),
         ({"api_bse": "x"}, "litellm_params.api_bse"),
     ],
 )
@@ -77,7 +81,8 @@ def test_what_cannot_be_done_is_refused(params: dict[str, Any], param: str) -> N
         ({}, "model_name"),
         ({"model_name": "x"}, "litellm_params"),
         ({"model_name": "x", "litellm_params": []}, "litellm_params"),
-        ({**body(), "blocked": True}, "blocked"),
+        ({**body(), "blocked": "yes"}, "blocked"),
+        ({**body(), "model_info": {"access_groups": "beta"}}, "model_info.access_groups"),
         ({**body(), "model_infos": {}}, "model_infos"),
         ({**body(), "model_info": {"id": "a b"}}, "model_info.id"),
         ({**body(), "model_info": {"id": "env/openai/x"}}, "model_info.id"),
@@ -86,7 +91,7 @@ def test_what_cannot_be_done_is_refused(params: dict[str, Any], param: str) -> N
     ],
 )
 def test_the_object_around_is_checked_too(given: dict[str, Any], param: str) -> None:
-    """Missing objects, blocked deployments and teams' models are refused."""
+    """Missing objects, wrong types and teams' models are refused."""
     with pytest.raises(InvalidRequest) as refused:
         read_new_model(given)
     assert refused.value.param == param
@@ -186,3 +191,68 @@ def test_prices_that_are_applied_are_those_of_the_configuration_file() -> None:
     """One list for both, so that a deployment costs the same wherever it is declared."""
     assert {"input_cost_per_token", "output_cost_per_token", "cache_creation_input_token_cost"} <= PRICES
     assert PARAMS.known >= PRICES
+
+
+STORED = ModelRecord(
+    "d-1",
+    "fast",
+    "openai",
+    "gpt-4o",
+    1.0,
+    api_base="https://api.example.com/v1",
+    api_key_sealed="tw1:sealed",
+    weight=2.0,
+    timeouts={"total": 30.0},
+    prices={"input_cost_per_token": "1e-06"},
+    litellm_params={"temperature": 0.5},
+    model_info={"mode": "chat", "access_groups": ["beta"], "input_cost_per_token": 1e-06},
+    rpm=60,
+)
+
+
+def test_an_empty_update_changes_nothing() -> None:
+    """A deployment read as a body and back is the same, and its credential is not spoken of."""
+    wanted = read_new_model(changed_body(STORED, {}))
+    assert (wanted.name, wanted.provider, wanted.model) == ("fast", "openai", "gpt-4o")
+    assert (wanted.api_base, wanted.weight, wanted.rpm, wanted.tpm) == (STORED.api_base, 2.0, 60, None)
+    assert (wanted.timeouts, wanted.prices) == (STORED.timeouts, STORED.prices)
+    assert (wanted.params, wanted.info) == (STORED.litellm_params, STORED.model_info)
+    assert wanted.api_key is None
+
+
+def test_null_takes_away_and_absent_leaves() -> None:
+    """Each field by itself, in both objects."""
+    params = {"rpm": None, "api_key": None, "timeout": None, "temperature": None, "input_cost_per_token": None}
+    wanted = read_new_model(
+        changed_body(STORED, {"litellm_params": params, "model_info": {"access_groups": None}, "blocked": True})
+    )
+    assert (wanted.rpm, wanted.api_key, wanted.timeouts, wanted.params) == (None, "", {}, {})
+    assert (wanted.prices, wanted.info, wanted.blocked) == ({}, {"mode": "chat"}, True)
+    assert wanted.weight == 2.0
+
+
+@pytest.mark.parametrize(
+    ("params", "provider", "model"),
+    [
+        ({"model": "anthropic/claude-opus-4-1"}, "anthropic", "claude-opus-4-1"),
+        ({"model": "gpt-4o-mini"}, "openai", "gpt-4o-mini"),
+        ({"custom_llm_provider": "demo"}, "demo", "gpt-4o"),
+    ],
+)
+def test_an_updated_model_names_its_provider(params: dict[str, Any], provider: str, model: str) -> None:
+    """The new name tells its own, and a new provider alone keeps the name."""
+    wanted = read_new_model(changed_body(STORED, {"litellm_params": params}))
+    assert (wanted.provider, wanted.model) == (provider, model)
+
+
+def test_a_new_price_counts_in_whichever_object_it_stands() -> None:
+    """A price in `model_info` replaces one that was given in `litellm_params` before."""
+    wanted = read_new_model(changed_body(STORED, {"model_info": {"input_cost_per_token": 5e-06}}))
+    assert wanted.prices == {"input_cost_per_token": "5e-06"}
+
+
+def test_the_id_of_a_deployment_lasts() -> None:
+    """The ledger knows it by that."""
+    with pytest.raises(InvalidRequest) as refused:
+        changed_body(STORED, {"model_info": {"id": "d-2"}})
+    assert refused.value.param == "model_info.id"

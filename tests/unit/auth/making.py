@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.auth.domain.quotas import Rules
 from services.auth.domain.standing import Standing, standing_of
 from services.auth.domain.surroundings import Surroundings
 from shared.schemas.context import RequestContext
@@ -40,8 +41,21 @@ def member(**changes: Any) -> MembershipRecord:
     return MembershipRecord(membership_id("team", "t", "u"), "team", "t", "u", 0.0, **changes)
 
 
+def periods(duration: str, anchor: float, now: float) -> tuple[float, float]:
+    """Return the period of so many seconds since the anchor, for tests that need no calendar."""
+    length = float(duration.removesuffix("s"))
+    since = anchor + (now - anchor) // length * length
+    return since, since + length
+
+
+RULES = Rules(periods)
+
+
 def standing(
-    record: KeyRecord | None = None, groups: dict[str, tuple[str, ...]] | None = None, **around: Any
+    record: KeyRecord | None = None,
+    access_groups: dict[str, tuple[str, ...]] | None = None,
+    rules: Rules = RULES,
+    **around: Any,
 ) -> Standing:
-    """Return the standing of a key among these records; `groups` are the access groups of models."""
-    return standing_of(record or key(), Surroundings(**around), lambda name: (groups or {}).get(name, ()))
+    """Return the standing of a key among these records."""
+    return standing_of(record or key(), Surroundings(**around), lambda name: (access_groups or {}).get(name, ()), rules)

@@ -27,7 +27,7 @@ def test_a_silent_worker_is_walked_around() -> None:
     assert members.address("router", 1) == GROUP
     members.beat("router", "b", FRESH)
     assert members.address("router", FRESH + 0.1) == subjects.worker_request("router", "b")
-    members.leave("router", "a")
+    members.leave("router", "a", 1.0)
     assert members.address("router", FRESH + 0.1) == GROUP
 
 
@@ -47,7 +47,7 @@ def test_an_address_is_always_of_somebody_alive(steps: list[tuple[str, str, floa
     for worker, what, pause in steps:
         now += pause
         if what == "leave":
-            members.leave("router", worker)
+            members.leave("router", worker, now)
         else:
             members.beat("router", worker, now, ready=what == "beat")
         for later in (now, now + FRESH / 2, now + FRESH * 1.5):

@@ -1,0 +1,53 @@
+"""What the administrators of a team may change of it: nothing that gives the team more than it has."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.admin.domain.grants import check_limits, check_models
+from shared.errors import Forbidden
+from shared.schemas.limits import Limits
+from shared.store.people import OrganizationRecord, TeamRecord
+
+ABOVE_THE_TEAM = frozenset(
+    {"allowed_addresses", "blocked", "budget_duration", "budget_id", "organization_id", "temp_budget_expiry"}
+    | {"temp_budget_increase"}
+)
+"""Fields that only administrators of the organization and of the gateway change."""
+
+_AMOUNTS = {"rpm": "rpm_limit", "tpm": "tpm_limit", "parallel": "max_parallel_requests", "max_budget": "max_budget"}
+
+
+def check_by_team_admin(body: Mapping[str, Any], before: TeamRecord, after: TeamRecord) -> None:
+    """Raise `Forbidden`, which names the field, where a change gives the team more than it had."""
+    for field in sorted(ABOVE_THE_TEAM & body.keys()):
+        raise Forbidden(f"An administrator of the team may not change '{field}'.", param=field)
+    if before.models and not after.models:
+        raise Forbidden("An empty list of models is every model, which the team does not have.", param="models")
+    check_models(after.models, before.models, "team")
+    check_limits(after.limits, before.limits, "team")
+    _check_kept(before.limits, after.limits)
+    if set(before.guardrails) - set(after.guardrails):
+        raise Forbidden("An administrator of the team may not take guardrails from it.", param="guardrails")
+
+
+def check_within_organization(team: TeamRecord, organization: OrganizationRecord, limits: Limits) -> None:
+    """Raise `Forbidden` where a team would have what its organization has not; `limits` are the organization's."""
+    check_models(team.models, organization.models, "organization")
+    check_limits(team.limits, limits, "organization")
+
+
+def _check_kept(before: Limits, after: Limits) -> None:
+    """Raise `Forbidden` where a limit is gone: without one there is more than with any."""
+    for name, field in _AMOUNTS.items():
+        if getattr(before, name) is not None and getattr(after, name) is None:
+            raise Forbidden(f"An administrator of the team may not take '{field}' from it.", param=field)
+    for model, limits in before.models.items():
+        now = after.models.get(model)
+        if limits.rpm is not None and (now is None or now.rpm is None):
+            raise Forbidden("A model's limit may not be taken from the team.", param="model_rpm_limit")
+        if limits.tpm is not None and (now is None or now.tpm is None):
+            raise Forbidden("A model's limit may not be taken from the team.", param="model_tpm_limit")
+        if limits.max_budget is not None and (
+            now is None or now.max_budget is None or now.budget_duration != limits.budget_duration
+        ):
+            raise Forbidden("A model's budget may not be taken from the team.", param="model_max_budget")

@@ -1,0 +1,68 @@
+"""The routes that tell about deployments and model groups."""
+
+import asyncio
+from collections import defaultdict
+from typing import Any
+
+from services.admin.current import Current
+from services.admin.domain.fields import FieldPolicy, Fields
+from services.admin.domain.group_shapes import Member, group_shape
+from services.admin.domain.model_shapes import configured_shape, stored_shape
+from services.admin.domain.requests import Answer, Request
+from shared.errors import NotFound
+from shared.pricing.table import PriceTable
+from shared.settings import Deployment
+from shared.store.models import Models, without_credential
+
+_INFO = FieldPolicy(
+    known=frozenset({"litellm_model_id"}),
+    refused={"teamId": None, "healthy_only": "false"},
+    kept=frozenset({"include_team_models"}),
+)
+_GROUP = FieldPolicy(known=frozenset({"model_group"}), refused={}, kept=frozenset())
+
+
+class ModelViews:
+    """Shows what the caller may use."""
+
+    def __init__(self, models: Models, current: Current, prices: PriceTable) -> None:
+        self._models = models
+        self._current = current
+        self._prices = prices
+
+    async def info(self, request: Request) -> Answer:
+        """Tell about the deployments that the caller may use, or about one of them."""
+        _INFO.sort_out(request.query)
+        id = Fields(request.query).text("litellm_model_id")
+        to_admin = not request.is_own_only
+        shapes = [
+            configured_shape(name, its_id, deployment, to_admin=to_admin)
+            for name, its_id, deployment in self._current.deployments
+        ]
+        shapes += [stored_shape(record, to_admin=to_admin) for record in await self._models.all()]
+        shapes = [shape for shape in shapes if request.principal.may_use(shape["model_name"])]
+        if id:
+            shapes = [shape for shape in shapes if shape["model_info"]["id"] == id]
+            if not shapes:
+                raise NotFound(f"There is no deployment '{id}'.", param="litellm_model_id")
+        return Answer({"data": shapes})
+
+    async def groups(self, request: Request) -> Answer:
+        """Tell about the model groups that the caller may use, or about one of them."""
+        _GROUP.sort_out(request.query)
+        only = Fields(request.query).text("model_group")
+        # The first question imports the table, which takes a fifth of a second.
+        await asyncio.to_thread(self._prices.load)
+        groups: dict[str, list[Member]] = defaultdict(list)
+        for name, _, deployment in self._current.deployments:
+            groups[name].append(self._member(deployment, {}))
+        for record in await self._models.all():
+            if not record.blocked:
+                groups[record.model_name].append(self._member(without_credential(record), record.model_info))
+        names = [name for name in groups if request.principal.may_use(name) and only in ("", name)]
+        if only and not names:
+            raise NotFound(f"There is no model group '{only}'.", param="model_group")
+        return Answer({"data": [group_shape(name, groups[name]) for name in names]})
+
+    def _member(self, deployment: Deployment, info: dict[str, Any]) -> Member:
+        return Member(deployment, info, self._prices.price_of(deployment), self._prices.context_window(deployment))

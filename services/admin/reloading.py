@@ -1,0 +1,65 @@
+"""The `/config` routes: the configuration file is applied anew, or it is told what that would do."""
+
+from collections import Counter
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.admin.current import RELOADABLE, Current
+from services.admin.declaring import Declaring, by_the_file
+from services.admin.domain.declared_plan import step_shape
+from services.admin.domain.fields import FieldPolicy
+from services.admin.domain.model_plan import model_steps
+from services.admin.domain.requests import Answer, Request
+from services.admin.recording import Deed, Recorder
+from shared.errors import InvalidRequest
+from shared.settings import Configuration, ConfigurationError
+from shared.store.connection import Session
+
+_NOTHING = FieldPolicy(frozenset(), {}, frozenset())
+_PLAN = FieldPolicy(RELOADABLE, {}, frozenset())
+
+
+class ReloadRoutes:
+    """Applies the file to the store and has every worker read it."""
+
+    def __init__(self, current: Current, declaring: Declaring, recorder: Recorder) -> None:
+        self._current = current
+        self._declaring = declaring
+        self._recorder = recorder
+
+    async def reload(self, request: Request) -> Answer:
+        """Apply the file: declared objects, and models on every worker within a second."""
+        _NOTHING.sort_out(request.body)
+        try:
+            configuration = await self._current.read()
+        except ConfigurationError as error:
+            raise InvalidRequest(f"The configuration file was not applied. {error}") from None
+        models = model_steps(self._current.configuration, configuration)
+        steps = await self._declaring.apply(configuration, request_id=request.id, client=request.client)
+        self._current.configuration = configuration
+        changes = [*map(step_shape, steps), *models]
+
+        async def work(_: Session) -> tuple[None, list[Deed]]:
+            facts: dict[str, Any] = {"asked_by": request.actor_name, "changes": dict(_counted(changes))}
+            return None, [Deed("configuration", "file", "configuration.reloaded", None, facts)]
+
+        await self._recorder.carry_out(by_the_file(request.id, request.client), work)
+        return Answer({"changes": changes, "restart_needed": self._current.unapplied(configuration)})
+
+    async def plan(self, request: Request) -> Answer:
+        """Tell what would change if the file said what the body does; keys come as hashes, models without secrets."""
+        _PLAN.sort_out(request.body)
+        try:
+            configuration = Configuration.model_validate(request.body)
+        except ValidationError as error:
+            problem = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, problem["loc"]))
+            raise InvalidRequest(f"'{place}': {problem['msg']}.", param=place) from None
+        steps = await self._declaring.plan(configuration)
+        models = model_steps(self._current.configuration, configuration)
+        return Answer({"changes": [*map(step_shape, steps), *models], "restart_needed": []})
+
+
+def _counted(changes: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(change["action"] for change in changes)

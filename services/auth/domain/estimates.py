@@ -1,0 +1,59 @@
+"""How large a request may become: tokens for its rate limits, and the most that it may cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.auth.domain.facts import Facts
+from services.auth.domain.offers import Offer
+from shared.errors import Forbidden
+
+DEFAULT_OUTPUT = 4096
+"""Tokens of an answer for which neither the caller nor the deployment states a maximum."""
+
+MOST_OUTPUT = 16_384
+"""Tokens of an answer for which the caller states none, whatever the model could write: a larger hold would keep
+others waiting for money that is hardly ever spent."""
+
+EXPECTED_OUTPUT = 256
+"""Tokens that a rate limit is charged with for an answer of unstated length, until the real number is known."""
+
+MOST_EXPECTED = 1024
+"""The same where the caller states a length: agents state far more than they use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a request is taken for until it ended."""
+
+    tokens: int = 0
+    cost: int = 0
+    """Nano-dollars at most."""
+
+
+def estimate(facts: Facts, offers: Sequence[Offer]) -> Estimate:
+    """Return the estimate for a request to any of these deployments; the dearest of them counts."""
+    stated = facts.requested
+    expected = EXPECTED_OUTPUT if stated is None else min(stated, MOST_EXPECTED)
+    return Estimate(
+        tokens=(facts.input or 0) + facts.choices * expected,
+        cost=max((_bound(facts, offer) for offer in offers), default=0),
+    )
+
+
+def check_priced(asked: str, offers: Sequence[Offer]) -> None:
+    """Raise `Forbidden` where the cost of a request could not be told, for callers under a budget."""
+    if not all(offer.price.known for offer in offers):
+        raise Forbidden(
+            f"The model '{asked}' has no price, so it cannot be used under a budget.",
+            param="model",
+            code="model_unpriced",
+        )
+
+
+def _bound(facts: Facts, offer: Offer) -> int:
+    possible = offer.deployment.max_output_tokens
+    if facts.requested is None:
+        output = min(possible or DEFAULT_OUTPUT, MOST_OUTPUT)
+    else:
+        output = min(facts.requested, possible) if possible else facts.requested
+    return facts.choices * offer.price.bound(facts.input or 0, output)

@@ -1,0 +1,121 @@
+"""What auth reads of a request's body: whom it is for, what it must hold, and how large it may become."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from shared.errors import Dialect, InvalidRequest
+from shared.pricing.estimate import estimate_input
+from shared.wire.reading import UNREADABLE, object_in
+
+MAX_END_USER = 256
+"""Characters of an end user's id that count, as in the ledger."""
+
+MAX_MODEL = 256
+"""Characters of a native model's name that count, as in the ledger."""
+
+MAX_CHOICES = 128
+"""Answers that a request may ask for at once; what asks for more is the provider's to refuse."""
+
+MAX_REQUESTED = 10_000_000
+"""Tokens of an answer; no model writes as many."""
+
+_decode = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a body said."""
+
+    end_user: str = ""
+    missing: str = ""
+    """The first field that every request of the key must have, and that is not there."""
+    input: int | None = None
+    """Tokens of the prompt, if they were counted; bytes of images, audio and files never count as text."""
+    requested: int | None = None
+    """Tokens of the answer at most, as the caller asked; None where it did not say."""
+    choices: int = 1
+    model: str = ""
+    """Of a native request: the provider's name of the model."""
+
+
+NOTHING = Facts()
+
+
+def read_facts(
+    body: bytes, dialect: Dialect, enforced: tuple[str, ...] = (), *, tokenized_as: str | None = None
+) -> Facts:
+    """Return the facts of a body that the edge found to be a JSON object.
+
+    The prompt is counted, as this model would, where `tokenized_as` is given. Run it by `Offload` for bodies above
+    64 KiB.
+    """
+    try:
+        fields = _decode(body)
+    except UNREADABLE:
+        raise InvalidRequest("The request body is not a JSON object.") from None
+    return Facts(
+        end_user=_end_user(fields, dialect),
+        missing=next((name for name in enforced if not _has(fields, name)), ""),
+        input=estimate_input(body, dialect, tokenized_as) if tokenized_as is not None else None,
+        requested=_requested(fields),
+        choices=_choices(fields),
+    )
+
+
+def read_native_facts(body: bytes, dialect: Dialect, *, tokenized_as: str | None = None) -> Facts:
+    """Return the facts of a provider-native body, as far as it is JSON; of any other nothing is known.
+
+    The prompt is counted where `tokenized_as` is given: as the model would that the body itself names.
+    """
+    if body.lstrip()[:1] != b"{":
+        return NOTHING
+    try:
+        model = _value(_decode(body).get("model"))
+        model = model[:MAX_MODEL] if isinstance(model, str) else ""
+        facts = read_facts(body, dialect, tokenized_as=None if tokenized_as is None else model)
+    except (*UNREADABLE, InvalidRequest):
+        return NOTHING
+    return msgspec.structs.replace(facts, model=model)
+
+
+def _end_user(fields: dict[str, Raw], dialect: Dialect) -> str:
+    """Return the end user as the ledger will have it: OpenAI's `user`, Anthropic's `metadata.user_id`."""
+    anthropic = dialect == "anthropic"
+    user = object_in(fields.get("metadata")).get("user_id") if anthropic else _value(fields.get("user"))
+    return user[:MAX_END_USER] if isinstance(user, str) else ""
+
+
+def _has(fields: dict[str, Raw], name: str) -> bool:
+    """Tell whether a field is there; a name with dots is one within objects."""
+    first, *further = name.split(".")
+    if first not in fields:
+        return False
+    value: Any = object_in(fields[first]) if further else None
+    for part in further:
+        if not isinstance(value, dict) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+def _requested(fields: dict[str, Raw]) -> int | None:
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        value = _value(fields.get(name))
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return min(value, MAX_REQUESTED)
+    return None
+
+
+def _choices(fields: dict[str, Raw]) -> int:
+    value = _value(fields.get("n"))
+    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_CHOICES else 1
+
+
+def _value(raw: Raw | None) -> Any:
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw)
+    except UNREADABLE:
+        return None

@@ -1,0 +1,173 @@
+"""What stands in a request's way, and what is said of it: reads the tables, changes nothing that counts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+
+import msgspec
+
+from services.auth.domain.limiter.purse import UNREAD
+from services.auth.domain.limiter.state import BUDGET, PARALLEL, REQUESTS, TOKENS, ScopeState
+from services.auth.domain.limiter.windows import Grid, Moment, Window
+from shared.schemas.limits import Ask, Measure, Quota, Refusal, Room, Verdict
+
+LEDGER = 16
+"""A bit beside those of what counts: the ledger must be read before anybody can say."""
+
+MARGIN = 0.001
+"""Seconds beyond the end of a bucket, so that a client that waits as told is past it."""
+
+SHORTEST, LONGEST = 1.0, 30.0
+"""Bounds, in seconds, of an estimate when a request in flight will end."""
+
+BLANK = ScopeState("")
+"""Stands for a scope in which nothing was counted yet; nobody writes to it."""
+
+Obstacle = tuple[Quota, ScopeState, int]
+"""A scope whose limits a request does not fit, and which of them, as bits."""
+
+_MEASURES: tuple[tuple[int, Measure], ...] = (
+    (REQUESTS, "requests"),
+    (TOKENS, "tokens"),
+    (PARALLEL, "parallel"),
+    (BUDGET, "budget"),
+)
+
+
+def counted_by(quota: Quota) -> int:
+    """Return what counts in a scope, as bits."""
+    return (
+        (REQUESTS if quota.rpm is not None else 0)
+        | (TOKENS if quota.tpm is not None else 0)
+        | (PARALLEL if quota.parallel is not None else 0)
+        | (BUDGET if quota.budget is not None or quota.soft is not None else 0)
+    )
+
+
+def in_the_way(quota: Quota, state: ScopeState, tokens: int, moment: Moment) -> int:
+    """Return the limits of one scope that a request does not fit, as bits; 0 if it fits.
+
+    Tokens fit while their sum stays within the limit. A request larger than the limit fits an empty window, since it
+    would never fit another one. Money fits while what is spent and held is below the budget.
+    """
+    bits = 0
+    if quota.rpm is not None and _used(state.requests, moment) >= quota.rpm:
+        bits = REQUESTS
+    if quota.tpm is not None:
+        used = _used(state.tokens, moment)
+        if used >= quota.tpm or (used and used + tokens > quota.tpm):
+            bits |= TOKENS
+    if quota.parallel is not None and state.slots >= quota.parallel:
+        bits |= PARALLEL
+    if quota.budget is not None:
+        purse = state.purse
+        spent = UNREAD if purse is None else purse.spent_in(quota.since, quota.until)
+        if quota.budget <= 0:
+            bits |= BUDGET
+        elif spent == UNREAD or purse is None:
+            bits |= LEDGER
+        elif spent + purse.held >= quota.budget:
+            bits |= BUDGET
+    return bits
+
+
+def longest(found: Iterable[Obstacle], tokens: int, moment: Moment, grid: Grid) -> Refusal:
+    """Return the refusal that holds longest: whoever waits for it is past the others too."""
+    refusals = (
+        _REFUSE[measure](quota, state, tokens, moment, grid)
+        for quota, state, bits in found
+        for bit, measure in _MEASURES
+        if bits & bit
+    )
+    return max(refusals, key=lambda refusal: inf if refusal.retry_after is None else refusal.retry_after)
+
+
+def kept(quota: Quota, state: ScopeState, measure: Measure, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+    """Return the refusal of a request that would fit, had not others waited for that limit before it."""
+    refusal = _REFUSE[measure](quota, state, tokens, moment, grid)
+    return msgspec.structs.replace(refusal, retry_after=max(SHORTEST, refusal.retry_after or 0.0))
+
+
+def counts(quota: Quota, measure: Measure) -> bool:
+    """Tell whether a scope has a limit of this measure."""
+    return any(counted_by(quota) & bit for bit, named in _MEASURES if named == measure)
+
+
+def passes(refusal: Refusal) -> bool:
+    """Tell whether waiting for a moment may help: not where money is spent, or nothing is allowed at all."""
+    return refusal.retry_after is not None and (refusal.measure != "budget" or refusal.used < refusal.limit)
+
+
+def answer(
+    ask: Ask, scopes: Mapping[str, ScopeState], moment: Moment, grid: Grid, refusal: Refusal | None = None
+) -> Verdict:
+    """Return a verdict with the room that is left, and the scopes that are past their soft budget."""
+    requests: Room | None = None
+    tokens: Room | None = None
+    soft: tuple[str, ...] = ()
+    for quota in ask.quotas:
+        state = scopes.get(quota.scope, BLANK)
+        if quota.rpm is not None:
+            requests = _tighter(requests, quota.rpm, state.requests, moment, grid)
+        if quota.tpm is not None:
+            tokens = _tighter(tokens, quota.tpm, state.tokens, moment, grid)
+        if quota.soft is not None and (purse := state.purse):
+            spent = purse.spent_in(quota.since, quota.until)
+            if spent != UNREAD and spent >= quota.soft:
+                soft += (quota.scope,)
+    return Verdict(ask.id, refusal, requests, tokens, soft)
+
+
+def _used(window: Window | None, moment: Moment) -> int:
+    return 0 if window is None else window.used(moment.first)
+
+
+def _tighter(room: Room | None, limit: int, window: Window | None, moment: Moment, grid: Grid) -> Room:
+    left = max(0, limit - _used(window, moment))
+    if room is not None and room.remaining <= left:
+        return room
+    newest = window.newest() if window is not None else None
+    return Room(limit, left, 0.0 if newest is None else grid.end(newest) - moment.now)
+
+
+def _by_requests(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+    limit, used = quota.rpm or 0, _used(state.requests, moment)
+    wait = _until_free(state.requests, used - limit + 1, moment, grid) if limit > 0 else None
+    return Refusal(quota.scope, "requests", limit, used, retry_after=wait)
+
+
+def _by_tokens(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+    limit, used = quota.tpm or 0, _used(state.tokens, moment)
+    surplus = min(used, max(1, used + tokens - limit))
+    wait = _until_free(state.tokens, surplus, moment, grid) if limit > 0 else None
+    return Refusal(quota.scope, "tokens", limit, used, retry_after=wait)
+
+
+def _by_slots(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+    limit = quota.parallel or 0
+    return Refusal(quota.scope, "parallel", limit, state.slots, retry_after=_until_end(state) if limit > 0 else None)
+
+
+def _by_money(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+    limit, purse = quota.budget or 0, state.purse
+    spent = max(0, purse.spent_in(quota.since, quota.until)) if purse else 0
+    if purse is not None and spent < limit:
+        return Refusal(quota.scope, "budget", limit, spent, purse.held, _until_end(state))
+    wait = max(SHORTEST, quota.until - moment.now + MARGIN) if quota.until and limit > 0 else None
+    return Refusal(quota.scope, "budget", limit, spent, retry_after=wait)
+
+
+def _until_free(window: Window | None, surplus: int, moment: Moment, grid: Grid) -> float:
+    return SHORTEST if window is None else max(MARGIN, grid.end(window.frees(surplus)) - moment.now + MARGIN)
+
+
+def _until_end(state: ScopeState) -> float:
+    """Return when the first of the requests in flight is likely to end."""
+    return min(LONGEST, max(SHORTEST, state.pace / max(1, state.holds)))
+
+
+_REFUSE: dict[Measure, Callable[[Quota, ScopeState, int, Moment, Grid], Refusal]] = {
+    "requests": _by_requests,
+    "tokens": _by_tokens,
+    "parallel": _by_slots,
+    "budget": _by_money,
+}

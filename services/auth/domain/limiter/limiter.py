@@ -1,0 +1,138 @@
+"""The limiter: questions in, verdicts and a record of what changed out. It knows no clock, no bus and no store."""
+
+from collections.abc import Iterable, Sequence
+
+from services.auth.domain.limiter import judging
+from services.auth.domain.limiter.deciding import Decider
+from services.auth.domain.limiter.draft import Draft
+from services.auth.domain.limiter.purse import AGAIN, FIRST_AGAIN, SOON
+from services.auth.domain.limiter.records import Charged, Freed, Loaded, Record, TurnResult
+from services.auth.domain.limiter.state import State
+from services.auth.domain.limiter.sweeping import Sweeper
+from services.auth.domain.limiter.windows import GRIDS, Moment, WindowKind
+from shared.schemas.limits import Ask, Released, Settled
+
+MOST_SCOPES = 500_000
+"""Scopes in the tables; past it, requests in further ones are told that it is full."""
+
+MOST_HOLDS = 500_000
+"""Requests in flight."""
+
+AT_ONCE = 1_000
+"""Requests and scopes that one tick cleans up."""
+
+
+class Limiter:
+    """Decides for everybody. One is active; stand-bys `apply` its records and are equal to it at any time.
+
+    Those who wait, and readings of the ledger under way, are not replicated: whoever waits asks again.
+    """
+
+    def __init__(self, window: WindowKind = "sliding", *, most_scopes: int = MOST_SCOPES) -> None:
+        self._state = State(GRIDS[window])
+        self._decider = Decider(self._state, most_scopes, MOST_HOLDS)
+        self._sweeper = Sweeper(most_scopes)
+
+    def turn(
+        self, asks: Sequence[Ask], settled: Iterable[Settled], released: Iterable[Released], now: float
+    ) -> TurnResult:
+        """Take in what came at one moment, and answer the questions that can be answered."""
+        moment, draft = self._begin(now)
+        state = self._state
+        for item in settled:
+            charged = Charged(item.id, item.tokens, item.cost, item.at or moment.now)
+            if state.settle(charged, moment):
+                draft.settled.append(charged)
+        for over in released:
+            self._decider.waiting.leave(over.id)
+            freed = Freed(over.id, over.sent)
+            if state.release(freed, moment):
+                draft.released.append(freed)
+        self._decider.serve(state.freed, draft)
+        for ask in asks:
+            self._decider.ask(ask, draft)
+        return draft.result()
+
+    def load(self, scope: str, since: float, spent: int, now: float) -> TurnResult:
+        """Take in what the ledger says that a scope spent since a time; ignored unless it is still waited for.
+
+        The ledger must hold every completion that was stored before the reading was asked for.
+        """
+        moment, draft = self._begin(now)
+        reading = self._decider.readings.end(scope, since)
+        known = self._state.scopes.get(scope, judging.BLANK).purse
+        if reading is None or (known is not None and known.read and 0 < reading.until <= known.since):
+            return draft.result()
+        pending = known.pending if known is not None else 0
+        pause = known.pause if known is not None else SOON
+        first = known is None or not known.read
+        loaded = Loaded(
+            scope,
+            since,
+            reading.until,
+            spent + pending,
+            reading.asked,
+            moment.now + (pause if pending else FIRST_AGAIN if first else AGAIN),
+            min(pause * 2, AGAIN) if pending else SOON,
+        )
+        self._state.load(loaded)
+        draft.loaded.append(loaded)
+        for waiter in self._decider.waiting.read(scope):
+            self._decider.consider(waiter.ask, waiter.patience, draft)
+        self._decider.serve(self._state.freed, draft)
+        return draft.result()
+
+    def lost(self, owner: str, now: float) -> TurnResult:
+        """Give back the slots of an owner that died. Its money stays held until it is settled or dropped."""
+        _, draft = self._begin(now)
+        self._decider.waiting.leave_all(owner)
+        if self._state.lose(owner):
+            draft.lost.append(owner)
+        self._decider.serve(self._state.freed, draft)
+        return draft.result()
+
+    def tick(self, now: float) -> TurnResult:
+        """Do what time alone does; to be called several times a second."""
+        moment, draft = self._begin(now)
+        late, unsettled = self._state.overdue(AT_ONCE)
+        for freed in late:
+            self._state.release(freed, moment)
+        for id in unsettled:
+            self._state.drop(id)
+        draft.released += late
+        draft.dropped += unsettled
+        for waiter in self._decider.waiting.over(moment.now):
+            self._decider.give_up(waiter, draft)
+        draft.needed += self._decider.readings.repeated(moment.now)
+        for scope in self._decider.readings.stale(moment.now):
+            if not self._decider.waiting.awaits_ledger(scope):
+                self._decider.readings.forget(scope)
+        draft.forgotten += self._sweeper.idle(self._state, self._decider.readings, AT_ONCE)
+        self._state.forget(draft.forgotten)
+        self._decider.serve(self._decider.waiting.queues, draft)
+        return draft.result()
+
+    def apply(self, record: Record) -> None:
+        """Do what the active limiter did."""
+        self._state.apply(record)
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Those who hold something; whoever watches them says which are lost."""
+        return tuple(self._state.owners)
+
+    def sizes(self) -> dict[str, int]:
+        """Return how much is in each table, by its name."""
+        state = self._state
+        return {
+            "scopes": len(state.scopes),
+            "holds": len(state.holds),
+            "ended": len(state.ended),
+            "waiting": len(self._decider.waiting),
+            "readings": len(self._decider.readings),
+            "refused": len(self._decider.refused),
+        }
+
+    def _begin(self, now: float) -> tuple[Moment, Draft]:
+        moment = self._state.advance(now)
+        return moment, Draft(moment)

@@ -1,0 +1,177 @@
+"""What is asked of a request once its caller is known: what its body must hold, for whom it is, its limits."""
+
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from services.auth.asking import Asking
+from services.auth.customers import Customers
+from services.auth.domain.customers import Customer, check_customer
+from services.auth.domain.estimates import Estimate, check_priced, estimate
+from services.auth.domain.facts import NOTHING, Facts, read_facts, read_native_facts
+from services.auth.domain.offers import Offer
+from services.auth.domain.quotas import weigh
+from services.auth.domain.standing import Standing
+from services.auth.offers import Offers
+from shared.bus.stage import Call
+from shared.catalog.catalog import provider_names
+from shared.errors import InvalidRequest
+from shared.offload import INLINE_LIMIT, Offload
+from shared.routes import Policy
+from shared.routes.passthrough import PREFIX, VENDORS
+from shared.schemas.context import RequestContext
+from shared.schemas.limits import Admitted, Quota
+
+_VENDORS = {endpoint.route.name: endpoint.route.name.removeprefix(PREFIX) for endpoint in VENDORS}
+"""Providers, by the native routes whose bodies name a model."""
+
+Later = Coroutine[None, None, None]
+"""What is left to do, where something must be waited for."""
+
+
+@dataclass(slots=True)
+class Case:
+    """A request of a caller who may make it, as far as it has been looked at."""
+
+    call: Call
+    standing: Standing
+    policy: Policy
+    model: str
+    """The model group that the caller means; of a native request empty, until its body was read."""
+    facts: Facts = NOTHING
+    customer: Customer | None = None
+
+
+class Judgement:
+    """Passes requests on, or raises why not; a request on which nothing more depends is not read."""
+
+    def __init__(
+        self, offers: Offers, customers: Customers, asking: Asking, offload: Offload, *, allow_unpriced: bool
+    ) -> None:
+        self._offers = offers
+        self._customers = customers
+        self._asking = asking
+        self._offload = offload
+        self._allow_unpriced = allow_unpriced
+
+    def pass_on(self, call: Call, standing: Standing, model: str, policy: Policy) -> Later | None:
+        """Pass on a request, at once where nothing must be waited for.
+
+        Raises `InvalidRequest`, `Forbidden`, and what the limiter says.
+        """
+        if not policy.billed or not (standing.plan or standing.enforced_params or self._customers.matter):
+            call.forward(call.ctx.next, introduced(call.ctx, standing, model))
+            return None
+        case = Case(call, standing, policy, model)
+        body = call.inline
+        if not policy.model and (body is None or call.ctx.route not in _VENDORS):
+            # A native body that is still arriving can be read once, by whoever sends it on.
+            return self._for_whom(case, NOTHING)
+        if body is None or len(body) > INLINE_LIMIT:
+            return self._read_elsewhere(case)
+        return self._for_whom(case, self._facts(case, body))
+
+    def _facts(self, case: Case, body: bytes) -> Facts:
+        dialect = case.call.ctx.dialect
+        if case.policy.model:
+            return read_facts(body, dialect, case.standing.enforced_params)
+        return read_native_facts(body, dialect)
+
+    async def _read_elsewhere(self, case: Case) -> None:
+        """Read a large body, and count it at once: it is in hand once only."""
+        body = await case.call.read_body()
+        dialect = case.call.ctx.dialect
+        if case.policy.model:
+            enforced, tokenized_as = (
+                case.standing.enforced_params,
+                _tokenized_as(case.model, self._offers.of(case.model)),
+            )
+            facts = await self._offload.run(read_facts, body, dialect, enforced, tokenized_as=tokenized_as)
+        else:
+            facts = await self._offload.run(read_native_facts, body, dialect, tokenized_as="")
+        if (more := self._for_whom(case, facts)) is not None:
+            await more
+
+    def _for_whom(self, case: Case, facts: Facts) -> Later | None:
+        """Go on with what the body said; raise `InvalidRequest` for a field that is missing."""
+        if facts.missing:
+            raise InvalidRequest(f"This API key needs '{facts.missing}' in every request.", param=facts.missing)
+        case = replace(case, facts=facts, model=case.model or facts.model)
+        end_user = case.call.ctx.end_user or facts.end_user
+        if not end_user or not self._customers.matter:
+            return self._within_limits(case)
+        customer = self._customers.known(end_user)
+        if customer is None:
+            return self._look_up(case, end_user)
+        return self._within_limits(replace(case, customer=customer))
+
+    async def _look_up(self, case: Case, end_user: str) -> None:
+        customer = await self._customers.look_up(end_user)
+        if (more := self._within_limits(replace(case, customer=customer))) is not None:
+            await more
+
+    def _within_limits(self, case: Case) -> Later | None:
+        """Pass the request on if nothing limits it; raise `Forbidden` where its end user may not have it."""
+        now = time.time()
+        quotas = case.standing.plan.quotas(case.model, now)
+        if case.customer is not None:
+            names = provider_names(case.model, self._offers.of(case.model)) if case.customer.models else ()
+            check_customer(case.customer, case.model, names, known_only=self._customers.known_only)
+            quotas += case.customer.plan.quotas(case.model, now)
+        if quotas:
+            return self._ask(case, quotas)
+        self._forward(case)
+        return None
+
+    async def _ask(self, case: Case, quotas: tuple[Quota, ...]) -> None:
+        size = await self._size(case, quotas) if weigh(quotas) else Estimate()
+        standing = case.standing
+        admitted = await self._asking.admit(
+            case.call, quotas, tokens=size.tokens, cost=size.cost, wait=standing.wait, tenant=standing.tenant
+        )
+        self._forward(case, admitted)
+
+    async def _size(self, case: Case, quotas: tuple[Quota, ...]) -> Estimate:
+        """Return how large the request may become; raises `Forbidden` for a model without a price under a budget."""
+        if not case.model:
+            return Estimate()
+        offers = await self._offered(case)
+        if not self._allow_unpriced and any(quota.budget is not None for quota in quotas):
+            check_priced(case.call.ctx.model or case.model, offers)
+        facts = case.facts
+        if facts.input is None and (body := case.call.inline) is not None:
+            facts = read_facts(body, case.call.ctx.dialect, tokenized_as=_tokenized_as(case.model, offers))
+        return estimate(facts, offers)
+
+    async def _offered(self, case: Case) -> tuple[Offer, ...]:
+        if not case.policy.model:
+            return (self._offers.native(_VENDORS[case.call.ctx.route], case.model),)
+        return self._offers.of(case.model) or await self._offers.settled(case.model)
+
+    def _forward(self, case: Case, admitted: Admitted | None = None) -> None:
+        ctx = case.call.ctx
+        model = case.model if case.policy.model else ctx.model
+        known = introduced(ctx, case.standing, model)
+        end_user = ctx.end_user or case.facts.end_user
+        case.call.forward(ctx.next, msgspec.structs.replace(known, end_user=end_user, admitted=admitted))
+
+
+def introduced(ctx: RequestContext, standing: Standing, model: str) -> RequestContext:
+    """Return the context as it goes on: it says who asks, and for which model group."""
+    if not (standing.tags or standing.guardrails):
+        return msgspec.structs.replace(ctx, credential="", principal=standing.principal, model=model)
+    return msgspec.structs.replace(
+        ctx,
+        credential="",
+        principal=standing.principal,
+        model=model,
+        tags=tuple(dict.fromkeys((*ctx.tags, *standing.tags))),
+        wanted_guardrails=standing.guardrails,
+    )
+
+
+def _tokenized_as(model: str, offers: tuple[Offer, ...]) -> str:
+    """Return the model by whose tokenizer a prompt is counted: the provider's name of it where that is known."""
+    return offers[0].deployment.model if offers else model

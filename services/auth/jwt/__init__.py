@@ -1,0 +1,1 @@
+"""JWTs of OIDC providers: fetched keys, verified tokens, and the users that they make."""

@@ -1,0 +1,82 @@
+"""What several processes have for the limiter at one moment, put together; and its answers, sorted by process."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+
+from shared.schemas.limits import Ask, Released, Settled, Turn, TurnAnswered, Verdict
+
+ASKS_AT_ONCE = 300
+NEWS_AT_ONCE = 4000
+"""Questions, and settlements with releases, after which no further turn joins a batch: its entry must fit a message."""
+
+SENDERS = 100_000
+"""Questions without a verdict whose senders are remembered; past it the oldest must be asked again."""
+
+
+class Batch:
+    """The turns that are decided together."""
+
+    __slots__ = ("asks", "released", "settled", "turns")
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+        self.asks: list[Ask] = []
+        self.settled: list[Settled] = []
+        self.released: list[Released] = []
+
+    @classmethod
+    def take(cls, turns: deque[Turn]) -> "Batch":
+        """Take turns from the front of the queue, as many as go together."""
+        batch = cls()
+        while turns and len(batch.asks) < ASKS_AT_ONCE and len(batch.settled) + len(batch.released) < NEWS_AT_ONCE:
+            turn = turns.popleft()
+            batch.turns.append(turn)
+            batch.asks += turn.asks
+            batch.settled += turn.settled
+            batch.released += turn.released
+        return batch
+
+
+class Answers:
+    """Who is to hear what."""
+
+    def __init__(self) -> None:
+        self._senders: dict[str, str] = {}
+        self._verdicts: defaultdict[str, list[Verdict]] = defaultdict(list)
+        self._done: defaultdict[str, list[int]] = defaultdict(list)
+
+    def expect(self, batch: Batch) -> None:
+        """Note who asked and told what; none of it is answered yet."""
+        for turn in batch.turns:
+            self._done[turn.sender].append(turn.number)
+            for ask in turn.asks:
+                self._senders[ask.id] = turn.sender
+        for released in batch.released:
+            self._senders.pop(released.id, None)
+        while len(self._senders) > SENDERS:
+            del self._senders[next(iter(self._senders))]
+
+    def add(self, verdicts: Iterable[Verdict]) -> None:
+        """Add verdicts; one that nobody is known to wait for is dropped, and asked for again."""
+        for verdict in verdicts:
+            sender = self._senders.pop(verdict.id, None)
+            if sender is not None:
+                self._verdicts[sender].append(verdict)
+
+    @property
+    def waiting(self) -> bool:
+        """True where verdicts are to go out."""
+        return bool(self._verdicts)
+
+    def urgent(self) -> list[tuple[str, TurnAnswered]]:
+        """Take out the answers of processes that wait for verdicts."""
+        verdicts, self._verdicts = self._verdicts, defaultdict(list)
+        return [
+            (sender, TurnAnswered(tuple(found), tuple(self._done.pop(sender, ()))))
+            for sender, found in verdicts.items()
+        ]
+
+    def rest(self) -> list[tuple[str, TurnAnswered]]:
+        """Take out what nobody waits for: that settlements and releases are done."""
+        done, self._done = self._done, defaultdict(list)
+        return [(sender, TurnAnswered(done=tuple(numbers))) for sender, numbers in done.items()]

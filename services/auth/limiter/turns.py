@@ -1,0 +1,184 @@
+"""The active limiter's turns: what came is decided, journaled, and only then answered.
+
+One entry of the journal is on its way at a time. Everything that comes meanwhile is the next one (group commit), so
+that the journal costs little where there is much to decide.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import structlog
+
+from services.auth.domain.limiter import Limiter
+from services.auth.domain.limiter.records import Record, TurnResult
+from services.auth.limiter.batch import Answers, Batch
+from services.auth.limiter.entries import Entry, encode_entry
+from services.auth.limiter.owners import Owners
+from services.auth.limiter.readings import Readings
+from services.auth.limiter.tally import Tally
+from shared.bus.journal_writer import JournalWriter
+from shared.bus.limit_door import LimiterDoor
+from shared.schemas.limits import Turn
+
+log = structlog.get_logger(__name__)
+
+BEAT_SECONDS = 0.4
+"""Without anything to decide an entry is written so often, so that stand-bys know that somebody is there."""
+
+NEWS_SECONDS = 0.01
+"""How long settlements and releases wait for a question to be journaled with: an entry of their own would stand in
+the way of the caller's next one."""
+
+SNAPSHOT_ENTRIES = 20_000
+SNAPSHOT_BYTES = 16 * 1024**2
+"""Entries, or their bytes, after which a snapshot follows, and what is before it is cut away."""
+
+
+T = TypeVar("T")
+
+
+def with_last(pieces: Iterable[T]) -> Iterator[tuple[T, bool]]:
+    """Yield each piece, and whether it is the last one."""
+    rest = iter(pieces)
+    piece = next(rest)
+    for following in rest:
+        yield piece, False
+        piece = following
+    yield piece, True
+
+
+class Turns:
+    """Decides for the whole cluster, until somebody else writes to the journal, or `broken` is called."""
+
+    def __init__(
+        self,
+        limiter: Limiter,
+        epoch: int,
+        last: int,
+        *,
+        writer: JournalWriter,
+        door: LimiterDoor,
+        readings: Readings,
+        owners: Owners,
+        tally: Tally,
+        cut: Callable[[int], None],
+        broken: Callable[[], None],
+    ) -> None:
+        self.limiter = limiter
+        self._epoch = epoch
+        self.last = last
+        """The sequence number of the last entry."""
+        self._writer = writer
+        self._door = door
+        self._readings = readings
+        self._owners = owners
+        self._tally = tally
+        self._cut = cut
+        self._broken = broken
+        self._waiting: deque[Turn] = deque()
+        self._answers = Answers()
+        self._scheduled = False
+        self._asked = False
+        self._later: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._wrote = time.monotonic()
+        self._entries = self._bytes = 0
+        self._pieces: Iterator[tuple[bytes, bool]] | None = None
+        self._snapshot = 0
+
+    def close(self) -> None:
+        """Decide nothing more, and answer nobody."""
+        self._closed = True
+        if self._later is not None:
+            self._later.cancel()
+
+    def farewell(self) -> Entry:
+        """Return the entry that frees the seat."""
+        return Entry(self._epoch, left=True)
+
+    def take(self, turn: Turn) -> None:
+        """Take what a process has."""
+        self._waiting.append(turn)
+        if turn.asks:
+            self._asked = True
+            self.soon()
+        else:
+            self._soon_enough()
+
+    def soon(self) -> None:
+        """Have a turn as soon as the journal is free, with everything that came until then."""
+        if not self._scheduled and not self._writer.busy:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._decide)
+
+    def _soon_enough(self) -> None:
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(NEWS_SECONDS, self._now)
+
+    def _now(self) -> None:
+        self._later = None
+        self.soon()
+
+    def look(self) -> None:
+        """Once in a while: whose time is over, who died, and is the last entry too old?"""
+        for sender, answers in self._answers.rest() if not self._writer.busy else ():
+            self._door.answer(sender, answers)
+        if not self._writer.busy and not self._closed:
+            self._decide(looking=True)
+
+    def _decide(self, *, looking: bool = False) -> None:
+        self._scheduled = False
+        if self._closed or self._writer.busy:
+            return
+        try:
+            self._have_turn(looking=looking)
+        except Exception:
+            # The tables may be half changed: whoever is the active one next has the journal's.
+            log.exception("limiter.fault")
+            self._broken()
+
+    def _have_turn(self, *, looking: bool) -> None:
+        batch = Batch.take(self._waiting)
+        self._asked = any(turn.asks for turn in self._waiting)
+        records = self._decided(batch, looking=looking)
+        if records or batch.turns or self._answers.waiting or time.monotonic() - self._wrote >= BEAT_SECONDS:
+            self._write(Entry(self._epoch, tuple(records)), self._stored)
+
+    def _decided(self, batch: Batch, *, looking: bool) -> list[Record]:
+        """Change the tables; what is to be said about it waits in `_answers`."""
+        now = time.time()
+        limiter = self.limiter
+        results: list[TurnResult] = []
+        if looking:
+            results += [limiter.lost(owner, now) for owner in self._owners.lost(limiter.owners)]
+            results.append(limiter.tick(now))
+        results += [limiter.load(read.scope, read.since, read.spent, now) for read in self._readings.take()]
+        if batch.turns:
+            self._answers.expect(batch)
+            results.append(limiter.turn(batch.asks, batch.settled, batch.released, now))
+        for result in results:
+            self._answers.add(result.verdicts)
+            self._tally.decided(result.verdicts)
+            self._readings.want(result.needed)
+        return [result.record for result in results if not result.record.empty]
+
+    def _write(self, entry: Entry, stored: Callable[[int], None]) -> None:
+        payload = encode_entry(entry)
+        self._entries += 1
+        self._bytes += len(payload)
+        self._writer.append(payload, self.last, stored)
+
+    def _stored(self, sequence: int) -> None:
+        self.last, self._wrote = sequence, time.monotonic()
+        self._tally.journaled(self._writer.seconds)
+        if self._closed:
+            return
+        for sender, answers in self._answers.urgent():
+            self._door.answer(sender, answers)
+        if self._asked:
+            self._decide()
+        elif self._waiting:
+            self._soon_enough()

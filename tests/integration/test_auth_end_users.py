@@ -1,0 +1,113 @@
+"""Whom a request is for, and what it must hold: what auth reads of bodies, on a real bus and store."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.errors import ErrorBody
+from shared.schemas.context import RequestContext
+from shared.store.connection import Store
+from shared.store.keys import KeyRecord
+from shared.store.people import CustomerRecord, customers
+from shared.store.setup import ensure_indexes
+from tests.support.auth_stages import AuthStages, auth_stages, hash_of
+from tests.support.store_server import StoreServer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+    """One server for all tests here; each uses names of its own."""
+    with StoreServer(Path(tmp_path_factory.mktemp("store"))) as server:
+        yield server
+
+
+@pytest.fixture
+def run(worker_on: Any, eventually: Any, nats_server: Any, server: StoreServer) -> Any:
+    """Return a context manager that runs an auth worker with a configuration."""
+
+    def start(**configuration: Any) -> Any:
+        return auth_stages(worker_on, eventually, nats_server.url, server.url, workers=1, **configuration)
+
+    return start
+
+
+@pytest.fixture
+async def store(server: StoreServer) -> AsyncIterator[Store]:
+    """The database with its indexes."""
+    store = Store.open(server.url)
+    await ensure_indexes(store)
+    yield store
+    await store.close()
+
+
+def chat(**fields: Any) -> bytes:
+    """Return a chat request."""
+    return json.dumps({"model": "demo", "messages": [{"role": "user", "content": "hello"}], **fields}).encode()
+
+
+async def passed(stages: AuthStages, body: bytes, key: str = "sk-master", **changes: Any) -> RequestContext:
+    """Return a request as it went on."""
+    answer = await stages.ask(key, body, **changes)
+    assert isinstance(answer, RequestContext), answer
+    return answer
+
+
+async def refused(stages: AuthStages, body: bytes, key: str = "sk-master", **changes: Any) -> tuple[int, str]:
+    """Return status and code of a refusal."""
+    answer = await stages.ask(key, body, **changes)
+    assert isinstance(answer, ErrorBody), answer
+    return answer.status, answer.code
+
+
+async def test_a_blocked_end_user_is_refused(store: Store, run: Any) -> None:
+    """By either dialect's field or the header, for every key, in bodies of any size; unblocked, it may again."""
+    big = {"filler": "x" * 500_000}
+    anthropic = {"dialect": "anthropic", "route": "messages"}
+    async with run() as stages:
+        assert (await passed(stages, chat(user="mallory"))).principal is not None
+        blocked = CustomerRecord("mallory", 1.0, blocked=True)
+        await stages.write(customers(stages.store), blocked, "customer")
+        assert await refused(stages, chat(user="mallory")) == (403, "customer_blocked")
+        assert await refused(stages, chat(), end_user="mallory") == (403, "customer_blocked")
+        assert await refused(stages, chat(metadata={"user_id": "mallory"}), **anthropic) == (403, "customer_blocked")
+        assert await refused(stages, chat(user="mallory", **big), by_reference=True) == (403, "customer_blocked")
+        # The header is what the ledger takes, so it is what counts.
+        assert (await passed(stages, chat(user="mallory"), end_user="alice")).end_user == "alice"
+        assert (await passed(stages, chat(user="alice"))).end_user == "alice"
+        assert (await passed(stages, chat(user={"$gt": ""}))).end_user == ""
+        await stages.delete(customers(stages.store), "mallory", "customer")
+        assert (await passed(stages, chat(user="mallory"))).end_user == "mallory"
+
+
+async def test_an_end_user_may_be_limited_to_models(store: Store, run: Any) -> None:
+    """Beside what the key may use."""
+    async with run() as stages:
+        await stages.write(customers(stages.store), CustomerRecord("limited", 1.0, models=("demo",)), "customer")
+        await passed(stages, chat(user="limited"))
+        assert await refused(stages, chat(user="limited"), model="other") == (403, "model_not_allowed")
+
+
+async def test_only_known_end_users_where_the_operator_says_so(store: Store, run: Any) -> None:
+    """A request that names nobody is for nobody."""
+    async with run(auth={"known_customers_only": True}) as stages:
+        await stages.write(customers(stages.store), CustomerRecord("known", 1.0), "customer")
+        await passed(stages, chat(user="known"))
+        await passed(stages, chat())
+        assert await refused(stages, chat(user="unknown")) == (403, "customer_unknown")
+
+
+async def test_a_key_may_need_fields_in_every_request(store: Store, run: Any) -> None:
+    """The first one that is missing is named; other keys need none."""
+    async with run() as stages:
+        key = KeyRecord(hash_of("sk-enforced"), "sk-...", 1.0, enforced_params=("user", "metadata.trace"))
+        await stages.insert(key)
+        await passed(stages, chat(user="u", metadata={"trace": 1}), "sk-enforced")
+        for body, missing in ((chat(), "user"), (chat(user="u", metadata={}), "metadata.trace")):
+            answer = await stages.ask("sk-enforced", body)
+            assert isinstance(answer, ErrorBody)
+            assert (answer.status, answer.param) == (400, missing)
+        large = chat(user="u", filler="x" * 100_000)
+        assert await refused(stages, large, "sk-enforced") == (400, "invalid_request")

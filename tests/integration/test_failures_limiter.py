@@ -1,0 +1,152 @@
+"""Limits and budgets on the whole stack: exact over four auth workers, and whoever dies in the middle."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from shared.pricing.money import NANO
+from shared.schemas.limits import Limits
+from tests.support.limited import Answer, ask, burst, limited_key, statuses
+from tests.support.stack import Stack
+from tests.support.traffic import until
+from tests.support.trouble import frozen, gauges, whole
+
+WORKERS = {"edge": 2, "auth": 4, "router": 2}
+CONFIG = {"limits": {"window": "sliding"}}
+TAKEOVER_SECONDS = 2.0
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Four auth workers; every test leaves it whole."""
+    with Stack(tmp_path_factory.mktemp("limits"), workers=WORKERS, config=CONFIG) as running:
+        yield running
+
+
+@pytest.fixture
+async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client without a bound of its own."""
+    await whole(stack, WORKERS)
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    async with aiohttp.ClientSession(stack.url, connector=connector) as session:
+        yield session
+
+
+def active(stack: Stack) -> int:
+    """Return the process that took over last."""
+    told = [json.loads(line) for line in stack.logs("auth").splitlines() if '"limiter.took_over"' in line]
+    return int(max(told, key=lambda line: line["epoch"])["pid"])
+
+
+def passed(answers: list[Answer]) -> int:
+    """Return how many requests were admitted."""
+    return statuses(answers)[200]
+
+
+async def test_a_burst_is_cut_at_exactly_the_limit(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """1,000 requests at once over four auth workers against 100 a minute; the rest are told what and when."""
+    key = await limited_key(stack, Limits(rpm=100))
+    answers = await burst(http, key, 1000)
+    assert statuses(answers) == {200: 100, 429: 900}
+    refused = next(answer for answer in answers if answer.status == 429)
+    assert refused.headers["x-ratelimit-limit-requests"] == "100"
+    assert refused.headers["x-ratelimit-remaining-requests"] == "0"
+    assert 0 < int(refused.headers["retry-after"]) <= 62
+    assert refused.headers["x-tollway-limit-scope"] == "key"
+    remaining = {int(answer.headers["x-ratelimit-remaining-requests"]) for answer in answers if answer.status == 200}
+    assert remaining == set(range(100))
+
+
+async def test_slots_come_back_however_requests_end(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """Answers, errors, refusals and clients that leave, hundreds of them: in the end every slot is free."""
+    key = await limited_key(stack, Limits(parallel=20, max_budget=1000 * NANO))
+    for behaviour in ("", "error=500", "error=429", "drop", "cut=2", "tokens=50;rate=20/s", "latency=30s"):
+        requests = [asyncio.ensure_future(ask(http, key, behaviour, stream=stream)) for stream in [True, False] * 30]
+        _, left = await asyncio.wait(requests, timeout=0.5)
+        for request in left:
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+    end = time.monotonic() + 10
+    while passed(answers := await burst(http, key, 20)) < 20:
+        assert time.monotonic() < end, statuses(answers)
+        await asyncio.sleep(0.2)
+    await until_settled(stack)
+
+
+async def until_settled(stack: Stack, timeout: float = 15.0) -> None:
+    """Wait until nobody has anything left for the limiter, and nothing is held there."""
+    end = time.monotonic() + timeout
+    while True:
+        async with aiohttp.ClientSession(stack.url) as session, session.get("/metrics") as response:
+            lines = (await response.text()).splitlines()
+        held = [line for line in lines if line.startswith(("tollway_limit_unsettled", "tollway_limit_state{"))]
+        busy = [line for line in held if ("unsettled" in line or 'table="holds"' in line) and not line.endswith(" 0.0")]
+        if held and not busy:
+            return
+        assert time.monotonic() < end, busy
+        await asyncio.sleep(0.2)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda number: number.name)
+async def test_another_takes_over_and_the_limit_holds(
+    stack: Stack, http: aiohttp.ClientSession, number: signal.Signals
+) -> None:
+    """The active limiter is killed, or frozen, in the middle of a burst: never more than the limit, and soon again."""
+    key = await limited_key(stack, Limits(rpm=100))
+    before = active(stack)
+    answers = await burst(http, key, 40)
+    requests = [asyncio.ensure_future(ask(http, key)) for _ in range(200)]
+    await asyncio.sleep(0.02)
+    os.kill(before, number)
+    struck = time.time()
+    try:
+        await until(lambda: active(stack) != before, 10)
+        assert time.time() - struck < TAKEOVER_SECONDS
+        answers += await asyncio.gather(*requests)
+        answers += await burst(http, key, 200)
+    finally:
+        if number == signal.SIGSTOP:
+            os.kill(before, signal.SIGCONT)
+    answers += await burst(http, key, 100)
+    assert passed(answers) <= 100
+    # Requests that a dead worker had in its hands are repeated, or end with an error; all others are exact.
+    lost = sum(answer.status not in (200, 429) for answer in answers)
+    assert passed(answers) >= 100 - lost
+
+
+async def test_a_woken_limiter_changes_nothing(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """It sleeps with its tables, finds the journal written by another when it wakes, and becomes a stand-by."""
+    key = await limited_key(stack, Limits(rpm=50))
+    assert passed(await burst(http, key, 30)) == 30
+    before = active(stack)
+    with frozen([before]):
+        await until(lambda: active(stack) != before, 10)
+        assert passed(await burst(http, key, 10)) == 10
+    answers = await burst(http, key, 60)
+    assert passed(answers) == 10
+    await until(lambda: stack.logs("auth").count("limiter.deposed") >= 1, 10)
+    assert (await gauges(stack))["tollway_limit_active"] == 1
+
+
+@pytest.mark.timeout(120)
+async def test_an_edge_that_dies_gives_its_slots_back(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """Kill -9 of both edges with every slot in flight: within seconds they are free."""
+    key = await limited_key(stack, Limits(parallel=100))
+    requests = [asyncio.ensure_future(ask(http, key, "latency=60s")) for _ in range(100)]
+    await asyncio.sleep(1.0)
+    assert (await ask(http, key)).status == 429
+    for pid in stack.pids("edge"):
+        os.kill(pid, signal.SIGKILL)
+    struck = time.monotonic()
+    await asyncio.gather(*requests)
+    await whole(stack, WORKERS)
+    while passed(await burst(http, key, 100)) < 100:
+        assert time.monotonic() - struck < 15
+        await asyncio.sleep(0.3)

@@ -1,0 +1,97 @@
+"""What auth reads of a body."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.auth.domain.facts import MAX_END_USER, NOTHING, Facts, read_facts, read_native_facts
+from shared.errors import InvalidRequest
+
+
+def chat(**fields: Any) -> bytes:
+    """Return a chat request."""
+    return json.dumps({"model": "m", "messages": [{"role": "user", "content": "hello"}], **fields}).encode()
+
+
+def test_the_end_user_is_where_the_dialect_has_it() -> None:
+    """OpenAI's `user`, Anthropic's `metadata.user_id`; what is no text is nobody."""
+    body = chat(user="alice", metadata={"user_id": "bob"})
+    assert read_facts(body, "openai").end_user == "alice"
+    assert read_facts(body, "anthropic").end_user == "bob"
+    for odd in (7, None, {"$gt": ""}, ["a"]):
+        assert read_facts(chat(user=odd), "openai").end_user == ""
+        assert read_facts(chat(metadata=odd), "anthropic").end_user == ""
+    assert read_facts(chat(user="x" * 1000), "openai").end_user == "x" * MAX_END_USER
+
+
+@pytest.mark.parametrize(
+    ("enforced", "missing"),
+    [
+        ((), ""),
+        (("user",), ""),
+        (("user", "metadata.generation_name"), ""),
+        (("metadata.trace.id",), ""),
+        (("metadata.trace.id.x",), "metadata.trace.id.x"),
+        (("metadata.other",), "metadata.other"),
+        (("user.name",), "user.name"),
+        (("temperature", "seed"), "temperature"),
+    ],
+)
+def test_the_first_missing_field_is_named(enforced: tuple[str, ...], missing: str) -> None:
+    """Names with dots are within objects, as LiteLLM has them."""
+    body = chat(user="alice", metadata={"generation_name": "g", "trace": {"id": 1}})
+    assert read_facts(body, "openai", enforced).missing == missing
+
+
+@pytest.mark.parametrize(
+    ("fields", "requested", "choices"),
+    [
+        ({}, None, 1),
+        ({"max_tokens": 100}, 100, 1),
+        ({"max_completion_tokens": 50, "max_tokens": 100, "n": 3}, 50, 3),
+        ({"max_tokens": None, "n": None}, None, 1),
+        ({"max_tokens": -1, "n": 0}, None, 1),
+        ({"max_tokens": True, "n": True}, None, 1),
+        ({"max_tokens": "100", "n": "3"}, None, 1),
+        ({"max_tokens": 10**30, "n": 10**30}, 10_000_000, 1),
+        ({"max_tokens": 10**15}, 10_000_000, 1),
+    ],
+)
+def test_what_is_asked_for(fields: dict[str, Any], requested: int | None, choices: int) -> None:
+    """Odd figures are the provider's to refuse; they make no hold of any size."""
+    facts = read_facts(chat(**fields), "openai")
+    assert (facts.requested, facts.choices) == (requested, choices)
+
+
+def test_media_count_as_what_they_are() -> None:
+    """A megabyte of an image is not a million tokens of text; without a count there is none."""
+    image = "data:image/png;base64," + base64.b64encode(bytes(1_000_000)).decode()
+    content = [{"type": "text", "text": "what is it?"}, {"type": "image_url", "image_url": {"url": image}}]
+    body = chat(messages=[{"role": "user", "content": content}])
+    facts = read_facts(body, "openai", tokenized_as="gpt-4o")
+    assert facts.input is not None
+    assert 765 <= facts.input < 800
+    assert read_facts(body, "openai").input is None
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read(body: bytes) -> None:
+    """What is no object is refused on routes of our own, and is nothing on native ones."""
+    try:
+        read_facts(body, "openai")
+    except InvalidRequest:
+        assert read_native_facts(body, "openai") == NOTHING
+
+
+def test_a_native_body_names_its_model() -> None:
+    """JSON is read; whatever else goes to a provider is none of our business."""
+    assert read_native_facts(chat(user="alice"), "openai") == Facts(end_user="alice", model="m")
+    counted = read_native_facts(chat(), "openai", tokenized_as="")
+    assert counted.input is not None
+    assert counted.input > 0
+    assert read_native_facts(b"--boundary", "openai") == NOTHING
+    assert read_native_facts(b'{"model": 7}', "openai") == Facts()
