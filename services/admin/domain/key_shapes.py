@@ -49,7 +49,6 @@ def token_shape(record: KeyRecord, spend: int | None = None, reset_at: float | N
         "superseded_by": record.superseded_by or None,
         "declared": record.declared,
         "blocked": record.blocked,
-        "declared": record.declared,
         "created_at": shown(record.created_at),
         "created_by": record.created_by or None,
         "updated_at": shown(record.updated_at or record.created_at),
