@@ -67,6 +67,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     known.records.follow(follower)
     limiter = LimiterClient(worker)
     seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
+    seat.serve(limiter)
     judgement = Judgement(
         Offers(known.catalog, prices),
         known.customers,
