@@ -42,6 +42,9 @@ from shared.telemetry import families
 CONNECTIONS = 4
 """Questions about one key that go out together."""
 
+MOST_CUSTOMERS = 20_000
+"""End users that are remembered with their limits; callers may name any."""
+
 OPENING_SECONDS = 0.5
 """How long a start waits for the database; one that is away is no reason not to start."""
 
@@ -147,6 +150,6 @@ def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Kno
         rules,
         default_budget=settings.limits.default_customer_budget,
         known_only=settings.auth.known_customers_only,
-        capacity=capacity,
+        capacity=min(capacity, MOST_CUSTOMERS),
     )
     return Knowledge(records, Standings(records, catalog, rules, capacity), end_users, catalog)
