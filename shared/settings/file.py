@@ -216,7 +216,7 @@ class UserDefaults(_Section):
     max_parallel_requests: int | None = Field(None, ge=0)
     """Requests at a time."""
     teams: tuple[str, ...] = ()
-    """Teams that users who are made over the API join."""
+    """Teams that the users of `/user/new` join who are given none."""
 
 
 class TeamDefaults(_Section):
