@@ -10,6 +10,7 @@ import pytest
 from shared.errors import ErrorBody
 from shared.schemas.context import RequestContext
 from shared.schemas.limits import Limits, ModelLimits
+from shared.store.budgets import BudgetRecord, budgets
 from shared.store.connection import Store
 from shared.store.keys import KeyRecord
 from shared.store.people import CustomerRecord, customers
@@ -149,3 +150,14 @@ async def test_the_size_of_a_request_counts(store: Store, run: Any) -> None:
         assert ctx.admitted is not None
         assert ctx.admitted.tokens is not None
         assert 90 <= ctx.admitted.tokens.remaining <= 130
+
+
+async def test_a_budget_may_hold_for_every_end_user(store: Store, run: Any) -> None:
+    """Each has the whole of it, stored or not; whoever has limits of its own has those."""
+    async with run(limits={"default_customer_budget": "everyone"}) as stages:
+        await stages.write(budgets(stages.store), BudgetRecord("everyone", 1.0, Limits(rpm=2)), "budget")
+        await stages.write(customers(stages.store), CustomerRecord("rich", 1.0, limits=Limits(rpm=3)), "customer")
+        for user, most in (("stored-nowhere", 2), ("another", 2), ("rich", 3)):
+            answers = [await stages.ask("sk-master", chat(user=user)) for _ in range(4)]
+            assert sum(isinstance(answer, RequestContext) for answer in answers) == most, user
+        assert (await passed(stages, chat())).admitted is None
