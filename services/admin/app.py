@@ -8,20 +8,20 @@ from services.admin.callers import Callers
 from services.admin.current import Current
 from services.admin.declaring import Declaring
 from services.admin.handlers import Desk, Handler
-from services.admin.keys import KeyRoutes
 from services.admin.recording import Recorder
 from services.admin.tables.audit import audit_table
 from services.admin.tables.budgets import budgets_table
+from services.admin.tables.keys import keys_table
 from services.admin.tables.models import models_table
 from services.admin.tables.people import people_table
 from services.admin.tables.spend import spend_table
 from shared.bus.changes import ChangeAnnouncer, ChangeFollower
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
+from shared.catalog.following import FileFollower
 from shared.settings import Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
-from shared.store.keys import Keys
 from shared.store.ledger import Ledger
 
 APPLY_SECONDS = 5.0
@@ -37,7 +37,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     recorder = Recorder(store, announcer)
     current, declaring = Current(runtime), Declaring(store, recorder, runtime.secret)
     desk = Desk(_table(store, recorder, runtime, current, declaring), Callers(store))
-    follower = ChangeFollower(worker, Changes(store), on_change=current.changed, on_reset=current.reread)
+    file = FileFollower(runtime.file, current.go_by)
+    follower = ChangeFollower(worker, Changes(store), on_change=file.changed, on_reset=lambda: None)
     stage = Stage(worker, desk.handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
     await follower.start()
@@ -51,6 +52,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         applying.cancel()
         await asyncio.wait([applying])
         await follower.close()
+        await file.close()
         await recorder.close()
         await announcer.close()
         await store.close()
@@ -59,18 +61,12 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
 def _table(
     store: Store, recorder: Recorder, runtime: Runtime, current: Current, declaring: Declaring
 ) -> dict[str, Handler]:
-    keys, ledger = Keys(store), Ledger(store)
-    key = KeyRoutes(keys, ledger, recorder, runtime.secret)
+    ledger = Ledger(store)
     return {
+        **keys_table(store, recorder, runtime),
         **people_table(store, recorder, runtime),
         **models_table(store, recorder, runtime, current, declaring),
-        **budgets_table(store, recorder),
+        **budgets_table(store, recorder, runtime.configuration.limits.time_zone),
         **spend_table(store, ledger, runtime),
         **audit_table(store),
-        "key_generate": key.generate,
-        "key_info": key.info,
-        "key_delete": key.delete,
-        "key_block": key.block,
-        "key_unblock": key.unblock,
-        "key_list": key.list,
     }

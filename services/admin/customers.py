@@ -1,6 +1,8 @@
 """The `/customer` routes: end users, whom requests name in their `user` field."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,7 +12,9 @@ from services.admin.domain.declared import refuse_declared
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.requests import Answer, Request
 from services.admin.recording import Deed, Recorder
+from services.admin.spending import Spending
 from shared.errors import InvalidRequest, NotFound
+from shared.schemas.scopes import Scope
 from shared.store.budgets import BudgetRecord, Budgets
 from shared.store.connection import Session
 from shared.store.objects import Objects
@@ -20,6 +24,8 @@ MOST_AT_ONCE = 500
 """Customers that one request may change; they are one transaction."""
 
 MOST_LISTED = 1000
+AT_ONCE = 20
+"""Customers whose spend is asked for at a time."""
 
 _MANY = FieldPolicy(frozenset({"user_ids"}), {}, frozenset())
 _INFO = FieldPolicy(frozenset({"end_user_id"}), {}, frozenset())
@@ -29,9 +35,12 @@ _NOTHING = FieldPolicy(frozenset(), {}, frozenset())
 class CustomerRoutes:
     """Makes, shows, changes, blocks and deletes customers."""
 
-    def __init__(self, customers: Objects[CustomerRecord], budgets: Budgets, recorder: Recorder) -> None:
+    def __init__(
+        self, customers: Objects[CustomerRecord], budgets: Budgets, spending: Spending, recorder: Recorder
+    ) -> None:
         self._customers = customers
         self._budgets = budgets
+        self._spending = spending
         self._recorder = recorder
 
     async def new(self, request: Request) -> Answer:
@@ -60,21 +69,27 @@ class CustomerRoutes:
             return (after, budget), [_deed("customer.updated", before, after)]
 
         record, budget = await self._recorder.carry_out(request, work)
-        return Answer(customer_shape(record, budget), ignored)
+        return Answer(await self._shape(record, budget, request.now), ignored)
 
     async def info(self, request: Request) -> Answer:
         """Tell about a customer."""
         _INFO.sort_out(request.query)
         record = await self._found(Fields(request.query).needed_text("end_user_id"), "end_user_id")
         budget = await self._budgets.find(record.budget_id) if record.budget_id else None
-        return Answer(customer_shape(record, budget))
+        return Answer(await self._shape(record, budget, request.now))
 
     async def list(self, request: Request) -> Answer:
         """List customers, the newest first."""
         _NOTHING.sort_out(request.query)
         records = await self._customers.where({}, limit=MOST_LISTED)
         budgets = await self._budgets.find_many(sorted({record.budget_id for record in records if record.budget_id}))
-        return Answer([customer_shape(record, budgets.get(record.budget_id)) for record in records])
+        shapes: list[dict[str, Any]] = []
+        for start in range(0, len(records), AT_ONCE):
+            some = records[start : start + AT_ONCE]
+            shapes += await asyncio.gather(
+                *(self._shape(record, budgets.get(record.budget_id), request.now) for record in some)
+            )
+        return Answer(shapes)
 
     async def block(self, request: Request) -> Answer:
         """Refuse requests of these customers from now on, whether they are known yet or not."""
@@ -104,6 +119,10 @@ class CustomerRoutes:
         await self._recorder.carry_out(request, work)
         message = f"Successfully deleted customers with ids: {list(ids)}"
         return Answer({"deleted_customers": len(ids), "message": message})
+
+    async def _shape(self, record: CustomerRecord, budget: BudgetRecord | None, now: float) -> dict[str, Any]:
+        spent = await self._spending.of(Scope("customer", record.id), record, now)
+        return customer_shape(record, budget, spent.in_period, spent.reset_at)
 
     async def _set_blocked(self, request: Request, *, blocked: bool) -> Sequence[CustomerRecord]:
         ids = _ids(request)

@@ -36,8 +36,7 @@ class ModelViews:
         id = Fields(request.query).text("litellm_model_id")
         to_admin = not request.is_own_only
         shapes = [
-            configured_shape(name, its_id, deployment, to_admin=to_admin)
-            for name, its_id, deployment in self._current.deployments
+            configured_shape(name, deployment, to_admin=to_admin) for name, deployment in self._current.deployments
         ]
         shapes += [stored_shape(record, to_admin=to_admin) for record in await self._models.all()]
         shapes = [shape for shape in shapes if request.principal.may_use(shape["model_name"])]
@@ -54,7 +53,7 @@ class ModelViews:
         # The first question imports the table, which takes a fifth of a second.
         await asyncio.to_thread(self._prices.load)
         groups: dict[str, list[Member]] = defaultdict(list)
-        for name, _, deployment in self._current.deployments:
+        for name, deployment in self._current.deployments:
             groups[name].append(self._member(deployment, {}))
         for record in await self._models.all():
             if not record.blocked:

@@ -32,17 +32,17 @@ class ReloadRoutes:
         """Apply the file: declared objects, and models on every worker within a second."""
         _NOTHING.sort_out(request.body)
         try:
-            configuration = await self._current.read()
+            configuration, digest = await self._current.read()
         except ConfigurationError as error:
             raise InvalidRequest(f"The configuration file was not applied. {error}") from None
         models = model_steps(self._current.configuration, configuration)
         steps = await self._declaring.apply(configuration, request_id=request.id, client=request.client)
-        self._current.configuration = configuration
+        self._current.go_by(configuration)
         changes = [*map(step_shape, steps), *models]
 
         async def work(_: Session) -> tuple[None, list[Deed]]:
             facts: dict[str, Any] = {"asked_by": request.actor_name, "changes": dict(_counted(changes))}
-            return None, [Deed("configuration", "file", "configuration.reloaded", None, facts)]
+            return None, [Deed("configuration", digest, "configuration.reloaded", None, facts)]
 
         await self._recorder.carry_out(by_the_file(request.id, request.client), work)
         return Answer({"changes": changes, "restart_needed": self._current.unapplied(configuration)})

@@ -57,7 +57,7 @@ class TeamViews:
             raise InvalidRequest("'team_id' is missing; this key belongs to no team.", param="team_id")
         shown = fields.query_count("key_limit", default=KEYS_SHOWN, most=MOST_KEYS)
         team = await self._found(id, request.caller)
-        keys = await self._keys.all_of(KeyFilter(team_id=id), limit=shown)
+        keys = await self._keys.where(KeyFilter(team_id=id), limit=shown)
         members = await self._people.members("team", id)
         if not _sees_inside(request.caller, team):
             keys = [key for key in keys if _is_own(request.caller, key.hash, key.user_id)]

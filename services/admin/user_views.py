@@ -56,7 +56,7 @@ class UserViews:
     async def info(self, request: Request) -> Answer:
         """Tell about a user, with its keys and teams; without an id about the caller's own."""
         user, groups = await self._found(request)
-        keys: Sequence[KeyRecord] = await self._keys.all_of(KeyFilter(user_id=user.id), limit=MOST_KEYS)
+        keys: Sequence[KeyRecord] = await self._keys.where(KeyFilter(user_id=user.id), limit=MOST_KEYS)
         teams = await self._teams.of_groups(groups, request)
         if not _sees_whole(request.caller, user):
             teams = [team for team in teams if request.caller.administers_organization(team["organization_id"] or "")]

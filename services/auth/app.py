@@ -24,10 +24,12 @@ from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.catalog.catalog import Catalog
 from shared.catalog.fixed import configured_deployments
+from shared.catalog.following import FileFollower
 from shared.offload import Offload
 from shared.periods import period
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
+from shared.schemas.control import Change
 from shared.settings import Configuration, Deployment, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
@@ -45,7 +47,13 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     store = Store.open(runtime.mongodb_url, owner=worker.id, alive=worker.present)
     prices, offload = PriceTable(settings.pricing.file), Offload()
     known = _knowledge(store, settings, prices)
-    follower = ChangeFollower(worker, Changes(store), on_change=known.changed, on_reset=known.reset)
+    file = FileFollower(runtime.file, lambda configuration: known.catalog.fix(configured_deployments(configuration)))
+
+    def on_change(change: Change) -> None:
+        file.changed(change)
+        known.changed(change)
+
+    follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=known.reset)
     known.records.follow(follower)
     limiter = LimiterClient(worker)
     seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
@@ -84,6 +92,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         await limiter.close()
         await seat.close()
         await follower.close()
+        await file.close()
         await known.close()
         if holders is not None:
             await holders.close()

@@ -9,6 +9,7 @@ import structlog
 
 from services.router.attempt import Attempts
 from services.router.chat import Chat
+from services.router.deployments import Deployments
 from services.router.listing import Listing
 from services.router.refreshing import Refresh
 from services.router.target import Target, target_of
@@ -21,16 +22,17 @@ from shared.bus.spool import FileSpool
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
 from shared.catalog.catalog import Catalog
-from shared.catalog.fixed import fixed_deployments, reached
+from shared.catalog.following import FileFollower
 from shared.credentials.resolver import Resolver
 from shared.offload import Offload
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
+from shared.schemas.control import Change
 from shared.settings import Deployment, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.credentials import Credentials
-from shared.store.models import Models, usable_deployments
+from shared.store.models import Models
 
 log = structlog.get_logger(__name__)
 
@@ -41,18 +43,14 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     settings = runtime.configuration
     await asyncio.to_thread(warm)
     store = Store.open(runtime.mongodb_url)
-    models, prices, upstream, offload = Models(store), PriceTable(settings.pricing.file), Upstream(), Offload()
+    prices, upstream, offload = PriceTable(settings.pricing.file), Upstream(), Offload()
     spool = FileSpool(runtime.data_dir / "spool") if settings.billing.on_stall == "spool" else None
     writer = EventWriter(
         worker.bus, on_stall=settings.billing.on_stall, stall_seconds=settings.billing.stall_seconds, spool=spool
     )
 
-    fixed = fixed_deployments(runtime, prices)
-    credentials, resolver = Credentials(store), Resolver(settings.credentials, os.environ)
-
-    async def load() -> list[tuple[str, Deployment]]:
-        stored = usable_deployments(await models.all(), runtime.encryption_keys, await credentials.by_name())
-        return await resolver.resolved((name, reached(deployment, fixed)) for name, deployment in stored)
+    resolver = Resolver(settings.credentials, os.environ)
+    deployments = Deployments(runtime, prices, Models(store), Credentials(store), resolver)
 
     def prepare(deployment: Deployment) -> Target:
         price = prices.price_of(deployment)
@@ -60,8 +58,14 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
             log.warning("router.model_unpriced", deployment=deployment.id, model=deployment.model)
         return target_of(deployment, price)
 
-    catalog = Catalog(fixed, load, prepare, upstream.keep)
-    follower = ChangeFollower(worker, Changes(store), on_change=catalog.changed, on_reset=catalog.reload)
+    catalog = Catalog(deployments.fixed, deployments.load, prepare, upstream.keep)
+    file = FileFollower(runtime.file, lambda configuration: catalog.fix(deployments.fix(configuration)))
+
+    def on_change(change: Change) -> None:
+        file.changed(change)
+        catalog.changed(change)
+
+    follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=catalog.reload)
     limiter = LimiterClient(worker)
     chat = Chat(catalog, Attempts(worker, upstream, writer, limiter, offload), writer, limiter, worker.metrics)
     listing = Listing(catalog)
@@ -93,6 +97,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         await stage.drain(settings.server.drain_seconds)
         await follower.close()
         await refresh.close()
+        await file.close()
         await catalog.close()
         await resolver.close()
         await writer.close()

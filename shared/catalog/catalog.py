@@ -103,6 +103,12 @@ class Catalog(Generic[T]):
         if change.kind in ("model", "credential"):
             self.reload()
 
+    def fix(self, fixed: Iterable[tuple[str, Deployment]]) -> None:
+        """Go by other configured deployments from now on."""
+        self._fixed = list(fixed)
+        self._build()
+        self.reload()
+
     def reload(self) -> None:
         """Read the store again in the background; a reload that runs already is followed by one more."""
         self._again = True

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from shared.settings.file import CredentialSettings
+from shared.settings.file import CredentialSettings, Deployment
 
 _ENVIRONMENT, _FILE, _VAULT = "os.environ/", "file/", "vault/"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
@@ -57,6 +57,12 @@ def read_reference(text: str) -> Reference | None:
         form = "vault/PATH#FIELD"
         return InVault(_matched(_PATH, path, form), _matched(_PATH, field, form))
     return None
+
+
+def refers(deployment: Deployment) -> bool:
+    """Tell whether a deployment's credential stands elsewhere, or is said to in a form that cannot be read."""
+    key = deployment.api_key
+    return key is not None and key.get_secret_value().startswith((_ENVIRONMENT, _FILE, _VAULT))
 
 
 def check_permitted(reference: Reference, settings: CredentialSettings) -> None:

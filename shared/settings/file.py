@@ -242,9 +242,49 @@ class TeamDefaults(_Section):
     """The period of that budget."""
 
 
+class KeyBoundSettings(_Section):
+    """The most that any key has, under the names of `/key/generate`; a new key that says nothing has this much."""
+
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget, where a key gets the budget from here."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    duration: Duration | None = None
+    """How long it works."""
+
+
+class KeyDefaults(_Section):
+    """What new keys get where `/key/generate` says nothing, under its names."""
+
+    models: tuple[str, ...] = ()
+    """Model groups that they may use; empty means all."""
+    max_budget: float | None = Field(None, ge=0)
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The period of that budget."""
+    rpm_limit: int | None = Field(None, ge=0)
+    """Requests a minute."""
+    tpm_limit: int | None = Field(None, ge=0)
+    """Tokens a minute."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time."""
+    duration: Duration | None = None
+    """How long they work."""
+    bounds: KeyBoundSettings = KeyBoundSettings()
+    """What no key may exceed, whoever makes it."""
+
+
 class Defaults(_Section):
     """What new objects get where their maker says nothing."""
 
+    keys: KeyDefaults = KeyDefaults()
+    """Keys."""
     users: UserDefaults = UserDefaults()
     """Users."""
     teams: TeamDefaults = TeamDefaults()

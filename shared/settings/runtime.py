@@ -1,9 +1,8 @@
 """What one process is told by its environment: who it is, where the servers are, the secrets of its role."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from shared.settings.file import Configuration
 from shared.settings.load import load
 from shared.settings.problems import ConfigurationError
 from shared.settings.providers import ProviderAccess, provider_keys
+from shared.settings.reread import ConfigurationFile
 from shared.settings.roles import role_of
 
 
@@ -52,8 +52,8 @@ class Runtime:
     listen_fd: int | None = None
     """A listening socket that the supervisor made, so that a restart of the edge refuses no connection."""
     ready_fd: int | None = None
-    reread: Callable[[], Configuration] | None = field(default=None, repr=False)
-    """Reads the configuration file anew, for those who follow it while they run; None where there is none."""
+    file: ConfigurationFile | None = None
+    """Where the configuration comes from, for those who follow it while they run."""
     alive_file: Path | None = None
     """Touched with each beat, for the health checks of containers (`tollway.alive`)."""
 
@@ -61,10 +61,6 @@ class Runtime:
     def encryption_keys(self) -> tuple[bytes, ...]:
         """Every key that opens sealed secrets, the one that seals first."""
         return (self.encryption_key, *self.old_encryption_keys)
-
-    def configuration_now(self) -> Configuration:
-        """Return what the file says now, as it was at the start where there is none; raise `ConfigurationError`."""
-        return self.reread() if self.reread is not None else self.configuration
 
     def announce_ready(self) -> None:
         """Tell the supervisor, if there is one, that this process serves."""
@@ -88,11 +84,12 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
     role = role_of(service)
     sealing = encryption_keys(env) if role.encryption_key else (b"",)
     ready, listen = env.get("TOLLWAY_READY_FD"), env.get("TOLLWAY_LISTEN_FD")
-    configuration = read_configuration(service, env)
+    file = configuration_file(service, env)
+    configuration = file.load()
     return Runtime(
         service=service,
         configuration=configuration,
-        reread=partial(read_configuration, service, env),
+        file=file,
         nats_url=env["NATS_URL"],
         nats_user=env.get("NATS_USER"),
         nats_password=env.get("NATS_PASSWORD"),
@@ -110,10 +107,13 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
     )
 
 
-def read_configuration(service: str, env: Mapping[str, str]) -> Configuration:
-    """Return what the configuration file says to a service now; raise `ConfigurationError`."""
+def configuration_file(service: str, env: Mapping[str, str]) -> ConfigurationFile:
+    """Return the configuration file as a service may read it."""
     path, role = env.get("TOLLWAY_CONFIG"), role_of(service)
-    return load(Path(path) if path else None, env, with_secrets=role.provider_keys, with_keys=role.key_secret)
+    place = Path(path) if path else None
+    return ConfigurationFile(
+        place, lambda: load(place, env, with_secrets=role.provider_keys, with_keys=role.key_secret)
+    )
 
 
 def _nats_access(env: Mapping[str, str]) -> NatsAccess:

@@ -1,16 +1,25 @@
 """Virtual keys, by the hash under which they are stored."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from shared.errors import Conflict
 from shared.schemas.limits import Limits
 from shared.store.connection import Document, Session, Store, translated
+from shared.store.key_shelves import KeyShelves
 
 _AS_TEXT = ("metadata", "ignored", "limits", "aliases", "permissions")
 """Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
+
+
+DUPLICATE_KEY = 11000
+
+MOST_SUPERSEDED = 100
+"""Keys that one key was before and that may still work."""
 
 
 class KeyRecord(msgspec.Struct, frozen=True):
@@ -56,6 +65,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     service_account: bool = False
     declared: bool = False
     """True where the configuration file says it; the API changes nothing of it."""
+    shelf: int = 0
+    """Where it stands in the whole list (`key_shelves`); the store says it."""
 
     @property
     def id(self) -> str:
@@ -72,22 +83,45 @@ class KeyFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     team_id: str = ""
     organization_id: str = ""
 
-    def with_hash(self, hash: str) -> "KeyFilter":
-        """Return the same filter for one key."""
-        return msgspec.structs.replace(self, hash=hash)
+    def but(self, **ids: str) -> "KeyFilter":
+        """Return the same filter with other ids."""
+        return msgspec.structs.replace(self, **ids)
 
 
 class Keys:
     """The collection of keys."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._keys = store.database["keys"]
+        self._shelves = KeyShelves(store)
 
     async def find(self, hash: str, session: Session = None) -> KeyRecord | None:
         """Return a key by its stored hash."""
         with translated():
             document = await self._keys.find_one({"_id": hash}, session=session)
         return _record(document) if document else None
+
+    async def find_by_id(self, hashes: Sequence[str], session: Session = None) -> KeyRecord | None:
+        """Return the key that one of the stored hashes means: its own, or the first one of a key made anew since."""
+        for hash in hashes:
+            record = await self.find(hash, session)
+            if record is not None:
+                return record
+        for hash in hashes:
+            with translated():
+                query = {"account": hash, "superseded_by": ""}
+                document = await self._keys.find_one(query, session=session)
+            if document:
+                return _record(document)
+        return None
+
+    async def superseded(self, record: KeyRecord, session: Session) -> list[KeyRecord]:
+        """Return the keys whose place this one took; they work until they expire."""
+        with translated():
+            found = self._keys.find({"account": record.id, "_id": {"$ne": record.hash}}, session=session)
+            documents = await found.to_list(length=MOST_SUPERSEDED)
+        return [_record(document) for document in documents]
 
     async def find_by_alias(self, alias: str, session: Session = None) -> KeyRecord | None:
         """Return the key of that alias; an alias belongs to one key."""
@@ -97,12 +131,37 @@ class Keys:
 
     async def insert(self, record: KeyRecord, session: Session = None) -> None:
         """Store a new key; raise `Conflict` when the key or its alias exists."""
-        document = msgspec.to_builtins(record)
-        document["_id"] = document.pop("hash")
-        document |= {name: msgspec.json.encode(document[name]).decode() for name in _AS_TEXT}
+        await self.insert_many([record], session)
+
+    async def insert_many(self, records: Sequence[KeyRecord], session: Session = None) -> None:
+        """Store new keys, in the order of their making; raise `Conflict` when a key or its alias exists."""
+        if session is None:
+            await self._store.atomically(lambda session: self.insert_many(records, session))
+            return
+        with translated():
+            shelves = await self._shelves.place(len(records), session)
+            placed = [msgspec.structs.replace(item, shelf=shelf) for item, shelf in zip(records, shelves, strict=True)]
+            await self._write_new(placed, session)
+
+    async def insert_anew(self, record: KeyRecord, session: Session) -> None:
+        """Store a key that takes the place of another one in lists: `record` has its shelf."""
+        with translated():
+            await self._write_new([record], session)
+
+    async def _write_new(self, records: Sequence[KeyRecord], session: Session) -> None:
+        try:
+            await self._keys.insert_many([_document(record) for record in records], session=session)
+        except BulkWriteError as error:
+            if any(int(item.get("code", 0)) == DUPLICATE_KEY for item in (error.details or {}).get("writeErrors", ())):
+                raise _taken(records[0], error) from None
+            raise
+
+    async def replace(self, record: KeyRecord, session: Session) -> None:
+        """Write a key that was read by the same session; raise `Conflict` when another key has its alias."""
+        document = _document(record)
         with translated():
             try:
-                await self._keys.insert_one(document, session=session)
+                await self._keys.replace_one({"_id": record.hash}, document, session=session)
             except DuplicateKeyError as error:
                 raise _taken(record, error) from None
 
@@ -117,14 +176,16 @@ class Keys:
             )
         return _record(document) if document else None
 
-    async def delete(self, hash: str, session: Session = None) -> bool:
-        """Delete a key; tell whether it was there."""
+    async def delete(self, hash: str, session: Session = None, *, superseded: bool = False) -> bool:
+        """Delete a key; tell whether it was there. One whose place another key took stays counted in lists."""
         with translated():
-            result = await self._keys.delete_one({"_id": hash}, session=session)
-        return bool(result.deleted_count)
+            document = await self._keys.find_one_and_delete({"_id": hash}, session=session)
+            if document and not superseded and not document.get("superseded_by"):
+                await self._shelves.count(Counter({int(document.get("shelf", 0)): -1}), session)
+        return bool(document)
 
     async def all_of(self, only: KeyFilter, *, limit: int, session: Session = None) -> list[KeyRecord]:
-        """Return up to `limit` keys, the newest first."""
+        """Return up to `limit` keys, the newest first, those included whose place another key took."""
         with translated():
             cursor = self._keys.find(_query(only), session=session).sort("created_at", -1).limit(limit)
             return [_record(document) for document in await cursor.to_list(length=limit)]
@@ -135,19 +196,41 @@ class Keys:
         if not query:
             raise ValueError("a filter that asks for nothing would delete every key")
         with translated():
+            listed = {**query, "superseded_by": ""}
+            found = await self._keys.find(listed, {"shelf": 1}, session=session).to_list(length=None)
             result = await self._keys.delete_many(query, session=session)
+            gone: Counter[int] = Counter()
+            gone.subtract(int(item.get("shelf", 0)) for item in found)
+            await self._shelves.count(gone, session)
         return int(result.deleted_count)
 
-    async def page(self, *, skip: int, limit: int, only: KeyFilter = KeyFilter()) -> list[KeyRecord]:  # noqa: B008
-        """Return keys, the newest first."""
+    async def on_shelves(self) -> dict[int, int]:
+        """Return how many keys stand on each shelf of the whole list, the newest shelf first."""
+        return await self._shelves.on_each()
+
+    async def shelf(self, number: int) -> list[KeyRecord]:
+        """Return the keys of one shelf, the newest first."""
         with translated():
-            cursor = self._keys.find(_query(only)).sort("created_at", -1).skip(skip).limit(limit)
+            found = await self._keys.find({"shelf": number, "superseded_by": ""}).to_list(length=None)
+        return sorted(map(_record, found), key=_newest_first)
+
+    async def where(self, only: KeyFilter, *, limit: int, skip: int = 0) -> list[KeyRecord]:
+        """Return keys that a filter with an id in it names, the newest first."""
+        query = {**_query(only), "superseded_by": ""}
+        with translated():
+            cursor = self._keys.find(query).sort("created_at", -1).skip(skip).limit(limit)
             return [_record(document) for document in await cursor.to_list(length=limit)]
 
     async def count(self, only: KeyFilter = KeyFilter()) -> int:  # noqa: B008
-        """Return how many keys there are."""
+        """Return how many keys a filter names; without a filter the shelves know."""
+        if only == KeyFilter():
+            return sum((await self.on_shelves()).values())
         with translated():
-            return int(await self._keys.count_documents(_query(only)))
+            return int(await self._keys.count_documents({**_query(only), "superseded_by": ""}))
+
+
+def _newest_first(record: KeyRecord) -> tuple[float, str]:
+    return -record.created_at, record.hash
 
 
 def _query(only: KeyFilter) -> Document:
@@ -158,7 +241,13 @@ def _query(only: KeyFilter) -> Document:
     return wanted
 
 
-def _taken(record: KeyRecord, error: DuplicateKeyError) -> Conflict:
+def _document(record: KeyRecord) -> Document:
+    document: Document = msgspec.to_builtins(record)
+    document["_id"] = document.pop("hash")
+    return document | {name: msgspec.json.encode(document[name]).decode() for name in _AS_TEXT}
+
+
+def _taken(record: KeyRecord, error: PyMongoError) -> Conflict:
     if record.key_alias and "key_alias" in str(error):
         return Conflict(f"A key with the alias '{record.key_alias}' exists already.", param="key_alias")
     return Conflict("This key exists already.", param="key")

@@ -120,6 +120,27 @@ async def test_a_customer_has_limits_of_its_own_and_its_budgets(manage: Manageme
     assert (await manage.post("/customer/update", user_id="nobody")).status == 404
 
 
+async def test_a_customers_spend_is_what_its_requests_cost(manage: Management) -> None:
+    """In its budget's period, with the moment at which that ends; a refused customer spends nothing."""
+    made = await manage.post("/customer/new", user_id="buyer", max_budget=1, budget_duration="1d")
+    assert made.body["spend"] == 0
+    messages = [{"role": "user", "content": "Hello"}]
+    answer = await manage.post("/v1/chat/completions", model="fixed", messages=messages, user="buyer")
+    cost = float(answer.headers["x-tollway-cost"])
+    assert cost > 0
+    end = time.monotonic() + 5
+    while (info := (await manage.get("/customer/info", end_user_id="buyer")).body)["spend"] == 0:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+    assert info["spend"] == pytest.approx(cost)
+    assert info["litellm_budget_table"]["budget_reset_at"] is not None
+    listed = next(item for item in (await manage.get("/customer/list")).body if item["user_id"] == "buyer")
+    assert listed == info
+    await manage.post("/customer/block", user_ids=["buyer"])
+    refused = await manage.post("/v1/chat/completions", model="fixed", messages=messages, user="buyer")
+    assert refused.status in (400, 403)
+
+
 async def test_customers_are_blocked_known_or_not_and_deleted_together(manage: Management) -> None:
     """As in LiteLLM a block makes a customer; deletion is all or nothing."""
     blocked = await manage.post("/customer/block", user_ids=["stranger", "other"])

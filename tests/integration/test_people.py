@@ -32,11 +32,13 @@ from tests.support.admin_office import SECRET, admin_office
 from tests.support.office import MASTER, Office
 from tests.support.store_server import StoreServer
 
+PLAIN = Configuration.model_validate({"guardrails": [{"name": "g", "type": "banned_words", "words": ["zeppelin"]}]})
 CONFIGURATION = Configuration.model_validate(
     {
         "defaults": {
             "users": {"user_role": "internal_user_viewer", "max_budget": 5, "budget_duration": "30d"},
             "teams": {"max_budget": 50, "tpm_limit": 1000},
+            "keys": {"bounds": {"rpm_limit": 9, "duration": "90d"}},
         }
     }
 )
@@ -52,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
 @pytest.fixture
 async def office(nats_server: Any, server: StoreServer, worker_on: Any, eventually: Any) -> AsyncIterator[Office]:
     """Ask an admin that has no defaults."""
-    async with admin_office(nats_server, server, worker_on, eventually, Configuration()) as office:
+    async with admin_office(nats_server, server, worker_on, eventually, PLAIN) as office:
         yield office
 
 
@@ -63,6 +65,14 @@ async def office_with_defaults(
     """Ask an admin that has them."""
     async with admin_office(nats_server, server, worker_on, eventually, CONFIGURATION) as office:
         yield office
+
+
+@pytest.fixture
+async def office_of_its_own(nats_server: Any, worker_on: Any, eventually: Any, tmp_path: Path) -> AsyncIterator[Office]:
+    """Ask an admin whose store is nobody else's: to empty one of much takes the embedded store long."""
+    with StoreServer(tmp_path) as server:
+        async with admin_office(nats_server, server, worker_on, eventually, PLAIN) as office:
+            yield office
 
 
 def user(id: str) -> Principal:
@@ -273,6 +283,9 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], int, str]] = [
     ("team_new", {"budget_id": "nowhere"}, 400, "budget_id"),
     ("team_new", {"tpm_limit": "many"}, 400, "tpm_limit"),
     ("team_new", {"team_id": "t"}, 409, "team_id"),
+    ("team_new", {"guardrails": ["nowhere"]}, 400, "guardrails"),
+    ("team_new", {"allowed_addresses": ["10.0.0.0/99"]}, 400, "allowed_addresses[0]"),
+    ("team_new", {"model_aliases": {"a": 5}}, 400, "model_aliases.a"),
     ("team_new", {"tpd_limit": 5}, 400, "tpd_limit"),
     ("team_new", {"members_with_roles": [{"user_id": "u", "role": "boss"}]}, 400, "members_with_roles[0].role"),
     ("team_new", {"members_with_roles": [{"role": "user"}]}, 400, "members_with_roles[0].user_id"),
@@ -321,12 +334,13 @@ async def test_a_deleted_team_takes_its_keys_and_members_along(office: Office) -
     assert await users(office.store).count({}) == 1
 
 
-async def test_hundreds_of_keys_go_with_their_team(office: Office) -> None:
+async def test_hundreds_of_keys_go_with_their_team(office_of_its_own: Office) -> None:
     """In one transaction, each with an entry in the audit, and no number of a change is left out."""
+    office = office_of_its_own
     await made(office, "team_new", team_id="t")
     keys = Keys(office.store)
     records = [KeyRecord(f"{number:064x}", "sk-...", float(number), team_id="t") for number in range(300)]
-    await asyncio.gather(*(keys.insert(record) for record in records))
+    await keys.insert_many(records)
     answer = await made(office, "team_delete", team_ids=["t"])
     assert len(answer["deleted_keys"]) == 300
     assert await keys.count() == 0
@@ -524,6 +538,10 @@ async def test_defaults_are_given_to_the_silent(office_with_defaults: Office) ->
     )
     loud = await made(office, "user_new", user_id="b", auto_create_key=False, max_budget=7, user_role="internal_user")
     assert (loud["user_role"], loud["max_budget"], loud["budget_duration"]) == ("internal_user", 7.0, None)
+    key = await Keys(office.store).find((await made(office, "user_new", user_id="k", aliases={"a": "b"}))["token"])
+    assert key is not None
+    assert (key.limits.rpm, key.aliases, key.expires is None) == (9, {"a": "b"}, False)
+    assert (await office.post("user_new", duration="1000d")).status == 400
     await made(office, "team_new", team_id="t", tpm_limit=0)
     team = await made(office, "team_member_add", team_id="t", member={"role": "user", "user_id": "c"})
     assert (team["max_budget"], team["tpm_limit"], team["updated_users"][0]["max_budget"]) == (50.0, 0, 5.0)

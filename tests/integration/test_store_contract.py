@@ -15,6 +15,7 @@ from shared.security.sealing import SealBroken, seal
 from shared.store.audit import Audit, AuditEntry
 from shared.store.changes import Changes
 from shared.store.connection import Driver, Session, Store, StoreUnavailable
+from shared.store.key_shelves import ROOM
 from shared.store.keys import KeyFilter, KeyRecord, Keys
 from shared.store.models import ModelRecord, Models, to_deployment, usable_deployments
 from shared.store.setup import ensure_indexes
@@ -49,7 +50,7 @@ async def test_a_key_is_found_by_its_hash_and_nothing_else(store: Store) -> None
     blocked = await keys.set_blocked("h1", True)
     assert blocked is not None
     assert blocked.blocked
-    assert [item.hash for item in await keys.page(skip=0, limit=10)] == ["h1"]
+    assert [item.hash for item in await keys.shelf(0)] == ["h1"]
     assert (await keys.delete("h1"), await keys.delete("h1")) == (True, False)
 
 
@@ -58,11 +59,39 @@ async def test_the_newest_keys_come_first_page_by_page(store: Store) -> None:
     keys = Keys(store)
     for number in range(5):
         await keys.insert(KeyRecord(f"h{number}", "sk-...", float(number), user_id="odd" if number % 2 else "even"))
-    assert [item.hash for item in await keys.page(skip=0, limit=2)] == ["h4", "h3"]
-    assert [item.hash for item in await keys.page(skip=4, limit=2)] == ["h0"]
     odd = KeyFilter(user_id="odd")
-    assert [item.hash for item in await keys.page(skip=0, limit=9, only=odd)] == ["h3", "h1"]
+    assert [item.hash for item in await keys.where(odd, limit=9)] == ["h3", "h1"]
+    assert [item.hash for item in await keys.where(odd, skip=1, limit=9)] == ["h1"]
     assert (await keys.count(), await keys.count(odd), await keys.count(KeyFilter(hash="h1"))) == (5, 2, 1)
+
+
+async def test_keys_stand_on_shelves_in_the_order_of_their_making(store: Store) -> None:
+    """A shelf takes so many and no more; what is deleted, or refused, is not counted; nobody is counted twice."""
+    keys = Keys(store)
+    made = [KeyRecord(f"h{number:04}", "sk-...", float(number)) for number in range(2 * ROOM + 1)]
+    await keys.insert_many(made)
+    assert await keys.on_shelves() == {2: 1, 1: ROOM, 0: ROOM}
+    assert [item.hash for item in await keys.shelf(1)] == [item.hash for item in made[ROOM : 2 * ROOM][::-1]]
+    with pytest.raises(Conflict):
+        await keys.insert(made[0])
+    await keys.delete(made[0].hash)
+    await keys.delete_all_of(KeyFilter(hash=made[-1].hash), None)
+    assert await keys.on_shelves() == {1: ROOM, 0: ROOM - 1}
+    await ensure_indexes(store)
+    assert await keys.count() == 2 * ROOM - 1
+
+
+async def test_keys_that_were_there_before_the_shelves_are_put_on_them(store: Store) -> None:
+    """A database of an earlier version is brought up to date once, at start."""
+    await store.database.counters.delete_one({"_id": "keys"})
+    await store.database["keys"].insert_many(
+        [{"_id": f"h{number}", "key_name": "sk-...", "created_at": float(-number)} for number in range(3)]
+    )
+    await ensure_indexes(store)
+    keys = Keys(store)
+    await keys.insert(KeyRecord("h3", "sk-...", 1.0))
+    assert await keys.on_shelves() == {0: 4}
+    assert [item.hash for item in await keys.shelf(0)] == ["h3", "h0", "h1", "h2"]
 
 
 async def test_an_alias_belongs_to_one_key(store: Store) -> None:

@@ -54,6 +54,10 @@ KEY_SAMPLES: Mapping[str, Sample] = {
     "key_delete": body(lambda place: {"keys": [place.key]}),
     "key_block": body(lambda place: {"key": place.key}),
     "key_unblock": body(lambda place: {"key": place.key}),
+    "key_service_account": body(lambda place: {"team_id": place.team}),
+    "key_regenerate": Sample(lambda place: Ask(body={}, path={"key": place.key})),
+    "key_update": body(lambda place: {"key": place.key, "metadata": {"seen": True}}),
+    "key_aliases": query(lambda _: {"size": "100"}, names_object=False),
     "key_list": query(lambda _: {"size": "100"}, names_object=False),
 }
 

@@ -9,8 +9,13 @@ from shared.store.budgets import BudgetRecord
 from shared.store.people import CustomerRecord
 
 
-def customer_shape(record: CustomerRecord, budget: BudgetRecord | None = None, spend: int = 0) -> dict[str, Any]:
-    """Return LiteLLM's `CustomerResponse`; `spend` in nano-dollars, `budget` the one that the customer refers to."""
+def customer_shape(
+    record: CustomerRecord, budget: BudgetRecord | None = None, spend: int = 0, reset_at: float | None = None
+) -> dict[str, Any]:
+    """Return LiteLLM's `CustomerResponse`; `budget` is the one that the customer refers to.
+
+    `spend` is that of the budget's current period in nano-dollars, `reset_at` when it ends.
+    """
     limits = merged(record.limits, budget.limits) if budget is not None else record.limits
     return {
         "user_id": record.id,
@@ -21,7 +26,7 @@ def customer_shape(record: CustomerRecord, budget: BudgetRecord | None = None, s
         "allowed_model_region": None,
         "default_model": None,
         "budget_id": record.budget_id or None,
-        "litellm_budget_table": budget_table_shape(limits, record.budget_id),
+        "litellm_budget_table": budget_table_shape(limits, record.budget_id, reset_at),
         "object_permission": None,
         "object_permission_id": None,
         "metadata": record.metadata,

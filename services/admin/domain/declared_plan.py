@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from services.admin.domain.declared_records import DeclaredRecord
+from services.admin.domain.key_ids import masked
 from shared.store.declarations import Declared
 from shared.store.keys import KeyRecord
 
@@ -69,6 +70,9 @@ def _step(object: Declared, wanted: DeclaredRecord, before: DeclaredRecord | Non
     if before is None:
         return Step(object, "create", None, _begun(wanted, wanted, now))
     kept = {name: getattr(before, name) for name in _KEPT if hasattr(before, name)}
+    if isinstance(wanted, KeyRecord) and wanted.key_name == masked(""):
+        # Of a key that is declared by its hash the last characters are not known.
+        kept["key_name"] = getattr(before, "key_name", "")
     after = _begun(msgspec.structs.replace(wanted, **kept), before, now)
     fields = _differences(before, after)
     if not fields:

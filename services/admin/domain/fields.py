@@ -141,6 +141,14 @@ class Fields:
             self.wrong(name, "must be an object")
         return value
 
+    def names(self, name: str) -> dict[str, str]:
+        """Return an object whose values are names, such as aliases; empty when there is none."""
+        given = self.mapping(name)
+        if len(given) > MOST_TEXTS:
+            self.wrong(name, f"must not hold more than {MOST_TEXTS} names")
+        inner = Fields(given, self.path(name))
+        return {inner.checked_name(item): inner.needed_text(item) for item in given}
+
     def query_flag(self, name: str, *, default: bool = False) -> bool:
         """Return true or false as a query string says it."""
         value = self._given.get(name)

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 
 from shared.errors import Forbidden
 from shared.pricing.money import to_dollars
-from shared.schemas.limits import Limits
-
-ALL_TEAM_MODELS, ALL_PROXY_MODELS, NO_DEFAULT_MODELS = "all-team-models", "all-proxy-models", "no-default-models"
-"""LiteLLM's words in lists of models: the team's, every one, and none but those named."""
+from shared.schemas.limits import Limits, ModelLimits
+from shared.schemas.model_lists import ALL_TEAM_MODELS, EVERYTHING, NO_DEFAULT_MODELS, allows
 
 _COUNTS = {"rpm": "rpm_limit", "tpm": "tpm_limit", "parallel": "max_parallel_requests"}
 _MODEL_COUNTS = {"rpm": "model_rpm_limit", "tpm": "model_tpm_limit"}
@@ -37,15 +35,34 @@ def check_models(models: Sequence[str], giver: Sequence[str], noun: str) -> None
     An empty list that is given means all that the giver has, as it does at use. A giver's wildcard, such as `openai/*`,
     covers what it matches.
     """
-    if not giver or ALL_PROXY_MODELS in giver:
+    if not giver or not EVERYTHING.isdisjoint(giver):
         return
     for model in models:
-        if model not in (ALL_TEAM_MODELS, NO_DEFAULT_MODELS) and not _has(giver, model):
+        if model not in (ALL_TEAM_MODELS, NO_DEFAULT_MODELS) and not allows(giver, model):
             raise Forbidden(f"The {noun} does not have the model '{model}'.", param="models")
 
 
-def _has(giver: Sequence[str], model: str) -> bool:
-    return model in giver or any(name.endswith("*") and model.startswith(name[:-1]) for name in giver)
+def check_kept(limits: Limits, before: Limits, noun: str) -> None:
+    """Raise `Forbidden` where a limit of `before` is gone, or its budget's period another: that would be more."""
+    for name, field in _COUNTS.items():
+        _check_there(field, getattr(limits, name), getattr(before, name), noun)
+    _check_there("max_budget", limits.max_budget, before.max_budget, noun)
+    if before.max_budget is not None and limits.budget_duration != before.budget_duration:
+        raise Forbidden(f"The {noun}'s budget has another period.", param="budget_duration")
+    if before.max_budget is not None and limits.extra_budget > before.extra_budget:
+        raise Forbidden(f"The {noun} does not have this increase.", param="temp_budget_increase")
+    for model, had in before.models.items():
+        has = limits.models.get(model, ModelLimits())
+        for name, field in _MODEL_COUNTS.items():
+            _check_there(field, getattr(has, name), getattr(had, name), noun)
+        _check_there("model_max_budget", has.max_budget, had.max_budget, noun)
+        if had.max_budget is not None and has.budget_duration != had.budget_duration:
+            raise Forbidden(f"The {noun}'s budget of a model has another period.", param="model_max_budget")
+
+
+def _check_there(field: str, limit: int | None, before: int | None, noun: str) -> None:
+    if before is not None and limit is None:
+        raise Forbidden(f"'{field}' may not be taken from the {noun}.", param=field)
 
 
 def _check_money(field: str, asked: int | None, most: int | None, noun: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shared.catalog.fixed import configured_deployments
 from shared.settings import Configuration, Deployment
 from shared.settings.demo import MODEL
 
@@ -27,11 +28,7 @@ def model_steps(before: Configuration, after: Configuration) -> list[dict[str, A
 
 
 def _deployments(configuration: Configuration) -> dict[str, tuple[str, Deployment]]:
-    return {
-        deployment.id or f"{group.model_name}/{index}": (group.model_name, deployment)
-        for group in configuration.models
-        for index, deployment in enumerate(group.deployments)
-    }
+    return {deployment.id: (name, deployment) for name, deployment in configured_deployments(configuration)}
 
 
 def _differences(before: Deployment, after: Deployment) -> list[str]:

@@ -38,7 +38,7 @@ def row_shape(record: ModelRecord) -> dict[str, Any]:
     return {"model_id": record.id, **shape, **row, "blocked": record.blocked}
 
 
-def configured_shape(name: str, id: str, deployment: Deployment, *, to_admin: bool) -> dict[str, Any]:
+def configured_shape(name: str, deployment: Deployment, *, to_admin: bool) -> dict[str, Any]:
     """Return a deployment of the configuration file as `/model/info` shows it."""
     prices = {
         price: value for price, value in deployment.model_dump().items() if "_cost" in price and value is not None
@@ -50,7 +50,11 @@ def configured_shape(name: str, id: str, deployment: Deployment, *, to_admin: bo
     }
     if to_admin:
         params |= {"api_base": deployment.api_base, "weight": deployment.weight}
-    return {"model_name": name, "litellm_params": params, "model_info": {**prices, "id": id, "db_model": False}}
+    return {
+        "model_name": name,
+        "litellm_params": params,
+        "model_info": {**prices, "id": deployment.id, "db_model": False},
+    }
 
 
 _TIMEOUTS = (("timeout", "total"), ("stream_timeout", "first_token"))

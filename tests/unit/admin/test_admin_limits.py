@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.admin.domain.fields import Fields
-from services.admin.domain.grants import ALL_PROXY_MODELS, ALL_TEAM_MODELS, check_limits, check_models
+from services.admin.domain.grants import check_kept, check_limits, check_models
 from services.admin.domain.limit_fields import LIMIT_FIELDS, budget_table_shape, limits_shape, merged, read_limits
 from shared.errors import Forbidden, InvalidRequest
 from shared.pricing.money import to_dollars, to_nano
 from shared.schemas.limits import Limits, ModelLimits
+from shared.schemas.model_lists import ALL_PROXY_MODELS, ALL_TEAM_MODELS
 
 NOW = 1_700_000_000.0
 
@@ -213,3 +214,26 @@ def test_nobody_grants_a_model_that_it_has_not() -> None:
     for models in (["c"], ["openai"], [ALL_PROXY_MODELS], ["b", "*"]):
         with pytest.raises(Forbidden):
             check_models(models, ("openai/*", "b"), "team")
+
+
+@pytest.mark.parametrize(
+    ("after", "field"),
+    [
+        (Limits(max_budget=5, budget_duration="1d"), "rpm_limit"),
+        (Limits(rpm=1, budget_duration="1d"), "max_budget"),
+        (Limits(rpm=1, max_budget=5, budget_duration="1s"), "budget_duration"),
+        (Limits(rpm=1, max_budget=5, budget_duration="1d", extra_budget=1, extra_until=9), "temp_budget_increase"),
+        (Limits(rpm=1, max_budget=5, budget_duration="1d"), "model_rpm_limit"),
+        (Limits(rpm=1, max_budget=5, budget_duration="1d", models={"a": ModelLimits(rpm=1)}), "model_max_budget"),
+    ],
+)
+def test_a_limit_that_is_gone_is_more_than_any(after: Limits, field: str) -> None:
+    """Taking a limit away, or changing its period, gives more than raising it would."""
+    before = Limits(
+        rpm=1, max_budget=5, budget_duration="1d", models={"a": ModelLimits(rpm=1, max_budget=1, budget_duration="1d")}
+    )
+    with pytest.raises(Forbidden) as refused:
+        check_kept(after, before, "key")
+    assert refused.value.param == field
+    check_kept(before, before, "key")
+    check_kept(after, Limits(), "key")

@@ -1,0 +1,163 @@
+"""What a key may be given: nothing that its giver does not have, and nothing that makes its giver somebody else.
+
+It is judged when a key is made or changed; auth judges it again when the key is used. Pure.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from services.admin.domain.grants import check_kept, check_limits, check_models
+from services.admin.domain.key_access_fields import LLM_ROUTES
+from services.admin.domain.rights import Caller
+from shared.errors import Forbidden
+from shared.schemas.limits import Limits
+from shared.store.keys import KeyRecord
+from shared.store.people import OrganizationRecord, TeamRecord, UserRecord
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around a key, as the store has it; None for what the key does not refer to."""
+
+    team: TeamRecord | None = None
+    organization: OrganizationRecord | None = None
+    """The key's own, else its team's."""
+    user: UserRecord | None = None
+    giver: KeyRecord | None = None
+    """The key by which the caller came."""
+    limits: Limits = NO_LIMITS
+    """What holds for the key: its own limits, and those of its budget."""
+    team_limits: Limits = NO_LIMITS
+    organization_limits: Limits = NO_LIMITS
+    user_limits: Limits = NO_LIMITS
+
+
+def inherited(record: KeyRecord, caller: Caller, giver: KeyRecord | None) -> KeyRecord:
+    """Return a new key with what the caller's own key leaves it: its models, limits and end where none are stated.
+
+    A proxy administrator has everything; but a key that may call some routes only makes no key for its own user that
+    may call all of them.
+    """
+    if giver is None:
+        return record
+    if giver.allowed_routes and not record.allowed_routes and caller.is_user(record.user_id):
+        record = msgspec.structs.replace(record, allowed_routes=(LLM_ROUTES,))
+    if caller.is_admin:
+        return record
+    return msgspec.structs.replace(
+        record,
+        models=record.models or giver.models,
+        limits=_filled(record.limits, giver.limits),
+        expires=giver.expires if record.expires is None else record.expires,
+        allowed_addresses=record.allowed_addresses or giver.allowed_addresses,
+        guardrails=tuple(dict.fromkeys((*giver.guardrails, *record.guardrails))),
+        enforced_params=tuple(dict.fromkeys((*giver.enforced_params, *record.enforced_params))),
+    )
+
+
+def for_llm_alone(record: KeyRecord, caller: Caller) -> KeyRecord:
+    """Return a new key such that whoever knows it, and is not its user, cannot manage in that user's name.
+
+    A key acts as its user. One that an administrator of a group makes for somebody else is for LLM routes.
+    """
+    if caller.is_admin or not record.user_id or caller.is_user(record.user_id) or record.allowed_routes:
+        return record
+    return msgspec.structs.replace(record, allowed_routes=(LLM_ROUTES,))
+
+
+def check_grant(caller: Caller, before: KeyRecord | None, after: KeyRecord, around: Surroundings) -> None:
+    """Raise `Forbidden`, which names the field, where a key would get more than its giver has.
+
+    `before` is None for a new key. Administrators of the gateway have everything.
+    """
+    _check_own_routes(caller, after, around)
+    if caller.is_admin:
+        return
+    check_acts_for_llm_alone(caller, before, after)
+    if after.permissions != (before.permissions if before else {}):
+        raise Forbidden("Only proxy administrators may set 'permissions' of a key.", param="permissions")
+    if around.team is not None:
+        check_models(after.models, around.team.models, "team")
+        check_limits(around.limits, around.team_limits, "team")
+    elif around.user is not None:
+        check_models(after.models, around.user.models, "user")
+    if around.user is not None:
+        check_limits(around.limits, around.user_limits, "user")
+    if around.organization is not None:
+        check_models(after.models, around.organization.models, "organization")
+        check_limits(around.limits, around.organization_limits, "organization")
+    if around.giver is not None:
+        _check_within_key(around.limits, after, around.giver)
+
+
+def check_narrowed(before: KeyRecord, after: KeyRecord) -> None:
+    """Raise `Forbidden` where a user gives its own key more than it had; who administers its groups may do so."""
+    for field in ("user_id", "team_id", "organization_id", "budget_id"):
+        if getattr(after, field) != getattr(before, field):
+            raise _not_yours(field)
+    if before.models and (not after.models or not set(after.models) <= set(before.models)):
+        raise _not_yours("models")
+    check_limits(after.limits, before.limits, "key")
+    check_kept(after.limits, before.limits, "key")
+    if before.expires is not None and (after.expires is None or after.expires > before.expires):
+        raise _not_yours("duration")
+    for field in ("allowed_routes", "allowed_addresses"):
+        had, has = getattr(before, field), getattr(after, field)
+        if had and (not has or not set(has) <= set(had)):
+            raise _not_yours(field)
+    for field in ("guardrails", "enforced_params"):
+        if not set(getattr(before, field)) <= set(getattr(after, field)):
+            raise _not_yours(field)
+    if before.blocked and not after.blocked:
+        raise _not_yours("blocked")
+
+
+def check_acts_for_llm_alone(
+    caller: Caller, before: KeyRecord | None, after: KeyRecord, *, shown: bool = False
+) -> None:
+    """Raise `Forbidden` where a caller could get to know a key that manages in somebody else's name.
+
+    `shown` says that the caller is about to be told the key, as it is when the key is made anew.
+    """
+    if caller.is_admin or not after.user_id or caller.is_user(after.user_id) or after.allowed_routes == (LLM_ROUTES,):
+        return
+    same = before is not None and (before.user_id, before.allowed_routes) == (after.user_id, after.allowed_routes)
+    if shown or not same:
+        raise Forbidden(
+            f"A key of another user must have '{LLM_ROUTES}' as its 'allowed_routes'; it acts as that user elsewhere.",
+            param="allowed_routes",
+        )
+
+
+def _check_own_routes(caller: Caller, after: KeyRecord, around: Surroundings) -> None:
+    """Raise `Forbidden` where a caller whose key may call some routes only makes itself one that may call others."""
+    giver = around.giver
+    if giver is None or not giver.allowed_routes or not caller.is_user(after.user_id):
+        return
+    if not after.allowed_routes or not set(after.allowed_routes) <= {LLM_ROUTES, *giver.allowed_routes}:
+        raise Forbidden("The API key may not call all of these routes itself.", param="allowed_routes")
+
+
+def _check_within_key(limits: Limits, after: KeyRecord, giver: KeyRecord) -> None:
+    check_models(after.models, giver.models, "API key of the caller")
+    check_limits(limits, giver.limits, "API key of the caller")
+    if giver.models and not after.models:
+        raise Forbidden("An empty list of models is more than the caller's API key has.", param="models")
+    if giver.expires is not None and (after.expires is None or after.expires > giver.expires):
+        raise Forbidden("The API key of the caller ends sooner.", param="duration")
+
+
+def _filled(own: Limits, giver: Limits) -> Limits:
+    """Return limits with the giver's where none is stated; a budget comes with its period."""
+    missing = {name: getattr(giver, name) for name in ("rpm", "tpm", "parallel") if getattr(own, name) is None}
+    if own.max_budget is None and giver.max_budget is not None:
+        names = ("max_budget", "budget_duration", "budget_since")
+        missing |= {name: getattr(giver, name) for name in names}
+    return msgspec.structs.replace(own, models={**giver.models, **own.models}, **missing)
+
+
+def _not_yours(field: str) -> Forbidden:
+    return Forbidden(f"You may not change '{field}' of your own key in this way.", param=field)

@@ -1,0 +1,49 @@
+"""What a worker may call: deployments of the file, the environment and the store, each with its credential."""
+
+from dataclasses import replace
+
+from shared.catalog.fixed import fixed_deployments, reached
+from shared.credentials.references import refers
+from shared.credentials.resolver import Resolver
+from shared.pricing.table import PriceTable
+from shared.settings import Configuration, Deployment, Runtime
+from shared.store.credentials import Credentials
+from shared.store.models import Models, usable_deployments
+
+Named = tuple[str, Deployment]
+"""A deployment with the model group that it is in."""
+
+
+class Deployments:
+    """Reads them where they are declared; the catalog asks when something changed."""
+
+    def __init__(
+        self, runtime: Runtime, prices: PriceTable, models: Models, credentials: Credentials, resolver: Resolver
+    ) -> None:
+        self._runtime = runtime
+        self._prices = prices
+        self._models = models
+        self._credentials = credentials
+        self._resolver = resolver
+        self._fixed = fixed_deployments(runtime, prices)
+
+    @property
+    def fixed(self) -> list[Named]:
+        """The deployments that need no database and nothing else."""
+        return [item for item in self._fixed if not refers(item[1])]
+
+    def fix(self, configuration: Configuration) -> list[Named]:
+        """Go by another configuration from now on, and return `fixed`."""
+        self._fixed = fixed_deployments(replace(self._runtime, configuration=configuration), self._prices)
+        return self.fixed
+
+    async def load(self) -> list[Named]:
+        """Return all others: stored ones, and those of the file whose credential stands elsewhere.
+
+        Raises `StoreUnavailable`.
+        """
+        stored = usable_deployments(
+            await self._models.all(), self._runtime.encryption_keys, await self._credentials.by_name()
+        )
+        found = [(name, reached(deployment, self._fixed)) for name, deployment in stored]
+        return await self._resolver.resolved([*(item for item in self._fixed if refers(item[1])), *found])

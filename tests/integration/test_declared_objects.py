@@ -1,0 +1,211 @@
+"""Objects of the configuration file, on the whole stack with two admins, two routers and two auths."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.managing import Management, Reply
+from tests.support.stack import Stack
+
+KEY, ROTATED = "sk-declared-in-the-file", "sk-declared-and-rotated"
+WITHIN = 2.0
+
+
+def file(**sections: Any) -> dict[str, Any]:
+    """Return what the file says, apart from what all of them do."""
+    fixed = [{"model_name": "fixed", "deployments": [{"provider": "demo", "model": "demo", "id": "fixed-1"}]}]
+    return {"models": fixed, **sections}
+
+
+FIRST = file(
+    budgets=[{"budget_id": "tier", "max_budget": 5, "budget_duration": "30d"}],
+    teams=[{"team_id": "research", "models": ["fixed"]}],
+    users=[{"user_id": "ada"}],
+    customers=[{"user_id": "jane", "budget_id": "tier"}],
+    keys=[{"key_alias": "ci", "key": "${CI_KEY}", "team_id": "research", "user_id": "ada"}],
+)
+
+
+class Declared:
+    """A stack and its file."""
+
+    def __init__(self, stack: Stack, path: Path) -> None:
+        self.stack = stack
+        self.path = path
+
+    def write(self, content: dict[str, Any]) -> None:
+        """Change the file."""
+        self.path.write_text(yaml.safe_dump(content))
+
+    def check(self) -> "subprocess.CompletedProcess[str]":
+        """Run `tollway check --diff`."""
+        command = [sys.executable, "-m", "tollway", "check", "--diff", "--config", str(self.path)]
+        command += ["--data-dir", str(self.stack.data_dir)]
+        environment = self.stack.environment()
+        return subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Declared]:
+    """One stack for all tests here, which go on where the one before stopped."""
+    folder = tmp_path_factory.mktemp("declared")
+    environment = {"CI_KEY": KEY, "NEXT_KEY": ROTATED}
+    workers = {"admin": 2, "router": 2, "auth": 2}
+    with Stack(folder, config=FIRST, env=environment, workers=workers) as stack:
+        yield Declared(stack, folder / "tollway.yaml")
+
+
+@pytest.fixture
+async def manage(declared: Declared) -> AsyncIterator[Management]:
+    """The master key's holder, in front of a stack that goes by the first file."""
+    async with Management(declared.stack) as management:
+        declared.write(FIRST)
+        reply = await management.post("/config/reload")
+        assert reply.status == 200, reply.text
+        yield management
+
+
+async def chat(manage: Management, key: str | None, model: str) -> Reply:
+    """Ask a model."""
+    messages = [{"role": "user", "content": "Hello"}]
+    return await manage.post("/v1/chat/completions", key, model=model, messages=messages)
+
+
+async def answers(manage: Management, key: str | None, model: str, status: int) -> bool:
+    """Tell whether every worker answers so before long."""
+    end = time.monotonic() + WITHIN
+    while True:
+        replies = await asyncio.gather(*[chat(manage, key, model) for _ in range(8)])
+        if {reply.status for reply in replies} == {status}:
+            return True
+        if time.monotonic() > end:
+            return False
+
+
+async def test_what_the_file_declares_is_there_at_the_start(declared: Declared, manage: Management) -> None:
+    """Made once, though two admins began at the same time; the key works, within its team's models."""
+    assert await answers(manage, KEY, "fixed", 200)
+    (budget,) = (await manage.post("/budget/info", budgets=["tier"])).body
+    assert (budget["max_budget"], budget["declared"]) == (5, True)
+    jane = (await manage.get("/customer/info", end_user_id="jane")).body
+    assert (jane["declared"], jane["litellm_budget_table"]["max_budget"]) == (True, 5)
+    for table, id in (("budget", "tier"), ("customer", "jane"), ("team", "research"), ("user", "ada")):
+        made = (await manage.get("/audit", table_name=table, object_id=id, action="created")).body["audit_logs"]
+        assert [(entry["event"], entry["changed_by"]) for entry in made] == [
+            (f"{table}.declared", "configuration file")
+        ]
+    assert KEY not in declared.stack.logs()
+
+
+async def test_the_api_changes_nothing_of_it(manage: Management) -> None:
+    """400 with the field that names the object."""
+    for path, body, param in (
+        ("/budget/update", {"budget_id": "tier", "max_budget": 9}, "budget_id"),
+        ("/budget/delete", {"id": "tier"}, "id"),
+        ("/customer/update", {"user_id": "jane", "blocked": True}, "user_id"),
+        ("/customer/block", {"user_ids": ["jane"]}, "user_ids"),
+        ("/customer/delete", {"user_ids": ["jane"]}, "user_ids"),
+    ):
+        reply = await manage.post(path, None, **body)
+        assert (reply.status, reply.param) == (400, param)
+        assert "configuration file" in reply.message
+
+
+async def test_a_reload_applies_the_file_on_every_worker(declared: Declared, manage: Management) -> None:
+    """Objects and models come, change and go without a restart; what needs one is named."""
+    pids = declared.stack.run_facts()["pids"]
+    more = [*FIRST["models"], {"model_name": "second", "deployments": [{"provider": "demo", "model": "demo"}]}]
+    declared.write(
+        file(
+            models=more,
+            teams=[{"team_id": "research", "models": ["second"], "max_budget": 1}],
+            keys=[{"key_alias": "ci", "key": "${CI_KEY}", "team_id": "research"}],
+            server={"max_in_flight": 999},
+        )
+    )
+    reply = await manage.post("/config/reload")
+    steps = {(step["action"], step["kind"], step["name"]): step["fields"] for step in reply.body["changes"]}
+    assert steps == {
+        ("remove", "budget", "tier"): [],
+        ("remove", "customer", "jane"): [],
+        ("remove", "user", "ada"): [],
+        ("change", "team", "research"): ["models", "limits"],
+        ("change", "key", "ci"): ["user_id"],
+        ("create", "model", "second/0"): [],
+    }
+    assert reply.body["restart_needed"] == ["server"]
+    assert await answers(manage, KEY, "second", 200)
+    assert await answers(manage, KEY, "fixed", 403)
+    assert (await manage.get("/customer/info", end_user_id="jane")).status == 404
+    assert declared.stack.run_facts()["pids"] == pids
+    infos = [await manage.get("/model/info", litellm_model_id="second/0") for _ in range(4)]
+    assert {info.status for info in infos} == {200}
+    declared.write(FIRST)
+    await manage.post("/config/reload")
+    assert await answers(manage, None, "second", 404)
+
+
+async def test_a_rotated_key_goes_on_with_its_spend(declared: Declared, manage: Management) -> None:
+    """The old value stops at once, and the ledger knows one key."""
+    assert (await chat(manage, KEY, "fixed")).status == 200
+    keys = [{"key_alias": "ci", "key": "${NEXT_KEY}", "team_id": "research"}]
+    declared.write({**FIRST, "keys": keys})
+    await manage.post("/config/reload")
+    assert await answers(manage, ROTATED, "fixed", 200)
+    assert await answers(manage, KEY, "fixed", 401)
+
+
+async def test_a_file_that_cannot_be_applied_changes_nothing(declared: Declared, manage: Management) -> None:
+    """A mistake, a reference to nothing, a budget that somebody still uses."""
+    await manage.post("/customer/new", user_id="uses tier", budget_id="tier")
+    for content, status, what in (
+        ({**FIRST, "teams": [{"team_id": "t", "max_budgett": 1}]}, 400, "max_budgett"),
+        ({**FIRST, "keys": [{"key_alias": "x", "key": "${CI_KEY}", "team_id": "nowhere"}]}, 400, "no team 'nowhere'"),
+        ({**FIRST, "budgets": [], "customers": []}, 409, "still in use"),
+    ):
+        declared.write(content)
+        reply = await manage.post("/config/reload")
+        assert (reply.status, what in reply.message) == (status, True), reply.text
+    assert await answers(manage, KEY, "fixed", 200)
+    await manage.post("/customer/delete", user_ids=["uses tier"])
+
+
+async def test_check_shows_the_plan(declared: Declared, manage: Management) -> None:
+    """Against what runs, and without a secret in it; an applied file changes nothing."""
+    assert declared.check().stdout.splitlines()[-1] == "Nothing would change."
+    teams = [{"team_id": "research", "blocked": True}, {"team_id": "new"}]
+    models = [
+        {"model_name": "fixed", "deployments": [{"provider": "demo", "model": "demo", "id": "fixed-1", "weight": 2}]}
+    ]
+    declared.write({**FIRST, "teams": teams, "users": [], "keys": [], "models": models})
+    done = declared.check()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == [
+        "- key ci",
+        "- user ada",
+        "~ team research (models, blocked)",
+        "+ team new",
+        "~ model fixed-1 (weight)",
+    ]
+    assert (await manage.get("/customer/info", end_user_id="jane")).status == 200
+
+
+async def test_sighup_applies_the_file_too(declared: Declared, manage: Management) -> None:
+    """By successors, one after another."""
+    declared.write({**FIRST, "customers": [*FIRST["customers"], {"user_id": "late"}]})
+    declared.stack.send(signal.SIGHUP)
+    end = time.monotonic() + 60
+    while (await manage.get("/customer/info", end_user_id="late")).status != 200:
+        assert time.monotonic() < end, declared.stack.logs("admin")
+        await asyncio.sleep(0.1)
+    while "All services were restarted" not in declared.stack.said():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.1)
