@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.key_grants import Surroundings
 from services.admin.domain.key_ids import shown_id
 from services.admin.domain.key_rights import Home, may_change, may_see
@@ -36,7 +37,7 @@ class KeyLookup:
         return record
 
     async def changeable(self, hashes: Sequence[str], id: str, caller: Caller, session: Session) -> KeyRecord:
-        """Return a key that the caller may change."""
+        """Return a key that the caller may change; what the configuration file declares is changed there."""
         return await self._checked(await self._keys.find_by_id(hashes, session), id, caller, session)
 
     async def changeable_by_alias(self, alias: str, caller: Caller, session: Session) -> KeyRecord:
@@ -88,6 +89,7 @@ class KeyLookup:
     async def _checked(self, record: KeyRecord | None, id: str, caller: Caller, session: Session) -> KeyRecord:
         if record is None or not may_change(caller, record, await self.home(record, session)):
             raise _no_key(id) if caller.is_admin else _not_yours(id)
+        refuse_declared(record, "key", "key")
         return record
 
     async def _limits(self, own: Limits, budget_id: str, session: Session) -> Limits:

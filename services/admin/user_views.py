@@ -63,7 +63,9 @@ class UserViews:
             shown = {team["team_id"] for team in teams}
             keys = [key for key in keys if key.team_id in shown]
             groups = [item for item in groups if _administers(request.caller, item) or item.group in shown]
-        shape, shown_keys = await self._shape(user, groups, request), await self._key_shapes.many(keys, request)
+        shape, shown_keys = await asyncio.gather(
+            self._shape(user, groups, request), self._key_shapes.many(keys, request)
+        )
         return Answer({"user_id": user.id, "user_info": shape, "keys": shown_keys, "teams": teams})
 
     async def info_v2(self, request: Request) -> Answer:

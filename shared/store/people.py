@@ -157,4 +157,4 @@ def memberships(store: Store) -> Objects[MembershipRecord]:
 
 def customers(store: Store) -> Objects[CustomerRecord]:
     """Return the collection of customers."""
-    return Objects(store, "customers", CustomerRecord, "customer")
+    return Objects(store, "customers", CustomerRecord, "customer", param="user_id")

@@ -13,7 +13,7 @@ from shared.store.keys import KeyRecord
 
 Action = Literal["create", "change", "remove"]
 
-_KEPT = ("created_at", "updated_at", "updated_by", "account")
+_KEPT = ("created_at", "updated_at", "updated_by", "account", "shelf")
 """What the file says nothing about."""
 
 

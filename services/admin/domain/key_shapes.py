@@ -47,6 +47,7 @@ def token_shape(record: KeyRecord, spend: int | None = None, reset_at: float | N
         "wait_for_room": record.wait_for_room,
         "service_account": record.service_account,
         "superseded_by": record.superseded_by or None,
+        "declared": record.declared,
         "blocked": record.blocked,
         "created_at": shown(record.created_at),
         "created_by": record.created_by or None,
