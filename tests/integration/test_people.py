@@ -611,3 +611,30 @@ async def test_adding_a_stranger_to_an_organization_gives_no_power_over_it(offic
     info = (await office.get("user_info", boss, user_id=own["user_id"])).body
     assert [key["token"] for key in info["keys"]] == [own["token"]]
     assert (await office.post("user_delete", boss, user_ids=[own["user_id"]])).status == 200
+
+
+async def test_a_new_address_is_one_user_however_many_ask(office: Office) -> None:
+    """Five groups that name the same new address at once have the same member."""
+    for number in range(5):
+        await made(office, "team_new", team_id=f"t{number}")
+    member = {"role": "user", "user_email": "new@example.com"}
+    replies = await asyncio.gather(
+        *(office.post("team_member_add", team_id=f"t{number}", member=member) for number in range(5))
+    )
+    assert [reply.status for reply in replies] == [200] * 5
+    assert len({reply.body["updated_users"][0]["user_id"] for reply in replies}) == 1
+    assert await users(office.store).count({}) == 1
+
+
+async def test_a_team_that_goes_leaves_nothing_behind(office: Office) -> None:
+    """Members and keys that are made while it is deleted are refused, or go with it."""
+    await made(office, "team_new", team_id="t")
+    deleted, *others = await asyncio.gather(
+        office.post("team_delete", team_ids=["t"]),
+        *(office.post("team_member_add", team_id="t", member={"role": "user", "user_id": f"u{n}"}) for n in range(4)),
+        *(office.post("key_generate", team_id="t") for _ in range(4)),
+    )
+    assert deleted.status == 200
+    assert {reply.status for reply in others} <= {200, 400, 404}
+    assert await memberships(office.store).count({}) == 0
+    assert await Keys(office.store).count() == 0
