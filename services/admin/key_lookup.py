@@ -37,7 +37,7 @@ class KeyLookup:
         return record
 
     async def changeable(self, hashes: Sequence[str], id: str, caller: Caller, session: Session) -> KeyRecord:
-        """Return a key that the caller may change."""
+        """Return a key that the caller may change; what the configuration file declares is changed there."""
         return await self._checked(await self._keys.find_by_id(hashes, session), id, caller, session)
 
     async def changeable_by_alias(self, alias: str, caller: Caller, session: Session) -> KeyRecord:

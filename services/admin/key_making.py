@@ -125,7 +125,7 @@ class KeyMaking:
         giver = await self._lookup.own(caller, session)
         record = for_llm_alone(inherited(record, caller, giver), caller)
         around = await self._lookup.surroundings(record, giver, session)
-        if not caller.is_admin:
+        if not caller.is_admin and not caller.is_user(record.user_id):
             await self._lookup.check_member(record, session)
         check_grant(caller, None, record, around)
         return record

@@ -73,6 +73,7 @@ _KEY: dict[str, Schema] = {
     "metadata": ANY_OBJECT,
     "key_type": STRING,
     "service_account": BOOLEAN,
+    "declared": said(BOOLEAN, "True where the configuration file says it; it is changed there."),
     "superseded_by": said(maybe(STRING), "The `token` of the key that took its place; it works until it expires."),
     **_BELONGS_TO,
     **{name: schema["anyOf"][0] for name, schema in _WORKS_FOR.items()},

@@ -1,5 +1,6 @@
 """Two of everything: tenants with an organization, a team, people and keys, written straight into the store."""
 
+import asyncio
 import itertools
 import secrets
 import time
@@ -73,6 +74,11 @@ class Place:
     fresh: str
     """A name that nothing has yet."""
 
+    @property
+    def private(self) -> frozenset[str]:
+        """The ids that nobody outside of the tenant may be told."""
+        return frozenset({self.key, self.user, self.team, self.organization, self.member, self.newcomer})
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -89,35 +95,39 @@ async def make_tenant(store: Store, secret: bytes) -> Tenant:
     name = f"{secrets.token_hex(3)}{next(_numbers)}"
     now = time.time()
     organization, team, member, newcomer = f"org-{name}", f"team-{name}", f"member-{name}", f"new-{name}"
-    await organizations(store).insert(OrganizationRecord(organization, now))
-    await teams(store).insert(TeamRecord(team, now, organization_id=organization))
     people = {persona: f"{persona}-{name}" for persona in _ROLES}
-    for persona, user in people.items():
-        await users(store).insert(UserRecord(user, now, role=_ROLES[persona]))
-    for user in (member, newcomer):
-        await users(store).insert(UserRecord(user, now))
-    await _join(store, "organization", organization, people["organization_admin"], "admin")
-    await _join(store, "organization", organization, member, "user")
-    await _join(store, "team", team, member, "user")
-    for persona, role in _IN_THE_TEAM.items():
-        await _join(store, "team", team, people[persona], role)
-    await customers(store).insert(CustomerRecord(f"customer-{name}", now))
-    await budgets(store).insert(BudgetRecord(f"budget-{name}", now))
-    await Credentials(store).insert(CredentialRecord(f"credential-{name}", now))
+    joined = [("organization", organization, people["organization_admin"], "admin")]
+    joined += [("organization", organization, member, "user"), ("team", team, member, "user")]
+    joined += [("team", team, people[persona], role) for persona, role in _IN_THE_TEAM.items()]
     change = AuditEntry(now, "nobody", "nobody", "budget.made", "budget", f"budget-{name}", after={})
-    await store.atomically(lambda session: Audit(store).record(change, session))
+    await asyncio.gather(
+        organizations(store).insert(OrganizationRecord(organization, now)),
+        teams(store).insert(TeamRecord(team, now, organization_id=organization)),
+        *(users(store).insert(UserRecord(user, now, role=_ROLES[persona])) for persona, user in people.items()),
+        users(store).insert(UserRecord(member, now, organization_id=organization)),
+        users(store).insert(UserRecord(newcomer, now)),
+        *(_join(store, *membership) for membership in joined),
+        customers(store).insert(CustomerRecord(f"customer-{name}", now)),
+        budgets(store).insert(BudgetRecord(f"budget-{name}", now)),
+        Credentials(store).insert(CredentialRecord(f"credential-{name}", now)),
+        Models(store).insert(ModelRecord(f"model-{name}", f"group-{name}", "demo", "demo", now, created_by="nobody")),
+        store.atomically(lambda session: Audit(store).record(change, session)),
+    )
     (recorded,) = await Audit(store).history("budget", f"budget-{name}")
-    await Models(store).insert(ModelRecord(f"model-{name}", f"group-{name}", "demo", "demo", now, created_by="nobody"))
     owners: dict[Persona, tuple[str, str]] = {
         persona: (user, team if persona in _IN_THE_TEAM else "") for persona, user in people.items()
     }
-    keys = {persona: await _key(store, secret, *owner) for persona, owner in owners.items()}
-    keys["key_holder"] = await _key(store, secret, "", team)
-    of_a_member = _hash(await _key(store, secret, member, team), secret)
+    owners["key_holder"] = ("", team)
+    keys = {persona: new_key() for persona in owners}
+    of_a_member = new_key()
+    records = [_record(keys[persona], secret, *owner) for persona, owner in owners.items()]
+    # A key of somebody else's is for LLM routes: who manages the group may make it anew, and so get to know it.
+    records.append(_record(of_a_member, secret, member, team, ("llm_api_routes",)))
+    await Keys(store).insert_many(records)
     groups = ("organization_admin", "team_admin")
     places = {
         persona: Place(
-            key=of_a_member if persona in groups else _hash(keys[persona], secret),
+            key=_hash(of_a_member if persona in groups else keys[persona], secret),
             user=people.get(persona, member), team=team, organization=organization, member=member, newcomer=newcomer,
             customer=f"customer-{name}", budget=f"budget-{name}", model=f"model-{name}",
             credential=f"credential-{name}", change=recorded.id, fresh=f"fresh-{name}",
@@ -134,16 +144,14 @@ def nowhere() -> Place:
     return Place(secrets.token_hex(32), *(f"{kind}-{name}" for kind in kinds))
 
 
-async def _join(store: Store, kind: Any, group: str, user: str, role: MemberRole) -> None:
+async def _join(store: Store, kind: Any, group: str, user: str, role: Any) -> None:
     id = membership_id(kind, group, user)
     await memberships(store).insert(MembershipRecord(id, kind, group, user, time.time(), role))
 
 
-async def _key(store: Store, secret: bytes, user: str, team: str) -> str:
-    key = new_key()
-    record = KeyRecord(_hash(key, secret), f"sk-...{key[-4:]}", time.time(), user_id=user, team_id=team)
-    await Keys(store).insert(record)
-    return key
+def _record(key: str, secret: bytes, user: str, team: str, routes: tuple[str, ...] = ()) -> KeyRecord:
+    name = f"sk-...{key[-4:]}"
+    return KeyRecord(_hash(key, secret), name, time.time(), user_id=user, team_id=team, allowed_routes=routes)
 
 
 def _hash(key: str, secret: bytes) -> str:
