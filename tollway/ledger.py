@@ -24,6 +24,9 @@ from tollway.stack.errors import StackError
 DIFFERS = 3
 """The exit code of a ledger whose sums do not agree; 1 is for what could not be done."""
 
+PATIENCE_MS = 600_000
+"""How long one question about a whole collection may take, such as how many documents there are."""
+
 SHOWN = 50
 """Differences that are printed."""
 
@@ -73,7 +76,7 @@ def _run(console: Console, data_dir: Path, work: Callable[[Store, Told], Awaitab
     )  # fmt: skip
 
     async def run() -> T:
-        store = Store.open(url)
+        store = Store.open(url, answer_ms=PATIENCE_MS)
         try:
             await ensure_indexes(store)
             with bar:

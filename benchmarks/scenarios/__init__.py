@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from benchmarks.bench import Bench
 from benchmarks.findings import Finding
-from benchmarks.scenarios import latency, request, start, streams, sustained
+from benchmarks.scenarios import latency, limits, request, start, streams, sustained
 
 Scenario = Callable[[Bench], Awaitable[Finding]]
 
@@ -12,6 +12,7 @@ SCENARIOS: dict[str, Scenario] = {
     "start": start.run,
     "request": request.run,
     "latency": latency.run,
+    "limits": limits.run,
     "streams": streams.run,
     "sustained": sustained.run,
 }

@@ -137,10 +137,16 @@ class Declaring:
             await collection.replace(step.after, session)
 
     async def _write_key(self, step: Step, session: Session) -> None:
-        if step.before is not None:
+        if isinstance(step.before, KeyRecord):
+            # Of a key that was made over the API the values before this one stop working.
+            for old in await self._keys.superseded(step.before, session):
+                await self._keys.delete(old.hash, session)
+        if not isinstance(step.after, KeyRecord):
             await self._keys.delete(step.object.id, session)
-        if isinstance(step.after, KeyRecord):
+        elif step.before is None:
             await self._keys.insert(step.after, session)
+        else:
+            await self._keys.replace(step.after, session)
 
 
 def by_the_file(request_id: str, client: str) -> Request:

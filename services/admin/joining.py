@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from services.admin.domain.defaults import with_defaults
 from services.admin.domain.member_fields import Person
 from services.admin.domain.requests import Request
@@ -39,14 +41,21 @@ class Joining:
         user = await self._people.named(person, session)
         deeds = []
         if user is None:
-            user = await self._make(person, request, session)
+            user = await self._make(person, await self._home(kind, group, session), request, session)
             deeds.append(Deed("user", user.id, "user.added", after=user_shape(user)))
         member = await self._people.join(
             kind, group, user.id, session, at=request.now, role=person.role, limits=limits, models=models
         )
         return user, member, deeds
 
-    async def _make(self, person: Person, request: Request, session: Session) -> UserRecord:
+    async def _home(self, kind: GroupKind, group: str, session: Session) -> str:
+        """Return the organization in which a group's new user is made; empty for a team that is in none."""
+        if kind == "organization":
+            return group
+        team = await self._people.teams.find(group, session)
+        return team.organization_id if team else ""
+
+    async def _make(self, person: Person, home: str, request: Request, session: Session) -> UserRecord:
         """Make the user whom a group names first; an id of one's own choice is for proxy administrators, as in LiteLLM.
 
         Otherwise somebody could make the user in advance whom an identity provider will name.
@@ -63,5 +72,6 @@ class Joining:
             now=request.now,
             by=request.actor_name,
         )
-        await self._people.users.insert(wanted.record, session)
-        return wanted.record
+        record = msgspec.structs.replace(wanted.record, organization_id=home)
+        await self._people.users.insert(record, session)
+        return record

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from services.admin.current import Current
@@ -9,10 +11,12 @@ from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.group_shapes import Member, group_shape
 from services.admin.domain.model_shapes import configured_shape, stored_shape
 from services.admin.domain.requests import Answer, Request
+from shared.catalog.catalog import provider_names
 from shared.errors import NotFound
 from shared.pricing.table import PriceTable
+from shared.schemas.context import Principal
 from shared.settings import Deployment
-from shared.store.models import Models, without_credential
+from shared.store.models import Models, offered_deployments
 
 _INFO = FieldPolicy(
     known=frozenset({"litellm_model_id"}),
@@ -35,11 +39,13 @@ class ModelViews:
         _INFO.sort_out(request.query)
         id = Fields(request.query).text("litellm_model_id")
         to_admin = not request.is_own_only
+        records = await self._models.all()
+        visible = _visible(request.principal, [*self._current.deployments, *offered_deployments(records)])
         shapes = [
             configured_shape(name, deployment, to_admin=to_admin) for name, deployment in self._current.deployments
         ]
-        shapes += [stored_shape(record, to_admin=to_admin) for record in await self._models.all()]
-        shapes = [shape for shape in shapes if request.principal.may_use(shape["model_name"])]
+        shapes += [stored_shape(record, to_admin=to_admin) for record in records]
+        shapes = [shape for shape in shapes if to_admin or shape["model_name"] in visible]
         if id:
             shapes = [shape for shape in shapes if shape["model_info"]["id"] == id]
             if not shapes:
@@ -52,16 +58,30 @@ class ModelViews:
         only = Fields(request.query).text("model_group")
         # The first question imports the table, which takes a fifth of a second.
         await asyncio.to_thread(self._prices.load)
+        records = await self._models.all()
+        infos = {record.id: record.model_info for record in records}
+        offered = [*self._current.deployments, *offered_deployments(records)]
+        visible = _visible(request.principal, offered)
         groups: dict[str, list[Member]] = defaultdict(list)
-        for name, deployment in self._current.deployments:
-            groups[name].append(self._member(deployment, {}))
-        for record in await self._models.all():
-            if not record.blocked:
-                groups[record.model_name].append(self._member(without_credential(record), record.model_info))
-        names = [name for name in groups if request.principal.may_use(name) and only in ("", name)]
-        if only and not names:
+        for name, deployment in offered:
+            if name in visible and only in ("", name):
+                groups[name].append(self._member(deployment, infos.get(deployment.id, {})))
+        if only and not groups:
             raise NotFound(f"There is no model group '{only}'.", param="model_group")
-        return Answer({"data": [group_shape(name, groups[name]) for name in names]})
+        return Answer({"data": [group_shape(name, members) for name, members in groups.items()]})
 
     def _member(self, deployment: Deployment, info: dict[str, Any]) -> Member:
         return Member(deployment, info, self._prices.price_of(deployment), self._prices.context_window(deployment))
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    deployment: Deployment
+
+
+def _visible(principal: Principal, offered: Iterable[tuple[str, Deployment]]) -> set[str]:
+    """Return the model groups that a caller may use, as `/v1/models` lists them."""
+    groups: dict[str, list[_Offered]] = defaultdict(list)
+    for name, deployment in offered:
+        groups[name].append(_Offered(deployment))
+    return {name for name, members in groups.items() if principal.may_use(name, provider_names(name, members))}

@@ -139,7 +139,9 @@ class ModelRoutes:
         fields = Fields(request.path)
         if "model_id" in fields:
             return fields.needed_text("model_id")
-        return Fields(Fields(request.body).mapping("model_info"), "model_info").needed_text("id")
+        body = Fields(request.body)
+        # LiteLLM's Python client says the id beside the other fields.
+        return body.text("id") or Fields(body.mapping("model_info"), "model_info").needed_text("id")
 
     def _refuse_configured(self, id: str, param: str) -> None:
         if id in self._current.deployment_ids:

@@ -28,7 +28,7 @@ NO_ORGANIZATION = "default_organization"
 """LiteLLM's word for teams that are in none."""
 
 _INFO = FieldPolicy(frozenset({"key_limit", "team_id"}), {}, frozenset())
-_ME = FieldPolicy(frozenset(), {}, frozenset())
+_NOTHING = FieldPolicy(frozenset(), {}, frozenset())
 _LIST = FieldPolicy(frozenset({"organization_id", "user_id"}), {}, frozenset())
 _PAGES = FieldPolicy(
     known=PAGE_FIELDS
@@ -73,7 +73,7 @@ class TeamViews:
 
     async def me(self, request: Request) -> Answer:
         """Tell what the caller itself may use within a team, and what it has spent there."""
-        _ME.sort_out(request.query)
+        _NOTHING.sort_out(request.query)
         id, user = request.path["team_id"], request.caller.user
         if not user:
             raise InvalidRequest("This key belongs to no user, so it is no member.", param="team_id")
@@ -105,6 +105,11 @@ class TeamViews:
         teams.sort(key=lambda team: team.alias)
         shapes = await self._teams.many(teams, request)
         return Answer([{**shape, "team_memberships": [], "keys": []} for shape in shapes])
+
+    async def available(self, request: Request) -> Answer:
+        """List the teams that callers may join by themselves; there are none, administrators add members."""
+        _NOTHING.sort_out(request.query)
+        return Answer([])
 
     async def list_v2(self, request: Request) -> Answer:
         """List teams in pages."""

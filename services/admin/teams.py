@@ -203,8 +203,8 @@ class TeamRoutes:
         organization = await self._people.organizations.find(team.organization_id, session)
         if organization is None:
             raise InvalidRequest(f"There is no organization '{team.organization_id}'.", param="organization_id")
-        limits = await self._spending.limits(organization)
-        check_within_organization(team, organization, limits)
+        limits, giver = await self._spending.limits(team), await self._spending.limits(organization)
+        check_within_organization(team, limits, organization, giver)
 
     async def _join(self, wanted: NewTeam, request: Request, session: Session) -> list[Deed]:
         deeds: list[Deed] = []

@@ -7,7 +7,7 @@ from typing import Any
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.pages import PAGE_FIELDS, Page, listed, read_page
 from services.admin.domain.requests import Answer, Request
-from services.admin.domain.rights import require
+from services.admin.domain.rights import Caller, require
 from services.admin.domain.user_fields import ROLES
 from services.admin.domain.user_shapes import user_shape
 from services.admin.key_shapes import KeyShapes
@@ -16,7 +16,7 @@ from services.admin.spending import Spending
 from services.admin.team_shapes import TeamShapes
 from shared.errors import InvalidRequest, NotFound
 from shared.schemas.scopes import Scope
-from shared.store.keys import KeyFilter, Keys
+from shared.store.keys import KeyFilter, KeyRecord, Keys
 from shared.store.objects import IN_ONE_QUESTION, Query, containing, either, every, one_of
 from shared.store.people import MembershipRecord, UserRecord
 
@@ -56,17 +56,23 @@ class UserViews:
     async def info(self, request: Request) -> Answer:
         """Tell about a user, with its keys and teams; without an id about the caller's own."""
         user, groups = await self._found(request)
-        keys = await self._keys.where(KeyFilter(user_id=user.id), limit=MOST_KEYS)
-        shape, shown_keys, teams = await asyncio.gather(
-            self._shape(user, groups, request),
-            self._key_shapes.many(keys, request),
-            self._teams.of_groups(groups, request),
+        keys: Sequence[KeyRecord] = await self._keys.where(KeyFilter(user_id=user.id), limit=MOST_KEYS)
+        teams = await self._teams.of_groups(groups, request)
+        if not _sees_whole(request.caller, user):
+            teams = [team for team in teams if request.caller.administers_organization(team["organization_id"] or "")]
+            shown = {team["team_id"] for team in teams}
+            keys = [key for key in keys if key.team_id in shown]
+            groups = [item for item in groups if _administers(request.caller, item) or item.group in shown]
+        shape, shown_keys = await asyncio.gather(
+            self._shape(user, groups, request), self._key_shapes.many(keys, request)
         )
         return Answer({"user_id": user.id, "user_info": shape, "keys": shown_keys, "teams": teams})
 
     async def info_v2(self, request: Request) -> Answer:
         """Tell about a user alone."""
         user, groups = await self._found(request)
+        if not _sees_whole(request.caller, user):
+            groups = [item for item in groups if _administers(request.caller, item)]
         return Answer(await self._shape(user, groups, request))
 
     async def list(self, request: Request) -> Answer:
@@ -123,7 +129,7 @@ class UserViews:
         if not id:
             raise InvalidRequest("'user_id' is missing; this key belongs to no user.", param="user_id")
         groups = await self._people.groups(id)
-        own = any(item.group in caller.administered_organizations for item in groups if item.kind == "organization")
+        own = any(_administers(caller, item) for item in groups)
         require(caller.sees_all or caller.is_user(id) or own, f"You may not see the user '{id}'.", param="user_id")
         user = await self._people.users.find(id)
         if user is None:
@@ -138,6 +144,15 @@ class UserViews:
         groups = await self._people.groups(user.id)
         keys = await self._keys.count(KeyFilter(user_id=user.id))
         return {**await self._shape(user, groups, request), "key_count": keys}
+
+
+def _sees_whole(caller: Caller, user: UserRecord) -> bool:
+    """Tell whether all about a user is for this caller, or only what belongs to its organizations."""
+    return caller.sees_all or caller.is_user(user.id) or caller.administers_organization(user.organization_id)
+
+
+def _administers(caller: Caller, group: MembershipRecord) -> bool:
+    return group.kind == "organization" and group.group in caller.administered_organizations
 
 
 def _query(fields: Fields) -> Query:

@@ -13,7 +13,7 @@ from services.admin.domain.limit_fields import LIMIT_FIELDS
 from services.admin.domain.member_fields import Person
 from services.admin.domain.member_shapes import deed_shape
 from services.admin.domain.requests import Answer, Request
-from services.admin.domain.rights import require
+from services.admin.domain.rights import Caller, require
 from services.admin.domain.user_fields import OWN_FIELDS, FirstKey, NewUser, read_new_user, read_user_update
 from services.admin.domain.user_shapes import user_shape
 from services.admin.people import People
@@ -117,20 +117,15 @@ class UserRoutes:
         return Answer({"deleted_users": list(ids), **taken.shape})
 
     async def _delete(self, id: str, request: Request, taken: Taken, session: Session) -> None:
-        caller = request.caller
         user = await self._people.users.find(id, session)
-        groups = await self._people.groups(id, session)
-        within = {item.group for item in groups if item.kind == "organization"}
-        ordinary = user is not None and user.role in ("internal_user", "internal_user_viewer")
-        own = ordinary and bool(within) and all(map(caller.administers_organization, within))
-        require(caller.is_admin or own, f"You may not delete the user '{id}'.", param="user_ids")
+        require(_may_delete(request.caller, user), f"You may not delete the user '{id}'.", param="user_ids")
         if user is None:
             raise _no_user(id, "user_ids")
         refuse_declared(user, "user", "user_ids")
         await self._taking.keys(KeyFilter(user_id=id), taken, session, param="user_ids")
         await self._taking.members({"user": id}, taken, session)
         await self._people.users.delete(id, session)
-        taken.deeds.append(Deed("user", id, "user.deleted", before=user_shape(user, groups)))
+        taken.deeds.append(Deed("user", id, "user.deleted", before=user_shape(user)))
 
     def _check_maker(self, request: Request, wanted: NewUser) -> None:
         """Raise `Forbidden` where an organization's administrator makes a user who is more, or elsewhere."""
@@ -167,7 +162,8 @@ class UserRoutes:
         for joining in wanted.teams:
             team = await self._people.teams.find(joining.team, session)
             allowed = request.caller.administers_team(joining.team, team.organization_id if team else "")
-            require(allowed, f"You may not add members to the team '{joining.team}'.", param="teams")
+            by_default = not request.body.keys() & {"team_id", "teams"}
+            require(allowed or by_default, f"You may not add members to the team '{joining.team}'.", param="teams")
             if team is None:
                 raise InvalidRequest(f"There is no team '{joining.team}'.", param="teams")
             member = await self._people.join(
@@ -192,6 +188,16 @@ class UserRoutes:
             team_id=wanted.team,
             created_by=request.actor_name,
         )
+
+
+def _may_delete(caller: Caller, user: UserRecord | None) -> bool:
+    """Tell whether a caller may delete a user: an organization's administrator those who were made in it.
+
+    To be a member is not enough: an administrator who adds somebody to the organization would get power over keys that
+    have nothing to do with it.
+    """
+    ordinary = user is not None and user.role in ("internal_user", "internal_user_viewer")
+    return caller.is_admin or (ordinary and user is not None and caller.administers_organization(user.organization_id))
 
 
 def _role_of(wanted: NewUser) -> Any:

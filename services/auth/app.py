@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from services.auth.asking import Asking
 from services.auth.customers import Customers
@@ -25,6 +25,7 @@ from shared.bus.worker import Worker
 from shared.catalog.catalog import Catalog
 from shared.catalog.fixed import configured_deployments
 from shared.catalog.following import FileFollower
+from shared.errors import Unavailable
 from shared.offload import Offload
 from shared.periods import period
 from shared.pricing.table import PriceTable
@@ -37,6 +38,15 @@ from shared.store.ledger import Ledger
 from shared.store.models import Models, offered_deployments
 from shared.store.people import customers
 from shared.telemetry import families
+
+CONNECTIONS = 4
+"""Questions about one key that go out together."""
+
+MOST_CUSTOMERS = 20_000
+"""End users that are remembered with their limits; callers may name any."""
+
+OPENING_SECONDS = 0.5
+"""How long a start waits for the database; one that is away is no reason not to start."""
 
 
 @asynccontextmanager
@@ -57,6 +67,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     known.records.follow(follower)
     limiter = LimiterClient(worker)
     seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
+    seat.serve(limiter)
     judgement = Judgement(
         Offers(known.catalog, prices),
         known.customers,
@@ -81,6 +92,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     worker.metrics.watch(families.KEYS_NOT_LOOKED_UP, lambda: admission.strangers.turned_away)
     worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     await follower.start()
+    await _open_connections(store)
     known.catalog.reload()
     await limiter.start()
     await seat.start()
@@ -109,6 +121,13 @@ def _token_holders(worker: Worker, store: Store, settings: Configuration, known:
     return token_holders(worker, store, settings, known)
 
 
+async def _open_connections(store: Store) -> None:
+    """Open as many connections as a key that nobody knows asks by at once; the first such key would wait for them."""
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(OPENING_SECONDS):
+            await asyncio.gather(*(store.ping() for _ in range(CONNECTIONS)))
+
+
 def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Knowledge:
     models, capacity = Models(store), settings.auth.cached_keys
     rules = Rules(
@@ -131,6 +150,6 @@ def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Kno
         rules,
         default_budget=settings.limits.default_customer_budget,
         known_only=settings.auth.known_customers_only,
-        capacity=capacity,
+        capacity=min(capacity, MOST_CUSTOMERS),
     )
     return Knowledge(records, Standings(records, catalog, rules, capacity), end_users, catalog)

@@ -3,6 +3,7 @@
 from shared.bus.lane_reader import Lane, Lanes
 from shared.bus.limits import LimiterClient
 from shared.schemas.events import Completion
+from shared.schemas.frames import Ending
 from shared.schemas.limits import Admitted
 
 
@@ -23,11 +24,18 @@ class Leases:
         """Say what a request used whose worker died before it could."""
         self._limiter.settle_for(completion)
 
-    def end(self, id: str, *, held: bool, sent: bool) -> None:
-        """Note that a request is over, and release what it held."""
+    def end(self, id: str, ending: Ending | None, *, held: bool, sent: bool) -> None:
+        """Note that a request is over: settle what a complete answer used, and release what it held.
+
+        Of any other end the router, or else billing, says what was used.
+        """
         self._open.discard(id)
-        if held:
-            self._limiter.release(id, sent=sent)
+        if not held:
+            return
+        if ending is not None and ending.attempts:
+            tokens = ending.prompt_tokens + ending.completion_tokens
+            self._limiter.settle(id, tokens, ending.cost, ending.ended)
+        self._limiter.release(id, sent=sent)
 
     def _admitted_late(self, id: str) -> None:
         """Release a request that was admitted when it was over; one that was repeated goes on holding its place."""
@@ -60,8 +68,8 @@ class Lease:
         """Note whether a provider may have been called by whoever answers on this lane."""
         self._sent = self._sent or lane.sent is not None or lane.doubtful
 
-    def end(self) -> None:
+    def end(self, ending: Ending | None = None) -> None:
         """Release it, once. Where nobody said whether it holds anything, it may."""
         if not self._over:
             self._over = True
-            self._leases.end(self._id, held=self._asked and self._held is not False, sent=self._sent)
+            self._leases.end(self._id, ending, held=self._asked and self._held is not False, sent=self._sent)

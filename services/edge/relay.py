@@ -20,7 +20,7 @@ from shared.bus.worker import Worker
 from shared.errors import DeadlinePassed, Dialect, ErrorBody, TollwayError, error_event, error_json
 from shared.schemas.context import RequestContext
 from shared.schemas.events import encode_completion
-from shared.schemas.frames import FrameHeader, Opening
+from shared.schemas.frames import Ending, FrameHeader, Opening
 
 log = structlog.get_logger(__name__)
 
@@ -103,22 +103,22 @@ class Relay:
             header, data = await self._first(lane, ctx)
             self._lease.told(header.admitted)
             if header.error is not None:
-                self._finish(lane)
+                self._finish(lane, None)
                 request[CODE] = header.error.code
                 return _error_response(header, header.error, ctx)
             if header.end is not None:
-                self._finish(lane)
+                self._finish(lane, header.end)
                 return _whole(header, data, ctx)
             return await self._stream(request, ctx, lane, header, data)
         finally:
             self._lease.note(lane)
             lane.close()
 
-    def _finish(self, lane: Lane) -> None:
+    def _finish(self, lane: Lane, ending: Ending | None) -> None:
         """Note the answer's end before its client can know of it, whose next request may need the room at once."""
         self._finished = True
         self._lease.note(lane)
-        self._lease.end()
+        self._lease.end(ending)
 
     async def _first(self, lane: Lane, ctx: RequestContext) -> tuple[FrameHeader, bytes]:
         frame = await lane.next(max(0.0, ctx.deadline - time.time()))
@@ -182,7 +182,7 @@ class Relay:
                 continue
             header, data = frame
             if header.error is not None or header.end is not None:
-                self._finish(lane)
+                self._finish(lane, header.end)
             if data:
                 self._last = data
                 await response.write(data)

@@ -86,7 +86,6 @@ class Books:
             # Whoever leaves while JetStream stalls has been served by the provider all the same.
             self._accounting.writer.persist(event, lambda: limiter.settle_for(completion))
             raise
-        limiter.settle_for(completion)
         return Ending(
             model=attempt.model,
             provider=attempt.provider,
@@ -97,6 +96,7 @@ class Books:
             cost=attempt.cost,
             unpriced=attempt.unpriced,
             provider_seconds=end.ended - self.started,
+            ended=end.ended,
         )
 
     async def persist(self, reading: Reading | None, end: Finished) -> None:

@@ -111,8 +111,8 @@ class Account:
             metadata=self.own.metadata,
         )
 
-    def ending(self) -> Ending:
-        """Return what the edge tells the client about a complete answer."""
+    def ending(self, completion: Completion) -> Ending:
+        """Return what the edge tells the client, and the limiter, about a complete answer."""
         last = self._attempts[-1]
         return Ending(
             model=last.model,
@@ -124,6 +124,7 @@ class Account:
             cost=sum(attempt.cost for attempt in self._attempts),
             unpriced=any(attempt.unpriced for attempt in self._attempts),
             provider_seconds=self.provider_seconds,
+            ended=completion.ended,
         )
 
     @property

@@ -67,7 +67,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
 
     follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=catalog.reload)
     limiter = LimiterClient(worker)
-    chat = Chat(catalog, Attempts(worker, upstream, writer, limiter, offload), writer, limiter, worker.metrics)
+    chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer, limiter, worker.metrics)
     listing = Listing(catalog)
     handlers = {
         "chat_completions": chat.answer,

@@ -14,7 +14,6 @@ from services.router.translate import Ask, StreamReader, Translator, Whole, tran
 from services.router.translate.errors import retry_after_in
 from services.router.upstream import Upstream, read_error, read_whole
 from shared.bus.group_commit import EventWriter
-from shared.bus.limits import LimiterClient
 from shared.bus.permission import may_send
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
@@ -53,13 +52,10 @@ class _Progress:
 class Attempts:
     """Runs attempts."""
 
-    def __init__(
-        self, worker: Worker, upstream: Upstream, writer: EventWriter, limiter: LimiterClient, offload: Offload
-    ) -> None:
+    def __init__(self, worker: Worker, upstream: Upstream, writer: EventWriter, offload: Offload) -> None:
         self._worker = worker
         self._upstream = upstream
         self._writer = writer
-        self._limiter = limiter
         self._offload = offload
         self._lingering: set[asyncio.Task[None]] = set()
 
@@ -92,9 +88,7 @@ class Attempts:
         account.close(attempt, "success", 200, progress.usage or _used(progress, call, target, body))
         completion = account.completion("success", 200)
         await self._writer.store(encode_completion(completion))
-        # Before the end: the caller's next request finds the room that this one left.
-        self._limiter.settle_for(completion)
-        await call.lane.end(account.ending(), last)
+        await call.lane.end(account.ending(completion), last)
 
     async def _ask(self, translate: Translator, body: bytes, target: Target, *, stream: bool) -> Ask:
         if len(body) <= INLINE_LIMIT:

@@ -2,7 +2,7 @@
 
 An entry is stored only right behind the entry that its writer saw last (`Nats-Expected-Last-Sequence`). So a writer
 that was deposed while it slept finds that out before anybody believes it, and a claim to write is an entry like any
-other (docs/adr/0010-limiter.md).
+other (docs/adr/0011-limiter.md).
 """
 
 import asyncio

@@ -99,6 +99,8 @@ class LimiterClient:
         self._asked: dict[str, _Asked] = {}
         self._looking: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
+        self.here: Callable[[Turn], bool] = _elsewhere
+        """Takes a turn, where the active limiter is in this process; False where it is not."""
         self.dropped = 0
         """Settlements and releases given up because too many waited."""
         self.repeated = 0
@@ -143,13 +145,16 @@ class LimiterClient:
         self._leave()
         return asked.verdict
 
+    def settle(self, id: str, tokens: int, cost: int, ended: float) -> None:
+        """Say what a request used in tokens and nano-dollars, and when it ended (Unix seconds)."""
+        if self._has_room():
+            self._news.settled.append(Settled(id, tokens, cost, ended))
+            self._leave()
+
     def settle_for(self, completion: Completion) -> None:
         """Say what a request used, once its event is stored, where the limiter holds anything for it."""
-        if completion.limited and self._has_room():
-            self._news.settled.append(
-                Settled(completion.request_id, completion.tokens, completion.cost, completion.ended)
-            )
-            self._leave()
+        if completion.limited:
+            self.settle(completion.request_id, completion.tokens, completion.cost, completion.ended)
 
     def release(self, id: str, *, sent: bool) -> None:
         """Say that a request is over; `sent` tells whether a provider was called."""
@@ -185,13 +190,18 @@ class LimiterClient:
             self._looking = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def _publish(self, turn: Turn) -> None:
+        if self.here(turn):
+            return
         try:
             self._worker.bus.publish(subjects.LIMIT_TURN, _encode(turn))
         except Unavailable as error:
             log.warning("limits.not_sent", reason=error.message)
 
     def _answered(self, message: Msg) -> None:
-        answers = _answers(message.data)
+        self.take(_answers(message.data))
+
+    def take(self, answers: TurnAnswered) -> None:
+        """Take the limiter's answers."""
         for verdict in answers.verdicts:
             asked = self._asked.pop(verdict.id, None)
             if asked is None:
@@ -233,6 +243,10 @@ class LimiterClient:
                 asked.verdict.set_exception(
                     LimiterAway("the limits of this key cannot be checked right now; try again", retry_after=1)
                 )
+
+
+def _elsewhere(_: Turn) -> bool:
+    return False
 
 
 def _some(queue: deque[T], number: int) -> tuple[T, ...]:

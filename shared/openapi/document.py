@@ -36,6 +36,7 @@ _REFUSALS = {
     "401": "No key, or one that does not work.",
     "403": "The key may not do this.",
     "404": "There is no such model or object.",
+    "409": "The object exists already, or is still in use.",
     "413": "The body is larger than the limit.",
     "429": "The provider's limit is reached; `Retry-After` says when to come back.",
     "503": "Something that is needed is missing or at its bound; `Retry-After` says when to come back.",

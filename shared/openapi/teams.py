@@ -147,6 +147,7 @@ TEAM_SHAPES: dict[str, Shape] = {
         ),
         answer=record({"teams": array(TEAM), **PAGED}),
     ),
+    "team_available": Shape(answer=array(TEAM)),
     "team_member_add": Shape(
         body=record(_ID | {"member": {"anyOf": [_MEMBER, array(_MEMBER)]}}, _IN_TEAM),
         answer=record(

@@ -49,6 +49,13 @@ TEAM_ROUTES: tuple[Route, ...] = (
     Route("team_unblock", "POST", ("/team/unblock",), _BY_ORGANIZATION_ADMINS, summary="Let a team's keys work again."),
     Route("team_list", "GET", ("/team/list",), _SHOWN_TO_HOLDERS, summary="List teams."),
     Route("team_list_v2", "GET", ("/v2/team/list",), _SHOWN_TO_HOLDERS, summary="List teams, in pages."),
+    Route(
+        "team_available",
+        "GET",
+        ("/team/available",),
+        managed(everywhere=frozenset(), own=VIEWERS | USERS),
+        summary="List the teams that anybody may join: none.",
+    ),
     Route("team_member_add", "POST", ("/team/member_add",), _BY_GROUP_ADMINS, summary="Add members to a team."),
     Route(
         "team_member_update",

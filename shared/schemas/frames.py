@@ -28,6 +28,8 @@ class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
     unpriced: bool = False
     provider_seconds: float = 0.0
     """Time spent waiting for the provider; the rest of the request's duration is Tollway's overhead."""
+    ended: float = 0.0
+    """When it ended, in Unix seconds, as its completion event says."""
 
 
 class FrameHeader(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -216,7 +216,7 @@ class UserDefaults(_Section):
     max_parallel_requests: int | None = Field(None, ge=0)
     """Requests at a time."""
     teams: tuple[str, ...] = ()
-    """Teams that users who are made over the API join."""
+    """Teams that the users of `/user/new` join who are given none."""
 
 
 class TeamDefaults(_Section):
@@ -321,7 +321,8 @@ class AuthSettings(_Section):
     """Keys in the cache, what callers must say, and issuers of tokens."""
 
     cached_keys: int = Field(100_000, ge=1)
-    """Keys that one worker remembers, and as many users, teams and so on; the one unused for longest goes first."""
+    """Keys that one worker remembers, at 3 KB each with their limits, and as many users, teams and so on; the one
+    unused for longest goes first."""
     max_age_seconds: float = Field(300.0, gt=0)
     """So long does a cached key go on working while the store cannot be asked."""
     known_customers_only: bool = False

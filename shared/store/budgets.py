@@ -33,7 +33,7 @@ class Budgets(Objects[BudgetRecord]):
     """The collection of budgets."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__(store, "budgets", BudgetRecord, "budget")
+        super().__init__(store, "budgets", BudgetRecord, "budget", param="budget_id")
         self._database = store.database
 
     async def users_of(self, id: str, session: Session = None) -> dict[str, list[str]]:

@@ -60,14 +60,15 @@ class Store:
         driver: Driver = "motor",
         owner: str = "",
         alive: Alive = lambda: None,
+        answer_ms: int = SOCKET_MS,
     ) -> "Store":
-        """Return a store; nothing is sent before the first question.
+        """Return a store; nothing is sent before the first question, and an answer is waited for `answer_ms`.
 
         A process that writes says who it is and who is alive, so that a transaction whose owner died in the
         middle of it is ended by whoever it stands in the way of.
         """
         connect: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
-        client = connect(url, serverSelectionTimeoutMS=SELECT_MS, socketTimeoutMS=SOCKET_MS, connectTimeoutMS=SELECT_MS)
+        client = connect(url, serverSelectionTimeoutMS=SELECT_MS, socketTimeoutMS=answer_ms, connectTimeoutMS=SELECT_MS)
         return cls(client, database, owner, alive)
 
     async def ping(self) -> None:

@@ -50,7 +50,14 @@ class Credentials(Objects[CredentialRecord]):
     """The collection of credentials."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__(store, "credentials", CredentialRecord, "credential", as_text=("info", "sealed", "shown"))
+        super().__init__(
+            store,
+            "credentials",
+            CredentialRecord,
+            "credential",
+            as_text=("info", "sealed", "shown"),
+            param="credential_name",
+        )
 
     async def by_name(self) -> dict[str, CredentialRecord]:
         """Return every credential."""

@@ -52,11 +52,20 @@ class Objects(Generic[R]):
     """Records of one type in one collection; the record's field `id` is the document's `_id`."""
 
     def __init__(
-        self, store: Store, collection: str, record: type[R], noun: str, *, as_text: Sequence[str] = AS_TEXT
+        self,
+        store: Store,
+        collection: str,
+        record: type[R],
+        noun: str,
+        *,
+        as_text: Sequence[str] = AS_TEXT,
+        param: str = "",
     ) -> None:
+        """`param` is the field of a request that names the record; errors say it."""
         self._documents = store.database[collection]
         self._type = record
         self._noun = noun
+        self._param = param or noun
         self._as_text = tuple(name for name in as_text if name in record.__struct_fields__)
 
     async def find(self, id: str, session: Session = None) -> R | None:
@@ -81,7 +90,7 @@ class Objects(Generic[R]):
             try:
                 await self._documents.insert_one(self._document(record), session=session)
             except DuplicateKeyError:
-                raise Conflict(f"This {self._noun} exists already.", param=self._noun) from None
+                raise Conflict(f"This {self._noun} exists already.", param=self._param) from None
 
     async def replace(self, record: R, session: Session) -> None:
         """Write a record that was read by the same session, so that no change in between is lost."""

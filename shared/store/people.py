@@ -29,6 +29,8 @@ class UserRecord(msgspec.Struct, frozen=True):
     budget_id: str = ""
     sso_id: str = ""
     """The subject of the OIDC provider's tokens."""
+    organization_id: str = ""
+    """The organization that the user was made in; its administrators may delete the user."""
     metadata: dict[str, Any] = {}
     ignored: dict[str, Any] = {}
     declared: bool = False
@@ -155,4 +157,4 @@ def memberships(store: Store) -> Objects[MembershipRecord]:
 
 def customers(store: Store) -> Objects[CustomerRecord]:
     """Return the collection of customers."""
-    return Objects(store, "customers", CustomerRecord, "customer")
+    return Objects(store, "customers", CustomerRecord, "customer", param="user_id")

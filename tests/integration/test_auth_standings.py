@@ -157,18 +157,18 @@ async def test_what_goes_on_says_who_asks(stages: AuthStages) -> None:
 
 
 async def test_a_cold_key_is_quick(stages: AuthStages) -> None:
-    """A key with user, team, member and organization behind it is known after a few questions to the store."""
-    await organizations(stages.store).insert(OrganizationRecord("org-4", 1.0))
-    await teams(stages.store).insert(TeamRecord("team-4", 1.0, organization_id="org-4"))
-    await users(stages.store).insert(UserRecord("user-4", 1.0))
-    keys = [f"sk-cold-{number}" for number in range(5)]
-    await stages.insert(*(key_of(key, team_id="team-4", user_id="user-4") for key in keys))
+    """A key of which nothing is known, with user, team, member and organization, takes three rounds of questions."""
     took = []
-    for key in keys:
+    for number in range(8):
+        await organizations(stages.store).insert(OrganizationRecord(f"org-4-{number}", 1.0))
+        await teams(stages.store).insert(TeamRecord(f"team-4-{number}", 1.0, organization_id=f"org-4-{number}"))
+        await users(stages.store).insert(UserRecord(f"user-4-{number}", 1.0))
+        key = f"sk-cold-{number}"
+        await stages.insert(key_of(key, team_id=f"team-4-{number}", user_id=f"user-4-{number}"))
         began = time.perf_counter()
         assert await status(stages, key, 0) == 200
         took.append(time.perf_counter() - began)
-    assert min(took) < 0.05, took
+    assert min(took) < 0.03, took
 
 
 async def test_all_keys_of_a_team_change_with_it(stages: AuthStages) -> None:

@@ -113,10 +113,24 @@ async def test_the_api_changes_nothing_of_it(manage: Management) -> None:
         ("/customer/update", {"user_id": "jane", "blocked": True}, "user_id"),
         ("/customer/block", {"user_ids": ["jane"]}, "user_ids"),
         ("/customer/delete", {"user_ids": ["jane"]}, "user_ids"),
+        ("/key/update", {"key": KEY, "max_budget": 9}, "key"),
+        ("/key/block", {"key": KEY}, "key"),
+        ("/key/regenerate", {"key": KEY}, "key"),
+        ("/key/delete", {"key_aliases": ["ci"]}, "key"),
+        ("/team/update", {"team_id": "research", "max_budget": 9}, "team_id"),
+        ("/team/block", {"team_id": "research"}, "team_id"),
+        ("/team/delete", {"team_ids": ["research"]}, "team_ids"),
+        ("/user/update", {"user_id": "ada", "max_budget": 9}, "user_id"),
+        ("/user/delete", {"user_ids": ["ada"]}, "user_ids"),
     ):
-        reply = await manage.post(path, None, **body)
+        reply = await manage.ask("POST", path, None, body)
         assert (reply.status, reply.param) == (400, param)
         assert "configuration file" in reply.message
+    info = (await manage.get("/key/info", key=KEY)).body["info"]
+    assert (info["declared"], info["blocked"], info["key_alias"]) == (True, False, "ci")
+    assert [key["key_alias"] for key in (await manage.get("/key/list", return_full_object="true")).body["keys"]] == [
+        "ci"
+    ]
 
 
 async def test_a_reload_applies_the_file_on_every_worker(declared: Declared, manage: Management) -> None:

@@ -136,6 +136,7 @@ async def test_an_organization_must_be_the_teams(stages: AuthStages) -> None:
 
 async def test_known_tokens_work_while_the_store_is_away(stages: AuthStages, server: StoreServer) -> None:
     """And so do new ones of users who are known; others get 503."""
+    await stages.write(users(stages.store), UserRecord("fay", created_at=1.0), "user")
     bearer = token(sub="fay")
     assert await status(stages, bearer, 0) == 200
     server.stop()

@@ -13,6 +13,7 @@ import pytest
 
 from services.auth.jwt.key_source import PAUSE_SECONDS
 from shared.schemas.control import ChangeKind
+from shared.schemas.limits import Limits
 from shared.store.audit import Audit
 from shared.store.changes import Changes
 from shared.store.connection import Session, Store
@@ -156,6 +157,14 @@ async def test_the_team_of_a_request_is_one_of_the_tokens(client: aiohttp.Client
     assert (await chat(client, corp("bob", groups=["gone"])))[0] == 403
 
 
+async def test_a_limit_of_the_user_counts_for_its_tokens(client: aiohttp.ClientSession, store: Store) -> None:
+    """All of them together: a new token is no new allowance."""
+    record = UserRecord("quick", created_at=time.time(), limits=Limits(rpm=3))
+    await written(store, users(store), record, "user")
+    answers = [(await chat(client, corp("quick", jti=str(number))))[0] for number in range(5)]
+    assert answers == [200, 200, 200, 429, 429]
+
+
 async def test_scopes_and_roles_open_management_routes(client: aiohttp.ClientSession, store: Store) -> None:
     """An administrator by scope is in the audit by its user; others may what their role may."""
 
@@ -176,7 +185,9 @@ async def test_scopes_and_roles_open_management_routes(client: aiohttp.ClientSes
     auditor, plain = corp("audi", roles=["auditor", "unheard-of"]), corp("plain", scope="openid")
     assert await call(auditor, "/key/list") == 200
     assert await call(auditor, "/model/new", {"model_name": "x"}) == 403
-    assert await call(plain, "/key/list") == 403
+    assert await call(plain, "/model/new", {"model_name": "x"}) == 403
+    async with client.get("/key/list", headers={"Authorization": f"Bearer {plain}"}) as answer:
+        assert (await answer.json())["keys"] == []
 
 
 def part(value: Any) -> str:

@@ -62,7 +62,8 @@ async def test_a_budget_is_made_changed_shown_and_deleted(manage: Management) ->
     """In dollars, with null apart from absent."""
     made = await manage.post("/budget/new", budget_id="free ünï", max_budget=0.5, budget_duration="30d", rpm_limit=10)
     assert (made.status, made.body["max_budget"], made.body["budget_duration"]) == (200, 0.5, "30d")
-    assert (await manage.post("/budget/new", budget_id="free ünï")).status == 409
+    taken = await manage.post("/budget/new", budget_id="free ünï")
+    assert (taken.status, taken.param) == (409, "budget_id")
     changed = await manage.post("/budget/update", budget_id="free ünï", rpm_limit=None, tpm_limit=100)
     assert (changed.body["rpm_limit"], changed.body["tpm_limit"], changed.body["max_budget"]) == (None, 100, 0.5)
     info = await manage.post("/budget/info", budgets=["free ünï", "none such"])
@@ -206,6 +207,10 @@ async def test_a_model_group_tells_what_is_known_of_it(manage: Management) -> No
     seen = (await manage.get("/model_group/info", key)).body["data"]
     assert [item["model_group"] for item in seen] == ["fixed"]
     assert (await manage.get("/model_group/info", key, model_group="grouped")).status == 404
+    await manage.post("/model/new", model_name="gpt-4o", litellm_params={"model": "openai/gpt-4o", "api_key": "sk-x"})
+    of_openai = (await manage.post("/key/generate", models=["openai/*"])).body["key"]
+    for path, name in (("/model_group/info", "model_group"), ("/model/info", "model_name")):
+        assert {item[name] for item in (await manage.get(path, of_openai)).body["data"]} == {"gpt-4o"}
 
 
 async def test_a_deployment_calls_with_a_credential_of_vault(

@@ -11,6 +11,7 @@ import pytest
 from shared.pricing.usage import Usage
 from shared.schemas.context import Principal
 from shared.schemas.events import Attempt, Completion
+from shared.schemas.limits import Limits
 from shared.security.keys import key_digest, stored_hash
 from shared.settings import Configuration
 from shared.store.audit import Audit
@@ -320,14 +321,14 @@ async def test_a_deleted_team_takes_its_keys_and_members_along(office: Office) -
     assert await users(office.store).count({}) == 1
 
 
-async def test_a_thousand_keys_go_with_their_team(office: Office) -> None:
+async def test_hundreds_of_keys_go_with_their_team(office: Office) -> None:
     """In one transaction, each with an entry in the audit, and no number of a change is left out."""
     await made(office, "team_new", team_id="t")
     keys = Keys(office.store)
-    records = [KeyRecord(f"{number:064x}", "sk-...", float(number), team_id="t") for number in range(1000)]
+    records = [KeyRecord(f"{number:064x}", "sk-...", float(number), team_id="t") for number in range(300)]
     await keys.insert_many(records)
     answer = await made(office, "team_delete", team_ids=["t"])
-    assert len(answer["deleted_keys"]) == 1000
+    assert len(answer["deleted_keys"]) == 300
     assert await keys.count() == 0
     assert (await Audit(office.store).history("key", records[7].hash))[0].action == "key.deleted"
 
@@ -360,11 +361,14 @@ async def test_an_organization_holds_its_teams(office: Office) -> None:
     assert await teams(office.store).count({}) == 0
 
 
-async def test_a_budget_bounds_an_organization_too(office: Office) -> None:
-    """What the organization has by `budget_id` counts as its own."""
-    await budgets(office.store).insert(BudgetRecord("b", time.time()))
-    await made(office, "organization_new", organization_id="o", organization_alias="O", budget_id="b", rpm_limit=5)
+async def test_a_budget_by_name_bounds_too(office: Office) -> None:
+    """What the organization or the team has by `budget_id` counts as its own."""
+    for id, rpm in (("small", 5), ("large", 6)):
+        await budgets(office.store).insert(BudgetRecord(id, time.time(), limits=Limits(rpm=rpm)))
+    await made(office, "organization_new", organization_id="o", organization_alias="O", budget_id="small")
     assert (await office.post("team_new", organization_id="o", rpm_limit=6)).status == 403
+    assert (await office.post("team_new", organization_id="o", budget_id="large")).status == 403
+    assert (await office.post("team_new", organization_id="o", budget_id="small")).status == 200
 
 
 async def test_an_organizations_administrator_stays_within_it(office: Office) -> None:
@@ -405,6 +409,7 @@ async def test_a_teams_administrator_gives_it_nothing_more(office: Office) -> No
         ({"guardrails": []}, "guardrails"),
         ({"organization_id": "o"}, "organization_id"),
         ({"temp_budget_increase": 5, "temp_budget_expiry": "1d"}, "temp_budget_expiry"),
+        ({"team_member_budget": 11}, "max_budget"),
     ):
         reply = await office.post("team_update", lead, team_id="t", **change)
         assert (reply.status, reply.body["param"]) == (403, param)
@@ -566,3 +571,25 @@ async def test_what_the_file_declares_is_changed_there(office: Office) -> None:
         assert (route, reply.status) == (route, 400)
         assert "configuration file" in reply.body["message"]
     assert await users(office.store).count({}) == 2
+
+
+async def test_adding_a_stranger_to_an_organization_gives_no_power_over_it(office: Office) -> None:
+    """Its administrator sees what belongs to the organization, and deletes only users who were made in it."""
+    await made(office, "organization_new", organization_id="o", organization_alias="O")
+    await made(office, "organization_member_add", organization_id="o", member={"role": "org_admin", "user_id": "boss"})
+    await made(office, "team_new", team_id="elsewhere")
+    await made(office, "team_new", team_id="here", organization_id="o")
+    stranger = await made(office, "user_new", user_id="stranger", teams=["elsewhere"])
+    boss = user("boss")
+    member = {"role": "internal_user", "user_id": "stranger"}
+    assert (await office.post("organization_member_add", boss, organization_id="o", member=member)).status == 200
+    info = await office.get("user_info", boss, user_id="stranger")
+    assert info.status == 200
+    assert (info.body["keys"], info.body["teams"], info.body["user_info"]["teams"]) == ([], [], [])
+    assert stranger["token"] not in info.text
+    assert (await office.get("user_info_v2", boss, user_id="stranger")).body["teams"] == []
+    assert (await office.post("user_delete", boss, user_ids=["stranger"])).status == 403
+    own = (await office.post("user_new", boss, organizations=["o"], teams=["here"])).body
+    info = (await office.get("user_info", boss, user_id=own["user_id"])).body
+    assert [key["token"] for key in info["keys"]] == [own["token"]]
+    assert (await office.post("user_delete", boss, user_ids=[own["user_id"]])).status == 200

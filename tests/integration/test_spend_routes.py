@@ -17,6 +17,7 @@ from shared.bus.lane_reader import Lanes
 from shared.bus.stage import Stage
 from shared.pricing.usage import Usage
 from shared.routes.policy import Persona
+from shared.routes.spend import SPEND_ROUTES
 from shared.schemas.context import Principal
 from shared.schemas.events import Attempt, Completion
 from shared.security.keys import key_digest, stored_hash
@@ -25,6 +26,7 @@ from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.setup import ensure_indexes
 from tests.support.office import Office
+from tests.support.route_samples import SPEND_SAMPLES
 from tests.support.store_server import StoreServer
 from tests.support.tenants import Tenant, make_tenant
 
@@ -269,3 +271,32 @@ async def test_an_export_streams_every_entry(office: Office) -> None:
     lines = [json.loads(line) for line in answer.text.splitlines()]
     assert [line["request_id"] for line in lines] == [item.request_id for item in batch if item.ended >= now - 5500]
     assert lines[0]["metadata"]["attempts"][0]["usage"]["output"] == 2
+
+
+async def test_every_route_answers_about_what_is_ones_own_and_nothing_else(office: Office) -> None:
+    """Each persona that a route is for gets an answer about its own, and none that names another tenant's things."""
+    one, two = await make_tenant(office.store, SECRET), await make_tenant(office.store, SECRET)
+    now = time.time()
+    batch: list[Completion] = []
+    for tenant in (one, two):
+        for persona in tenant.keys:
+            who = asking(tenant, persona)
+            facts = {
+                "team": f"team-{tenant.name}",
+                "organization": f"org-{tenant.name}",
+                "tags": (f"tag-{tenant.name}",),
+            }
+            batch.append(completion(len(batch), now, key=who.key, user=who.user, **facts))
+    await Ledger(office.store).write(batch)
+    for route in SPEND_ROUTES:
+        sample = SPEND_SAMPLES[route.name]
+        for persona in route.policy.everywhere | route.policy.own:
+            mine = await office.get(route.name, asking(one, persona), **sample.ask(one.places[persona]).query)
+            assert mine.status == 200, (route.name, persona, mine.text)
+            theirs = await office.get(route.name, asking(one, persona), **sample.ask(two.places[persona]).query)
+            if persona in route.policy.everywhere:
+                assert theirs.status == 200, (route.name, persona, theirs.text)
+                continue
+            assert theirs.status == (403 if sample.names_object else 200), (route.name, persona, theirs.text)
+            keys = [place.key for place in two.places.values()]
+            assert not any(name in mine.text + theirs.text for name in (two.name, *keys)), (route.name, persona)

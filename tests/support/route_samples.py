@@ -80,6 +80,7 @@ TEAM_SAMPLES: Mapping[str, Sample] = {
     "team_unblock": body(lambda place: {"team_id": place.team}),
     "team_list": query(lambda _: {}, names_object=False),
     "team_list_v2": query(lambda _: {"page_size": "100"}, names_object=False),
+    "team_available": query(lambda _: {}, names_object=False),
     "team_member_add": body(lambda place: {"team_id": place.team, "member": _new_member(place, "user")}),
     "team_member_update": body(lambda place: {"team_id": place.team, "user_id": place.member, "role": "admin"}),
     "team_member_delete": body(lambda place: {"team_id": place.team, "user_id": place.member}),

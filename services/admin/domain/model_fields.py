@@ -29,6 +29,7 @@ _FAMILIES = {
 _BODY = FieldPolicy(
     known=frozenset({"blocked", "model_name", "litellm_params", "model_info"}), refused={}, kept=frozenset()
 )
+_CHANGE = FieldPolicy(_BODY.known | {"id"}, {}, frozenset())
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 _FROM_ENVIRONMENT = "env/"
 """Ids of deployments that provider keys in the environment switch on begin so."""
@@ -79,7 +80,7 @@ def changed_body(record: ModelRecord, body: Mapping[str, Any]) -> dict[str, Any]
     Its credential is in it only if the update speaks of it.
     """
     given = Fields(body)
-    _BODY.sort_out(body)
+    _CHANGE.sort_out(body)
     wanted, info = given.mapping("litellm_params"), given.mapping("model_info")
     # A price may stand in either object, and the new word about it counts, wherever it is.
     priced = PRICES & (wanted.keys() | info.keys())

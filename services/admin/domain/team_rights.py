@@ -25,15 +25,21 @@ def check_by_team_admin(body: Mapping[str, Any], before: TeamRecord, after: Team
         raise Forbidden("An empty list of models is every model, which the team does not have.", param="models")
     check_models(after.models, before.models, "team")
     check_limits(after.limits, before.limits, "team")
+    check_limits(after.member_limits, after.limits, "team")
     _check_kept(before.limits, after.limits)
     if set(before.guardrails) - set(after.guardrails):
         raise Forbidden("An administrator of the team may not take guardrails from it.", param="guardrails")
 
 
-def check_within_organization(team: TeamRecord, organization: OrganizationRecord, limits: Limits) -> None:
-    """Raise `Forbidden` where a team would have what its organization has not; `limits` are the organization's."""
+def check_within_organization(
+    team: TeamRecord, limits: Limits, organization: OrganizationRecord, giver: Limits
+) -> None:
+    """Raise `Forbidden` where a team would have what its organization has not.
+
+    `limits` are the team's and `giver` the organization's, those of the budgets that they refer to included.
+    """
     check_models(team.models, organization.models, "organization")
-    check_limits(team.limits, limits, "organization")
+    check_limits(limits, giver, "organization")
 
 
 def _check_kept(before: Limits, after: Limits) -> None:

@@ -89,11 +89,13 @@ def read_new_user(body: Mapping[str, Any], *, id: str, now: float, by: str) -> N
     """Return what a body asks for; `id` is for a user who is given none. Raises `InvalidRequest`."""
     ignored = NEW_USER.sort_out(body)
     fields = Fields(body)
-    record = _changed(fields, UserRecord(fields.text("user_id") or id, now, created_by=by), now)
+    organizations = fields.texts("organizations")
+    home = organizations[0] if organizations else ""
+    record = _changed(fields, UserRecord(fields.text("user_id") or id, now, organization_id=home, created_by=by), now)
     return NewUser(
         record=msgspec.structs.replace(record, ignored=ignored),
         teams=_teams(fields, now),
-        organizations=fields.texts("organizations"),
+        organizations=organizations,
         key=_first_key(fields, now) if fields.flag("auto_create_key", default=True) else None,
     )
 

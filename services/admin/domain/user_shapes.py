@@ -19,6 +19,7 @@ def user_shape(
         "user_alias": user.alias or None,
         "user_role": user.role,
         "sso_user_id": user.sso_id or None,
+        "organization_id": user.organization_id or None,
         "models": list(user.models),
         "teams": [item.group for item in memberships if item.kind == "team"],
         "organization_memberships": [

@@ -51,6 +51,7 @@ def people_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str
         "team_unblock": team.unblock,
         "team_list": team_view.list,
         "team_list_v2": team_view.list_v2,
+        "team_available": team_view.available,
         "team_member_add": member.add,
         "team_member_update": member.update,
         "team_member_delete": member.delete,

@@ -26,6 +26,7 @@ from shared.bus.backlog import written
 from shared.bus.journal_reader import JournalReader
 from shared.bus.journal_writer import JournalWriter, cut
 from shared.bus.limit_door import LimiterDoor
+from shared.bus.limits import LimiterClient
 from shared.bus.worker import Worker
 from shared.schemas.limits import Turn
 from shared.telemetry import families
@@ -90,6 +91,11 @@ class Seat:
         await self._readings.close()
         await self._reader.close()
         await self._writer.close()
+
+    def serve(self, client: LimiterClient) -> None:
+        """Take what this process itself asks by the short way, whenever the active limiter is here."""
+        client.here = self._take_here
+        self._door.neighbours[self._worker.address] = client.take
 
     @property
     def limiter(self) -> Limiter | None:
@@ -211,6 +217,12 @@ class Seat:
     def _take(self, turn: Turn) -> None:
         if self._turns is not None:
             self._turns.take(turn)
+
+    def _take_here(self, turn: Turn) -> bool:
+        if self._turns is None:
+            return False
+        self._turns.take(turn)
+        return True
 
     def _soon(self) -> None:
         if self._turns is not None:

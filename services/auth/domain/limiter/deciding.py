@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from services.auth.domain.limiter import judging
 from services.auth.domain.limiter.draft import Draft
 from services.auth.domain.limiter.judging import LEDGER, Obstacle
-from services.auth.domain.limiter.purse import UNREAD
+from services.auth.domain.limiter.purse import UNREAD, Purse
 from services.auth.domain.limiter.readings import MOST_ASIDE, Readings
 from services.auth.domain.limiter.records import Admitted, Began
 from services.auth.domain.limiter.refused import Refused
 from services.auth.domain.limiter.state import State
-from services.auth.domain.limiter.tables import ScopeState
-from services.auth.domain.limiter.waiting import OVERTAKEN, Waiter, WaitingRoom
+from services.auth.domain.limiter.tables import BUDGET, ScopeState
+from services.auth.domain.limiter.waiting import OVERTAKEN, WOKEN, Waiter, WaitingRoom
 from shared.schemas.limits import Ask, Quota, Refusal, Verdict
 
 
@@ -30,7 +30,7 @@ class Decider:
         """Decide a question that came. A repeated one changes nothing."""
         state, now = self._state, draft.moment.now
         if ask.id in state.holds or ask.id in state.ended:
-            draft.verdicts.append(judging.answer(ask, state.scopes, draft.moment, state.grid))
+            draft.verdicts.append(judging.again(ask, state.scopes, draft.moment, state.grid))
         elif known := self.refused.get(ask.id, now):
             draft.verdicts.append(known)
         elif ask.id in self.waiting or (
@@ -57,20 +57,41 @@ class Decider:
             return False
         return self._refuse(ask, refusal, draft)
 
-    def serve(self, scopes: Iterable[str], draft: Draft) -> None:
-        """Let those go on who wait in these scopes and whose turn has come."""
-        for scope in list(scopes):
-            queue = self.waiting.queues.get(scope)
-            while queue and (waiter := queue.head()):
-                if self._still_waits(waiter.ask, scope, draft):
-                    break
-                queue.next()
+    def go_on(self, draft: Draft, scopes: Iterable[str] = (), most: int = WOKEN) -> None:
+        """Let those go on whose budget was read, and those in line whose turn has come: in scopes where something
+        became free, and in the given ones.
+        """
+        ready = self.waiting.ready
+        while ready and most:
+            waiter = ready.popleft()
+            if not waiter.gone:
+                most -= 1
                 self.waiting.leave(waiter.ask.id)
                 self.consider(waiter.ask, waiter.patience, draft)
-            if queue and not queue.tenants:
-                del self.waiting.queues[scope]
-                self._state.scope_awaited(scope, awaited=False)
-        self._state.freed.clear()
+        freed = self._state.freed
+        for scope in [*freed, *scopes] if self.waiting.queues else ():
+            most -= self._serve(scope, most, draft)
+            if not most:
+                return
+            freed.pop(scope, None)
+
+    def _serve(self, scope: str, most: int, draft: Draft) -> int:
+        """Let at most so many of a line go on, and tell how many did."""
+        queue = self.waiting.queues.get(scope)
+        if queue is None:
+            return 0
+        count = 0
+        while count < most and (waiter := queue.head()):
+            if self._still_waits(waiter.ask, scope, draft):
+                return count
+            queue.next()
+            self.waiting.leave(waiter.ask.id)
+            self.consider(waiter.ask, waiter.patience, draft)
+            count += 1
+        if not queue.head():
+            del self.waiting.queues[scope]
+            self._state.scope_awaited(scope, awaited=False)
+        return count
 
     def give_up(self, waiter: Waiter, draft: Draft) -> None:
         """Refuse a request whose patience is at its end; one whose deadline has passed is owed no answer."""
@@ -157,24 +178,24 @@ class Decider:
             if bits:
                 scopes.append(quota.scope)
                 counted.append(bits)
-        if len(known) + len(scopes) > self._most_scopes and not all(scope in known for scope in scopes):
+            if bits & BUDGET and (row := known.get(quota.scope)) and row.purse is not None:
+                self._begin_period(quota, row.purse, draft)
+        if self._is_full(scopes):
             return self._turn_away(ask, draft)
-        if len(state.holds) >= self._most_holds:
-            return self._turn_away(ask, draft)
-        for quota in ask.quotas:
-            if quota.budget is not None or quota.soft is not None:
-                self._begin_period(quota, draft)
-        admitted = Admitted(
-            ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted)
-        )  # fmt: skip
+        admitted = Admitted(ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted))
         state.admit(admitted, draft.moment)
         draft.admitted.append(admitted)
         draft.verdicts.append(judging.answer(ask, known, draft.moment, state.grid))
         return True
 
-    def _begin_period(self, quota: Quota, draft: Draft) -> None:
-        state = self._state.scopes.get(quota.scope)
-        if state and (purse := state.purse) and purse.begins(quota.since, quota.until):
+    def _is_full(self, scopes: list[str]) -> bool:
+        known = self._state.scopes
+        if len(self._state.holds) >= self._most_holds:
+            return True
+        return len(known) + len(scopes) > self._most_scopes and not all(scope in known for scope in scopes)
+
+    def _begin_period(self, quota: Quota, purse: Purse, draft: Draft) -> None:
+        if (quota.since != purse.since or quota.until != purse.until) and purse.begins(quota.since, quota.until):
             began = Began(quota.scope, quota.since, quota.until)
             self._state.begin(began)
             draft.began.append(began)

@@ -73,6 +73,13 @@ def in_the_way(quota: Quota, state: ScopeState, tokens: int, moment: Moment) -> 
     return bits
 
 
+def again(ask: Ask, scopes: Mapping[str, ScopeState], moment: Moment, grid: Grid) -> Verdict:
+    """Return the verdict of a request that was admitted before."""
+    for quota in ask.quotas:
+        in_the_way(quota, scopes.get(quota.scope, BLANK), ask.tokens, moment)
+    return answer(ask, scopes, moment, grid)
+
+
 def longest(found: Iterable[Obstacle], tokens: int, moment: Moment, grid: Grid) -> Refusal:
     """Return the refusal that holds longest: whoever waits for it is past the others too."""
     refusals = (
@@ -103,20 +110,23 @@ def passes(refusal: Refusal) -> bool:
 def answer(
     ask: Ask, scopes: Mapping[str, ScopeState], moment: Moment, grid: Grid, refusal: Refusal | None = None
 ) -> Verdict:
-    """Return a verdict with the room that is left, and the scopes that are past their soft budget."""
+    """Return a verdict with the room that is left, and the scopes that are past their soft budget.
+
+    The windows must have been looked at at this moment, by `in_the_way` or by an admission.
+    """
     requests: _Tight | None = None
     tokens: _Tight | None = None
     soft: tuple[str, ...] = ()
     for quota in ask.quotas:
         state = scopes.get(quota.scope, BLANK)
         if (limit := quota.rpm) is not None:
-            left = limit - _used(state.requests, moment)
+            left = limit - (window.total if (window := state.requests) else 0)
             if requests is None or left < requests[1]:
-                requests = limit, left, state.requests
+                requests = limit, left, window
         if (limit := quota.tpm) is not None:
-            left = limit - _used(state.tokens, moment)
+            left = limit - (window.total if (window := state.tokens) else 0)
             if tokens is None or left < tokens[1]:
-                tokens = limit, left, state.tokens
+                tokens = limit, left, window
         if quota.soft is not None and (purse := state.purse):
             spent = purse.spent_in(quota.since, quota.until)
             if spent != UNREAD and spent >= quota.soft:
@@ -150,7 +160,7 @@ def _by_requests(quota: Quota, state: ScopeState, tokens: int, moment: Moment, g
 
 def _by_tokens(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
     limit, used = quota.tpm or 0, _used(state.tokens, moment)
-    surplus = min(used, max(1, used + tokens - limit))
+    surplus = min(used, used + max(1, tokens) - limit)
     wait = _until_free(state.tokens, surplus, moment, grid) if limit > 0 else None
     return Refusal(quota.scope, "tokens", limit, used, retry_after=wait)
 

@@ -10,6 +10,7 @@ from services.auth.domain.limiter.purse import AGAIN, FIRST_AGAIN, SOON
 from services.auth.domain.limiter.records import Charged, Freed, Loaded, Record, TurnResult
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.sweeping import Sweeper
+from services.auth.domain.limiter.waiting import WOKEN_BY_READING
 from services.auth.domain.limiter.windows import Moment, WindowKind
 from shared.schemas.limits import Ask, Released, Settled
 
@@ -35,7 +36,7 @@ class Limiter:
     def __init__(self, window: WindowKind = "sliding", *, most_scopes: int = MOST_SCOPES) -> None:
         self._state = State(window)
         self._decider = Decider(self._state, most_scopes, MOST_HOLDS)
-        self._sweeper = Sweeper(most_scopes)
+        self._sweeper = Sweeper(self._state, most_scopes)
 
     def turn(
         self, asks: Sequence[Ask], settled: Iterable[Settled], released: Iterable[Released], now: float
@@ -52,7 +53,7 @@ class Limiter:
             freed = Freed(over.id, over.sent)
             if state.release(freed, moment):
                 draft.released.append(freed)
-        self._decider.serve(state.freed, draft)
+        self._decider.go_on(draft)
         for ask in asks:
             self._decider.ask(ask, draft)
         return draft.result()
@@ -81,9 +82,8 @@ class Limiter:
         )
         self._state.load(loaded)
         draft.loaded.append(loaded)
-        for waiter in self._decider.waiting.read(scope):
-            self._decider.consider(waiter.ask, waiter.patience, draft)
-        self._decider.serve(self._state.freed, draft)
+        self._decider.waiting.read(scope)
+        self._decider.go_on(draft, most=WOKEN_BY_READING)
         return draft.result()
 
     def lost(self, owner: str, now: float) -> TurnResult:
@@ -92,13 +92,13 @@ class Limiter:
         self._decider.waiting.leave_all(owner)
         if self._state.lose(owner):
             draft.lost.append(owner)
-        self._decider.serve(self._state.freed, draft)
+        self._decider.go_on(draft)
         return draft.result()
 
     def tick(self, now: float) -> TurnResult:
         """Do what time alone does; to be called several times a second."""
         moment, draft = self._begin(now)
-        late, unsettled = self._state.overdue(AT_ONCE)
+        late, unsettled = self._sweeper.overdue(AT_ONCE)
         for freed in late:
             self._state.release(freed, moment)
         for id in unsettled:
@@ -111,9 +111,9 @@ class Limiter:
         for scope in self._decider.readings.stale(moment.now):
             if not self._decider.waiting.awaits_ledger(scope):
                 self._decider.readings.forget(scope)
-        draft.forgotten += self._sweeper.idle(self._state, self._decider.readings, AT_ONCE)
+        draft.forgotten += self._sweeper.idle(self._decider.readings, AT_ONCE)
         self._state.forget(draft.forgotten)
-        self._decider.serve(self._decider.waiting.some(LINES_AT_ONCE), draft)
+        self._decider.go_on(draft, self._decider.waiting.some(LINES_AT_ONCE))
         return draft.result()
 
     def apply(self, record: Record) -> None:

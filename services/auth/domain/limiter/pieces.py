@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from services.auth.domain.limiter.records import Admitted
-from services.auth.domain.limiter.tables import BUDGET, GRACE, PARALLEL, Hold, ScopeState, shelf_of
+from services.auth.domain.limiter.tables import BUDGET, PARALLEL, Hold, ScopeState
 from services.auth.domain.limiter.windows import GRIDS, Window, WindowKind
 
 
@@ -78,14 +78,15 @@ def scope_entry(scope: ScopeState, first: int) -> ScopeEntry:
 
 def hold_entry(hold: Hold) -> HoldEntry:
     """Return a hold's entry."""
+    admitted = hold.admitted
     return HoldEntry(
-        hold.id,
-        hold.owner,
-        hold.deadline,
-        hold.tokens,
-        hold.cost,
-        tuple([state.text for state, _ in hold.parts]),
-        tuple([counted for _, counted in hold.parts]),
+        admitted.id,
+        admitted.owner,
+        admitted.deadline,
+        admitted.tokens,
+        admitted.cost,
+        admitted.scopes,
+        admitted.counted,
         hold.at,
         hold.bucket,
         hold.released,
@@ -106,23 +107,19 @@ def restored_scope(entry: ScopeEntry, moved: Callable[[int], int]) -> ScopeState
     return scope
 
 
-def restored_hold(entry: HoldEntry, states: list[ScopeState], bucket: int) -> Hold:
+def restored_hold(entry: HoldEntry, states: tuple[ScopeState, ...], bucket: int) -> Hold:
     """Return the hold of an entry, and count it in its scopes."""
     admitted = Admitted(
         entry.id, entry.owner, entry.deadline, entry.tokens, entry.cost, entry.scopes, entry.counted
     )  # fmt: skip
-    hold = Hold(admitted, list(zip(states, entry.counted, strict=True)), entry.at, bucket)
-    hold.released, hold.settled = entry.released, entry.settled
-    if hold.released:
-        hold.shelf = shelf_of(hold.deadline + GRACE)
-    for state, counted in hold.parts:
+    for state, counted in zip(states, entry.counted, strict=True):
         state.holds += 1
-        if counted & PARALLEL and not hold.released:
+        if counted & PARALLEL and not entry.released:
             state.slots += 1
         if counted & BUDGET:
             purse = state.purse or state.new_purse()
-            purse.held += 0 if hold.settled else hold.cost
-    return hold
+            purse.held += 0 if entry.settled else entry.cost
+    return Hold(admitted, states, entry.at, bucket, released=entry.released, settled=entry.settled)
 
 
 def bucket_of(before: WindowKind, after: WindowKind, now: float) -> Callable[[int], int]:

@@ -1,5 +1,7 @@
 """Money of one scope: what was spent in the budget's period, what is held, and how far the ledger was read."""
 
+import msgspec
+
 UNREAD = -1
 """Instead of a sum: the ledger must be read first."""
 
@@ -16,30 +18,27 @@ AGAIN = 600.0
 """Seconds after which any reading is repeated: the ledger is the record, and what differs is mended."""
 
 
-class Purse:
+class Purse(msgspec.Struct, gc=False, eq=False):
     """What one scope spent in its period. Money is nano-dollars, times are Unix seconds.
 
     A completion counts in the period in which it ended, as in the ledger. While a reading is under way, a settlement
     may be in it or not: it is added, which errs towards too much, and the ledger is read again soon.
     """
 
-    __slots__ = ("again", "asked", "held", "pause", "pending", "read", "since", "spent", "until")
-
-    def __init__(self) -> None:
-        self.since = 0.0
-        self.until = 0.0
-        """When the period ends; 0 where it never does, or where only the next question tells."""
-        self.spent = 0
-        self.held = 0
-        self.asked = 0.0
-        """When the last reading began: what was settled before is in it."""
-        self.read = 0.0
-        """When the last reading ended; 0 as long as there is none."""
-        self.again = 0.0
-        """When the ledger should be read again."""
-        self.pause = SOON
-        self.pending = 0
-        """Settled since a reading began."""
+    since: float = 0.0
+    until: float = 0.0
+    """When the period ends; 0 where it never does, or where only the next question tells."""
+    spent: int = 0
+    held: int = 0
+    asked: float = 0.0
+    """When the last reading began: what was settled before is in it."""
+    read: float = 0.0
+    """When the last reading ended; 0 as long as there is none."""
+    again: float = 0.0
+    """When the ledger should be read again."""
+    pause: float = SOON
+    pending: int = 0
+    """Settled since a reading began. Not replicated: readings begin anew."""
 
     def spent_in(self, since: float, until: float) -> int:
         """Return what was spent in a period, or `UNREAD`.

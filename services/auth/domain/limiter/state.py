@@ -1,7 +1,6 @@
 """The limiter's tables, and everything that changes them: the same steps, live and replayed."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
 from services.auth.domain.limiter.ended import Ended
 from services.auth.domain.limiter.pieces import HoldEntry, Piece, bucket_of, restored_hold, restored_scope
@@ -9,18 +8,13 @@ from services.auth.domain.limiter.records import Admitted, Began, Charged, Freed
 from services.auth.domain.limiter.snapshots import Snapshot
 from services.auth.domain.limiter.tables import (
     BUDGET,
-    GRACE,
     PARALLEL,
     REQUESTS,
-    SHELF,
     TOKENS,
     Hold,
     ScopeState,
-    shelf_of,
 )
 from services.auth.domain.limiter.windows import GRIDS, Moment, WindowKind
-
-T = TypeVar("T")
 
 LONGEST_BACK = 60.0
 """Seconds that a clock may run behind the last one and time stands still instead; then windows begin anew."""
@@ -39,8 +33,8 @@ class State:
         self.scopes: dict[str, ScopeState] = {}
         self.holds: dict[str, Hold] = {}
         self.ended = Ended()
-        self.owners: dict[str, dict[str, None]] = {}
-        self.shelves: dict[int, dict[str, None]] = {}
+        self.owners: dict[str, int] = {}
+        """How many requests each has that are not over."""
         self.stray = 0.0
         """When a settlement last came for a request that is not known: budgets read before lack it."""
         self.freed: dict[str, None] = {}
@@ -122,13 +116,13 @@ class State:
 
     def admit(self, admitted: Admitted, moment: Moment) -> None:
         """Count a request in all of its scopes."""
-        parts = []
+        states = []
         now, bucket, first = moment.now, moment.bucket, moment.first
         for text, counted in zip(admitted.scopes, admitted.counted, strict=True):
             state = self.scopes.get(text) or self.scope(text)
             if state.kept < self._keep:
                 self._touch(state)
-            parts.append((state, counted))
+            states.append(state)
             state.used = now
             state.holds += 1
             if counted & REQUESTS:
@@ -139,9 +133,8 @@ class State:
                 state.slots += 1
             if counted & BUDGET:
                 (state.purse or state.new_purse()).held += admitted.cost
-        hold = self.holds[admitted.id] = Hold(admitted, parts, now, bucket, self._snapshots)
-        _put(self.owners, hold.owner, hold.id)
-        _put(self.shelves, hold.shelf, hold.id)
+        self.holds[admitted.id] = Hold(admitted, tuple(states), now, bucket, self._snapshots)
+        self.owners[admitted.owner] = self.owners.get(admitted.owner, 0) + 1
 
     def settle(self, charged: Charged, moment: Moment) -> bool:
         """Replace a request's hold and estimate by what it used; tell whether that was news."""
@@ -153,15 +146,20 @@ class State:
         if self._snapshot is not None:
             self._touch_hold(hold)
         hold.settled = True
-        for state, counted in hold.parts:
+        admitted, over = hold.admitted, hold.released
+        difference = charged.tokens - admitted.tokens
+        for state, counted in zip(hold.states, admitted.counted, strict=True):
             if counted & BUDGET and (purse := state.purse):
-                purse.held -= hold.cost
+                purse.held -= admitted.cost
                 purse.charge(charged.cost, charged.at)
+            if counted & TOKENS and (window := state.tokens):
+                window.correct(hold.bucket, difference, moment.first)
             state.used = moment.now
-        self._correct(hold, charged.tokens, moment)
-        if hold.released:
-            _remove(self.shelves, hold.shelf, hold.id)
-            self._end(hold, settled=True)
+            state.holds -= over
+            if state.awaited:
+                self.freed[state.text] = None
+        if over:
+            self._forget_hold(charged.id, settled=True)
         return True
 
     def release(self, freed: Freed, moment: Moment) -> bool:
@@ -178,37 +176,35 @@ class State:
             self._touch_hold(hold)
         self._free_slots(hold, moment.now - hold.at)
         if hold.settled:
-            self._end(hold, settled=True)
-        elif freed.sent:
-            self._orphan(hold)
-        else:
-            self._correct(hold, 0, moment)
-            self._return_money(hold)
-            self._end(hold, settled=False)
+            self._forget_hold(freed.id, settled=True)
+        elif not freed.sent:
+            self._let_go(hold)
+            for state, counted in zip(hold.states, hold.admitted.counted, strict=True):
+                if counted & TOKENS and (window := state.tokens):
+                    window.correct(hold.bucket, -hold.admitted.tokens, moment.first)
+            self._forget_hold(freed.id, settled=False)
         return True
 
     def lose(self, owner: str) -> bool:
         """Free the slots of an owner that died; its money stays held until it is settled or dropped."""
-        ids = list(self.owners.get(owner, ()))
-        for hold in [self.holds[id] for id in ids]:
+        if owner not in self.owners:
+            return False
+        for hold in [hold for hold in self.holds.values() if hold.admitted.owner == owner and not hold.released]:
             self._touch_hold(hold)
             self._free_slots(hold, 0.0)
             if hold.settled:
-                self._end(hold, settled=True)
-            else:
-                self._orphan(hold)
-        return bool(ids)
+                self._forget_hold(hold.admitted.id, settled=True)
+        return True
 
     def drop(self, id: str) -> None:
         """Give up on a request's settlement: its budgets are read from the ledger again."""
         hold = self.holds[id]
         self._touch_hold(hold)
-        _remove(self.shelves, hold.shelf, id)
-        self._return_money(hold)
-        for state, counted in hold.parts:
-            if counted & BUDGET and (purse := state.purse):
-                purse.again = min(purse.again, self.now)
-        self._end(hold, settled=None)
+        self._let_go(hold)
+        for state in hold.states:
+            if state.purse is not None:
+                state.purse.again = min(state.purse.again, self.now)
+        del self.holds[id]
 
     def load(self, loaded: Loaded) -> None:
         """Take over what the ledger says that a scope spent in a period."""
@@ -236,21 +232,6 @@ class State:
         for text in scopes:
             self._touch(self.scopes.pop(text))
 
-    def overdue(self, most: int) -> tuple[list[Freed], list[str]]:
-        """Return requests that nobody released in time, and those that nobody settled, at most so many of both."""
-        late: list[Freed] = []
-        lost: list[str] = []
-        last = int(self.now // SHELF)
-        for shelf in sorted(shelf for shelf in self.shelves if shelf < last):
-            for id in self.shelves[shelf]:
-                if len(late) + len(lost) >= most:
-                    return late, lost
-                if self.holds[id].released:
-                    lost.append(id)
-                else:
-                    late.append(Freed(id, True))
-        return late, lost
-
     def _pieces(self, snapshot: Snapshot) -> Iterator[Piece]:
         try:
             yield from snapshot.pieces()
@@ -265,15 +246,13 @@ class State:
         if self._snapshot is not None:
             if hold.kept < self._keep:
                 self._snapshot.keep_hold(hold)
-            for state, _ in hold.parts:
+            for state in hold.states:
                 self._touch(state)
 
     def _restore_hold(self, entry: HoldEntry, bucket: int) -> None:
-        hold = restored_hold(entry, [self.scope(text) for text in entry.scopes], bucket)
-        self.holds[hold.id] = hold
-        _put(self.shelves, hold.shelf, hold.id)
-        if not hold.released:
-            _put(self.owners, hold.owner, hold.id)
+        self.holds[entry.id] = restored_hold(entry, tuple([self.scope(text) for text in entry.scopes]), bucket)
+        if not entry.released:
+            self.owners[entry.owner] = self.owners.get(entry.owner, 0) + 1
 
     def _note_stray(self, id: str) -> bool:
         if self.ended.settled(id):
@@ -282,56 +261,33 @@ class State:
         self.stray = self.now
         return True
 
-    def _correct(self, hold: Hold, tokens: int, moment: Moment) -> None:
-        difference = tokens - hold.tokens
-        for state, counted in hold.parts:
-            if counted & TOKENS and difference and (window := state.tokens):
-                window.correct(hold.bucket, difference, moment.first)
-            if state.awaited:
-                self.freed[state.text] = None
-
     def _free_slots(self, hold: Hold, duration: float) -> None:
-        _remove(self.owners, hold.owner, hold.id)
-        _remove(self.shelves, hold.shelf, hold.id)
+        """Let a request be over; what it holds of money stays, unless it is settled."""
         hold.released = True
-        for state, counted in hold.parts:
+        admitted, settled = hold.admitted, hold.settled
+        for state, counted in zip(hold.states, admitted.counted, strict=True):
             if counted & PARALLEL:
                 state.slots -= 1
             if duration:
                 state.pace += (duration - state.pace) * WEIGHT if state.pace else duration
+            state.holds -= settled
             if state.awaited:
                 self.freed[state.text] = None
+        left = self.owners[admitted.owner] - 1
+        if left:
+            self.owners[admitted.owner] = left
+        else:
+            del self.owners[admitted.owner]
 
-    def _return_money(self, hold: Hold) -> None:
-        for state, counted in hold.parts:
-            if counted & BUDGET and (purse := state.purse):
-                purse.held -= hold.cost
-
-    def _orphan(self, hold: Hold) -> None:
-        """Keep the hold of a request that is over as estimated spend."""
-        hold.shelf = shelf_of(hold.deadline + GRACE)
-        _put(self.shelves, hold.shelf, hold.id)
-
-    def _end(self, hold: Hold, *, settled: bool | None) -> None:
-        del self.holds[hold.id]
-        for state, _ in hold.parts:
+    def _let_go(self, hold: Hold) -> None:
+        """Give the money of a request back that is over."""
+        for state, counted in zip(hold.states, hold.admitted.counted, strict=True):
             state.holds -= 1
+            if counted & BUDGET and (purse := state.purse):
+                purse.held -= hold.admitted.cost
             if state.awaited:
                 self.freed[state.text] = None
-        if settled is not None:
-            self.ended.add(hold.id, settled, self.now)
 
-
-def _put(index: dict[T, dict[str, None]], place: T, id: str) -> None:
-    ids = index.get(place)
-    if ids is None:
-        index[place] = {id: None}
-    else:
-        ids[id] = None
-
-
-def _remove(index: dict[T, dict[str, None]], place: T, id: str) -> None:
-    ids = index[place]
-    del ids[id]
-    if not ids:
-        del index[place]
+    def _forget_hold(self, id: str, *, settled: bool) -> None:
+        del self.holds[id]
+        self.ended.add(id, settled, self.now)

@@ -1,6 +1,9 @@
-"""Which scopes may be forgotten, a few at a time."""
+"""What time alone ends: leases of requests that nobody ended, and scopes that nobody uses. A few at a time."""
+
+from collections.abc import Callable, Iterable
 
 from services.auth.domain.limiter.readings import Readings
+from services.auth.domain.limiter.records import Freed
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.tables import ScopeState
 
@@ -13,29 +16,59 @@ IDLE_BUDGET = 900.0
 CROWDED = 0.75
 """Share of the room for scopes from which on budgets are forgotten as early as the others."""
 
-ROUND = 15.0
-"""Seconds between two rounds over all scopes."""
+HOLDS_EACH, SCOPES_EACH = 5.0, 15.0
+"""Seconds between two rounds over all requests in flight, and over all scopes."""
 
 
-class Sweeper:
-    """Goes round all scopes, in steps."""
+class Round:
+    """Goes round the names of a table, in steps."""
 
-    def __init__(self, most_scopes: int) -> None:
-        self._most = most_scopes
+    def __init__(self, each: float, names: Callable[[], Iterable[str]]) -> None:
+        self._each = each
+        self._names = names
         self._left: list[str] = []
         self._next = 0.0
 
-    def idle(self, state: State, readings: Readings, most: int) -> list[str]:
-        """Return scopes in which nothing counts any more, after a look at `most` of them."""
-        if not self._left and not 0 < self._next - state.now <= ROUND:
-            self._left = list(state.scopes)
-            self._next = state.now + ROUND
+    def some(self, most: int, now: float) -> list[str]:
+        """Return the next few; none while the last round is not long enough ago."""
+        if not self._left and not 0 < self._next - now <= self._each:
+            self._left = list(self._names())
+            self._next = now + self._each
         looked, self._left = self._left[-most:], self._left[:-most]
-        crowded = len(state.scopes) >= self._most * CROWDED
+        return looked
+
+
+class Sweeper:
+    """Finds what is over."""
+
+    def __init__(self, state: State, most_scopes: int) -> None:
+        self._state = state
+        self._crowd = most_scopes * CROWDED
+        self._holds = Round(HOLDS_EACH, lambda: state.holds)
+        self._scopes = Round(SCOPES_EACH, lambda: state.scopes)
+
+    def overdue(self, most: int) -> tuple[list[Freed], list[str]]:
+        """Return requests that nobody released in time, and those that nobody settled, after a look at `most`."""
+        late: list[Freed] = []
+        lost: list[str] = []
+        for id in self._holds.some(most, self._state.now):
+            hold = self._state.holds.get(id)
+            if hold is None or hold.ends > self._state.now:
+                continue
+            if hold.released:
+                lost.append(id)
+            else:
+                late.append(Freed(id, True))
+        return late, lost
+
+    def idle(self, readings: Readings, most: int) -> list[str]:
+        """Return scopes in which nothing counts any more, after a look at `most` of them."""
+        now, scopes = self._state.now, self._state.scopes
+        crowded = len(scopes) >= self._crowd
         return [
             text
-            for text in looked
-            if (scope := state.scopes.get(text)) and text not in readings and _is_idle(scope, state.now, crowded)
+            for text in self._scopes.some(most, now)
+            if (scope := scopes.get(text)) and text not in readings and _is_idle(scope, now, crowded)
         ]
 
 

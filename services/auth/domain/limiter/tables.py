@@ -1,4 +1,9 @@
-"""The rows of the limiter's tables: a scope, and what one request holds."""
+"""The rows of the limiter's tables: a scope, and what one request holds.
+
+They are structs without garbage collection, since there are many and none refers back to itself.
+"""
+
+import msgspec
 
 from services.auth.domain.limiter.purse import Purse
 from services.auth.domain.limiter.records import Admitted
@@ -11,31 +16,25 @@ GRACE = 30.0
 """Seconds after its deadline at which a request that nobody released is taken for over, and as long again until its
 hold is dropped if nobody settled it: by then it is in the ledger, or never will be."""
 
-SHELF = 8.0
-"""Seconds of deadlines that are looked at together."""
 
-
-class ScopeState:
+class ScopeState(msgspec.Struct, gc=False, eq=False):
     """What is counted in one scope."""
 
-    __slots__ = ("awaited", "holds", "kept", "pace", "purse", "requests", "slots", "text", "tokens", "used")
-
-    def __init__(self, text: str, kept: int = 0) -> None:
-        self.text = text
-        self.requests: Window | None = None
-        self.tokens: Window | None = None
-        self.slots = 0
-        self.purse: Purse | None = None
-        self.holds = 0
-        """Requests that count here and are not over."""
-        self.pace = 0.0
-        """Mean duration of requests here, in seconds; 0 as long as none is known."""
-        self.used = 0.0
-        """When something was last counted here."""
-        self.awaited = False
-        """True while a request waits for room here. Not replicated: those who wait ask again."""
-        self.kept = kept
-        """The last snapshot that has it."""
+    text: str
+    kept: int = 0
+    """The last snapshot that has it."""
+    requests: Window | None = None
+    tokens: Window | None = None
+    slots: int = 0
+    purse: Purse | None = None
+    holds: int = 0
+    """Requests that count here and are not over."""
+    pace: float = 0.0
+    """Mean duration of requests here, in seconds; 0 as long as none is known."""
+    used: float = 0.0
+    """When something was last counted here."""
+    awaited: bool = False
+    """True while a request waits for room here. Not replicated: those who wait ask again."""
 
     def new_requests(self) -> Window:
         """Begin to count requests."""
@@ -53,32 +52,20 @@ class ScopeState:
         return self.purse
 
 
-def shelf_of(deadline: float) -> int:
-    """Return where a request is looked at that should be over at its deadline."""
-    return int((deadline + GRACE) // SHELF)
-
-
-class Hold:
+class Hold(msgspec.Struct, gc=False, eq=False):
     """What one request holds, until it is both settled and released."""
 
-    __slots__ = (
-        "at", "bucket", "cost", "deadline", "id", "kept", "owner", "parts", "released", "settled", "shelf", "tokens",
-    )  # fmt: skip
+    admitted: Admitted
+    states: tuple[ScopeState, ...]
+    """Its scopes, in the order of `admitted.scopes`."""
+    at: float
+    bucket: int
+    kept: int = 0
+    """The last snapshot that has it."""
+    released: bool = False
+    settled: bool = False
 
-    def __init__(
-        self, admitted: Admitted, parts: list[tuple[ScopeState, int]], at: float, bucket: int, kept: int = 0
-    ) -> None:
-        self.id = admitted.id
-        self.owner = admitted.owner
-        self.deadline = admitted.deadline
-        self.tokens = admitted.tokens
-        self.cost = admitted.cost
-        self.parts = parts
-        """Its scopes, and what counts in each."""
-        self.at = at
-        self.bucket = bucket
-        self.shelf = shelf_of(admitted.deadline)
-        """Where it is looked at: whether it was released, and later, whether it was settled."""
-        self.released = False
-        self.settled = False
-        self.kept = kept
+    @property
+    def ends(self) -> float:
+        """When it is taken for over, or, once it is over, given up."""
+        return self.admitted.deadline + (GRACE * 2 if self.released else GRACE)

@@ -8,6 +8,12 @@ from shared.schemas.limits import Ask, Measure
 MOST_WAITING = 10_000
 """Requests that may wait at once; one more is refused."""
 
+WOKEN = 300
+"""Requests that may go on by one call, so that its record stays small; the others go on by the next one."""
+
+WOKEN_BY_READING = 8
+"""The same by a reading, of which many may come at once."""
+
 OVERTAKEN = 16
 """Requests that do not wait and may pass the first in a queue; after them the scope is kept for those who wait."""
 
@@ -76,6 +82,8 @@ class WaitingRoom:
     def __init__(self) -> None:
         self.queues: dict[str, FairQueue] = {}
         """By scope; whoever empties one takes it away."""
+        self.ready: deque[Waiter] = deque()
+        """Those whose budget was read; they may be gone."""
         self._waiters: dict[str, Waiter] = {}
         self._unread: dict[str, list[Waiter]] = {}
         self._ends: list[tuple[float, str]] = []
@@ -112,12 +120,9 @@ class WaitingRoom:
         self._enter(waiter, waiter.ask.deadline)
         self._unread.setdefault(scope, []).append(waiter)
 
-    def read(self, scope: str) -> list[Waiter]:
-        """Take out those who waited for this budget."""
-        found = [waiter for waiter in self._unread.pop(scope, ()) if not waiter.gone]
-        for waiter in found:
-            del self._waiters[waiter.ask.id]
-        return found
+    def read(self, scope: str) -> None:
+        """Let those go on who waited for this budget, in order."""
+        self.ready += self._unread.pop(scope, ())
 
     def leave(self, id: str) -> None:
         """Take out a request, if it waits."""
@@ -131,9 +136,9 @@ class WaitingRoom:
             self.leave(id)
 
     def over(self, now: float) -> list[Waiter]:
-        """Take out those whose wait is over."""
-        found = []
-        while self._ends and self._ends[0][0] <= now:
+        """Take out those whose wait is over, `WOKEN` at a time."""
+        found: list[Waiter] = []
+        while self._ends and self._ends[0][0] <= now and len(found) < WOKEN:
             _, id = heapq.heappop(self._ends)
             waiter = self._waiters.get(id)
             if waiter and waiter.until <= now:

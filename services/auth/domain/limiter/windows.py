@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+import msgspec
+
 WindowKind = Literal["fixed", "sliding"]
 """`fixed`: the minutes of the clock. `sliding`: any 60 seconds."""
 
@@ -37,17 +39,14 @@ GRIDS: dict[WindowKind, Grid] = {"fixed": Grid(60.0, 0), "sliding": Grid(0.25, 2
 """A sliding window gives a place back up to a quarter of a second late, so that no 60 s hold more than the limit."""
 
 
-class Window:
+class Window(msgspec.Struct, gc=False, eq=False):
     """A sum over the buckets that count. Amounts may be corrected where they were taken."""
 
-    __slots__ = ("buckets", "oldest", "total")
-
-    def __init__(self) -> None:
-        self.buckets: dict[int, int] = {}
-        """In the order of time."""
-        self.oldest = 0
-        """No bucket is older."""
-        self.total = 0
+    buckets: dict[int, int] = {}
+    """In the order of time."""
+    oldest: int = 0
+    """No bucket is older."""
+    total: int = 0
 
     def used(self, first: int) -> int:
         """Return the sum from the bucket `first` on, and forget what is older."""

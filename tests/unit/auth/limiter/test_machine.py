@@ -272,6 +272,6 @@ def test_what_must_hold_holds(machine: type[LimiterMachine]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )

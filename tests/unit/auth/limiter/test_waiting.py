@@ -138,3 +138,27 @@ def test_the_line_is_bounded() -> None:
     driven.turn(*asks)
     assert driven.limiter.sizes()["waiting"] == 10_000
     assert driven.verdicts[asks[-1].id].refusal is not None
+
+
+def test_many_go_on_in_several_steps() -> None:
+    """A thousand whose budget was read at last are not one record, which would be larger than a message may be."""
+    driven = Driven()
+    team = Quota("team\x1fx", budget=10**9)
+    asks = [driven.ask(team) for _ in range(1000)]
+    for start in range(0, 1000, 100):
+        driven.turn(*asks[start : start + 100])
+    steps = [len(driven.load(team.scope).verdicts)]
+    while len(driven.verdicts) < 1000:
+        steps.append(len(driven.tick(0.1).verdicts))
+    assert steps == [8, 300, 300, 300, 92]
+    assert admitted(driven) == [ask.id for ask in asks]
+
+
+def test_a_long_line_goes_on_in_several_steps() -> None:
+    """Room for a thousand is filled by one tick after the other, without another message."""
+    driven = Driven("fixed")
+    minute = Quota("key\x1fc", rpm=1000)
+    driven.turn(*(driven.ask(minute) for _ in range(1000)))
+    driven.turn(*(driven.ask(minute, wait=100) for _ in range(1000)))
+    steps = [len(driven.tick(60).verdicts)] + [len(driven.tick(0.1).verdicts) for _ in range(4)]
+    assert steps == [300, 300, 300, 100, 0]

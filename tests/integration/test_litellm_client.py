@@ -1,0 +1,104 @@
+"""LiteLLM's own Python client and command line, unchanged, in an environment of their own, manage a stack here."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.peers import install
+from tests.support.stack import ROOT, Stack
+
+CALL_SECONDS = 100.0
+
+pytestmark = pytest.mark.timeout(1500)
+"""LiteLLM is installed once per machine, which takes minutes."""
+
+
+class LiteLLM:
+    """The client's programs, told nothing but where the gateway is and a key."""
+
+    def __init__(self, stack: Stack, home: Path, bin: Path) -> None:
+        self._stack = stack
+        self._home = home
+        self._bin = bin
+
+    async def script(self) -> dict[str, Any]:
+        """Run the Python client through everything it can do."""
+        program = ROOT / "tests" / "support" / "litellm_script.py"
+        output = await self._run("python", str(program), self._stack.url, self._stack.master_key)
+        return dict(json.loads(output.splitlines()[-1]))
+
+    async def command(self, *arguments: str) -> str:
+        """Run the command line and return what it printed."""
+        address = ("--base-url", self._stack.url, "--api-key", self._stack.master_key)
+        return await self._run("lite", *address, *arguments)
+
+    async def _run(self, program: str, *arguments: str) -> str:
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self._home),
+            "COLUMNS": "300",
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        }
+        process = await asyncio.create_subprocess_exec(
+            str(self._bin / program),
+            *arguments,
+            env=env,
+            cwd=self._home,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await asyncio.wait_for(process.communicate(), CALL_SECONDS)
+        assert process.returncode == 0, f"{program} {arguments[4:]} said {output.decode()} {errors.decode()}"
+        return output.decode()
+
+
+@pytest.fixture
+async def litellm(stack: Stack, tmp_path: Path) -> LiteLLM:
+    """LiteLLM beside a stack."""
+    return LiteLLM(stack, tmp_path, (await install()).parent)
+
+
+async def test_the_python_client_manages_users_teams_keys_and_models(litellm: LiteLLM) -> None:
+    """Each of its methods gets what it expects."""
+    found = await litellm.script()
+    assert found["user"]["key"].startswith("sk-")
+    assert [user["user_id"] for user in found["users"]] == ["ada"]
+    assert found["user_info"]["user_info"]["max_budget"] == 5.0
+    assert found["user_info_v2"]["teams"] == ["research"]
+    assert found["member"]["updated_users"][0]["user_email"] == "ada@example.com"
+    for teams in (found["teams"], found["teams_v2"]["teams"], found["own_teams"]):
+        assert [team["team_id"] for team in teams] == ["research"]
+    assert found["available"] == []
+    assert found["key_info"]["info"]["team_id"] == "research"
+    assert [key["key_alias"] for key in found["keys"]["keys"]] == ["first"]
+    assert found["chat"]["choices"][0]["message"]["content"]
+    assert {"demo", "mine"} <= {model["id"] for model in found["models"]}
+    assert "mine-1" in {model["model_info"]["id"] for model in found["model_info"]}
+    assert "mine" in {group["model_group"] for group in found["groups"]}
+    assert "sk-vendor" not in json.dumps(found["credentials"])
+    assert found["key_delete"]["deleted_keys"]
+    assert found["user_delete"]["deleted_users"] == ["ada"]
+
+
+async def test_the_command_line_manages_users_teams_keys_and_models(litellm: LiteLLM) -> None:
+    """Its tables and its JSON show what is there."""
+    made = json.loads(await litellm.command("users", "create", "--email", "bob@example.com", "--max-budget", "3"))
+    assert "bob@example.com" in await litellm.command("users", "list")
+    info = json.loads(await litellm.command("users", "get", "--id", made["user_id"]))
+    assert info["user_info"]["user_role"] == "internal_user"
+    key = json.loads(
+        await litellm.command(
+            "keys", "generate", "--user-id", made["user_id"], "--key-alias", "bobs", "--duration", "1h"
+        )
+    )
+    assert "bobs" in await litellm.command("keys", "list", "--user-id", made["user_id"])
+    assert "demo" in await litellm.command("models", "list")
+    await litellm.command("models", "add", "theirs", "-p", "model=demo/demo", "-i", "id=theirs-1")
+    assert "theirs" in await litellm.command("models", "info")
+    await litellm.command("models", "delete", "theirs-1")
+    await litellm.command("keys", "delete", "--keys", key["key"])
+    assert made["user_id"] in await litellm.command("users", "delete", made["user_id"])
