@@ -26,8 +26,9 @@ class FirstKeys:
         """Return a user's key and its record; `body` is what `/user/new` says about it. Raises `InvalidRequest`."""
         key = new_key()
         wanted = read_new_key(with_defaults(body, self._defaults), request.now).record
+        self._bounds.check_new(wanted, wanted.limits, request.now)
         record = msgspec.structs.replace(
-            self._bounds.applied(wanted, request.now),
+            self._bounds.filled(wanted, wanted.limits, request.now),
             hash=stored_hash(key_digest(key), self._secret),
             key_name=masked(key),
             user_id=user,
