@@ -42,6 +42,8 @@ _REFUSALS = {
     "503": "Something that is needed is missing or at its bound; `Retry-After` says when to come back.",
 }
 
+_CONFLICT = {"409": "There is such an object already, or it is in use."}
+
 
 def openapi() -> dict[str, Any]:
     """Return the document of all routes, in OpenAPI 3.1."""
@@ -92,7 +94,10 @@ def _operation(route: Route, tag: str, path: str, number: int) -> dict[str, Any]
         "summary": route.summary,
         "tags": [tag],
         "description": _who(route),
-        "responses": {"200": _answer(shape), **_errors(route.dialect)},
+        "responses": {
+            "200": _answer(shape),
+            **_errors(route.dialect, _REFUSALS | _CONFLICT if tag == "Management" else _REFUSALS),
+        },
     }
     if number:
         operation["x-alias-of"] = route.name
@@ -115,7 +120,7 @@ def _native(endpoint: Endpoint) -> dict[str, Any]:
     described["description"] = _who(route)
     described["responses"] = {
         "default": {"description": "The provider's answer, as it came."},
-        **_errors(route.dialect),
+        **_errors(route.dialect, _REFUSALS),
     }
     parameters = list(_path_parameters("{path}"))
     anything: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
@@ -137,13 +142,14 @@ def _answer(shape: Shape) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": shape.answer}}
     if shape.streams:
         content["text/event-stream"] = {"schema": STRING}
+    content |= {media_type: {"schema": STRING} for media_type in shape.as_text}
     return {"description": "The answer.", "content": content}
 
 
-def _errors(dialect: Dialect) -> dict[str, Any]:
+def _errors(dialect: Dialect, refusals: dict[str, str]) -> dict[str, Any]:
     name = "AnthropicError" if dialect == "anthropic" else "OpenAIError"
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-    return {status: {"description": sentence, "content": content} for status, sentence in _REFUSALS.items()}
+    return {status: {"description": sentence, "content": content} for status, sentence in refusals.items()}
 
 
 def _path_parameters(path: str) -> Iterable[dict[str, Any]]:
