@@ -8,7 +8,7 @@ from aiohttp import web
 
 from services.edge.domain.docs_page import docs_page
 from services.edge.domain.docs_style import STYLE
-from shared.openapi import openapi
+from shared.openapi import inlined, openapi
 from shared.settings.file import ServerSettings
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -27,10 +27,9 @@ class Docs:
     """Both are made once, at the start."""
 
     def __init__(self, settings: ServerSettings) -> None:
-        document = openapi()
         host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-        self._page = docs_page(document, f"http://{host}:{settings.port}")
-        self._document = msgspec.json.encode(document)
+        self._page = docs_page(inlined(), f"http://{host}:{settings.port}")
+        self._document = msgspec.json.encode(openapi())
 
     async def page(self, _: web.Request) -> web.Response:
         """Return the documentation for people."""

@@ -1,5 +1,5 @@
 """The OpenAPI document of the HTTP API, made from the route table."""
 
-from shared.openapi.document import VERSION, openapi
+from shared.openapi.document import VERSION, inlined, openapi
 
-__all__ = ["VERSION", "openapi"]
+__all__ = ["VERSION", "inlined", "openapi"]

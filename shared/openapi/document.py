@@ -1,9 +1,26 @@
 """Builds the document: every route, whom it serves, what it takes, gives and refuses."""
 
 from collections.abc import Iterable
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 
 from shared.errors import Dialect
+from shared.openapi import (
+    audit,
+    budgets,
+    configuration,
+    credentials,
+    customers,
+    keys,
+    llm,
+    management_words,
+    models,
+    organizations,
+    spend,
+    teams,
+    users,
+)
+from shared.openapi.components import named_schemas, with_references
 from shared.openapi.llm import LLM_SHAPES
 from shared.openapi.management import MANAGEMENT_SHAPES
 from shared.openapi.shapes import STRING, Query, Schema, Shape, array, maybe, record
@@ -14,6 +31,24 @@ VERSION = "0.1.0"
 """Tollway's version, as `pyproject.toml` has it."""
 
 SHAPES: dict[str, Shape] = LLM_SHAPES | MANAGEMENT_SHAPES
+
+NAMED_SCHEMAS = named_schemas(
+    (
+        management_words,
+        keys,
+        users,
+        teams,
+        organizations,
+        customers,
+        budgets,
+        models,
+        credentials,
+        spend,
+        audit,
+        configuration,
+        llm,
+    )
+)
 
 _SECURITY: list[dict[str, list[str]]] = [
     {"bearer": []},
@@ -42,11 +77,30 @@ _REFUSALS = {
     "503": "Something that is needed is missing or at its bound; `Retry-After` says when to come back.",
 }
 
-_CONFLICT = {"409": "There is such an object already, or it is in use."}
+_CONFLICT = {
+    "409": {
+        "description": "There is such an object already, or it is in use.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}},
+    }
+}
 
 
 def openapi() -> dict[str, Any]:
-    """Return the document of all routes, in OpenAPI 3.1."""
+    """Return the document of all routes, in OpenAPI 3.1; what has a name stands once, among the components."""
+    document = inlined()
+    components = document["components"]
+    paths = {
+        path: {method: _with_shared_refusals(operation) for method, operation in item.items()}
+        for path, item in document["paths"].items()
+    }
+    referring = with_references({"paths": paths}, NAMED_SCHEMAS)
+    schemas = referring["schemas"] | components["schemas"]
+    components = {**components, "schemas": schemas, "responses": _SHARED_REFUSALS}
+    return {**document, "paths": referring["paths"], "components": components}
+
+
+def inlined() -> dict[str, Any]:
+    """Return the same document with everything in its place, for those who show it."""
     paths: dict[str, dict[str, Any]] = {}
     for tag, routes in (("LLM", LLM_ROUTES), ("Management", MANAGEMENT_ROUTES)):
         for route in routes:
@@ -96,7 +150,8 @@ def _operation(route: Route, tag: str, path: str, number: int) -> dict[str, Any]
         "description": _who(route),
         "responses": {
             "200": _answer(shape),
-            **_errors(route.dialect, _REFUSALS | _CONFLICT if tag == "Management" else _REFUSALS),
+            **_errors(route.dialect),
+            **(_CONFLICT if tag == "Management" else {}),
         },
     }
     if number:
@@ -120,7 +175,7 @@ def _native(endpoint: Endpoint) -> dict[str, Any]:
     described["description"] = _who(route)
     described["responses"] = {
         "default": {"description": "The provider's answer, as it came."},
-        **_errors(route.dialect, _REFUSALS),
+        **_errors(route.dialect),
     }
     parameters = list(_path_parameters("{path}"))
     anything: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
@@ -130,12 +185,30 @@ def _native(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
+_WORDS: dict[str, str] = {
+    "proxy_admin": "administrators",
+    "proxy_admin_viewer": "administrators who may look",
+    "organization_admin": "administrators of an organization",
+    "team_admin": "administrators of a team",
+    "internal_user": "users",
+    "internal_user_viewer": "users who may look",
+    "key_holder": "holders of a key",
+}
+
+
 def _who(route: Route) -> str:
-    if "key_holder" in route.policy.roles:
+    """Return a sentence on whom the route serves; of a management route, about whose objects."""
+    policy = route.policy
+    if not (policy.everywhere or policy.own):
         return "For any key."
-    if "proxy_admin_viewer" in route.policy.roles:
-        return "For the master key and administrators who may look."
-    return "For the master key."
+    sentence = f"For {_listed(policy.everywhere)}." if policy.everywhere else ""
+    own = policy.own - policy.everywhere
+    return f"{sentence} About what is theirs: for {_listed(own)}.".strip() if own else sentence
+
+
+def _listed(personas: Iterable[str]) -> str:
+    words = [word for persona, word in _WORDS.items() if persona in set(personas)]
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _answer(shape: Shape) -> dict[str, Any]:
@@ -146,10 +219,27 @@ def _answer(shape: Shape) -> dict[str, Any]:
     return {"description": "The answer.", "content": content}
 
 
-def _errors(dialect: Dialect, refusals: dict[str, str]) -> dict[str, Any]:
+@cache
+def _errors(dialect: Dialect) -> dict[str, Any]:
     name = "AnthropicError" if dialect == "anthropic" else "OpenAIError"
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-    return {status: {"description": sentence, "content": content} for status, sentence in refusals.items()}
+    return {status: {"description": sentence, "content": content} for status, sentence in _REFUSALS.items()}
+
+
+_SHARED_REFUSALS: dict[str, Any] = {
+    f"{dialect.capitalize()}{status}": response
+    for dialect in get_args(Dialect)
+    for status, response in _errors(dialect).items()
+}
+
+
+def _with_shared_refusals(operation: dict[str, Any]) -> dict[str, Any]:
+    names = {id(response): name for name, response in _SHARED_REFUSALS.items()}
+    responses = {
+        status: {"$ref": f"#/components/responses/{names[id(response)]}"} if id(response) in names else response
+        for status, response in operation["responses"].items()
+    }
+    return operation | {"responses": responses}
 
 
 def _path_parameters(path: str) -> Iterable[dict[str, Any]]:

@@ -64,11 +64,15 @@ class Store:
     ) -> "Store":
         """Return a store; nothing is sent before the first question, and an answer is waited for `answer_ms`.
 
+        A busy server's signs of life are waited for in proportion.
+
         A process that writes says who it is and who is alive, so that a transaction whose owner died in the
         middle of it is ended by whoever it stands in the way of.
         """
         connect: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
-        client = connect(url, serverSelectionTimeoutMS=SELECT_MS, socketTimeoutMS=answer_ms, connectTimeoutMS=SELECT_MS)
+        client = connect(
+            url, serverSelectionTimeoutMS=SELECT_MS, socketTimeoutMS=answer_ms, connectTimeoutMS=answer_ms // 5
+        )
         return cls(client, database, owner, alive)
 
     async def ping(self) -> None:

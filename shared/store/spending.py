@@ -7,6 +7,7 @@ from shared.schemas.scopes import Scope
 from shared.store import pages, sums
 from shared.store.connection import Document, Store, translated
 from shared.store.pages import SLICES_IN_SLOT, Wanted, slice_of
+from shared.store.totals import Totals
 
 
 class Spending:
@@ -15,13 +16,14 @@ class Spending:
     def __init__(self, store: Store) -> None:
         self._rows = store.database.rollups
         self._pages = store.database.ledger_pages
+        self._totals = Totals(store)
 
     async def since(self, scope: Scope, since: float) -> int:
         """Return nano-dollars of requests that ended at or after `since`; 0 is for ever. Raises `StoreUnavailable`."""
         wanted = Wanted.of_scope(scope)
+        if since <= 0:
+            return await self._totals.of(wanted)
         with translated():
-            if since <= 0:
-                return await self._days(wanted, "")
             parts = (
                 self._days(wanted, sums.day_of(int(since // sums.DAY + 1) * sums.DAY)),
                 self._slots(wanted, since),

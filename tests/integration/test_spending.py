@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.schemas.events import Completion
-from shared.schemas.scopes import of_model, scopes_of
+from shared.schemas.scopes import Scope, of_model, scopes_of
 from shared.store.connection import Store, StoreUnavailable
 from shared.store.entries import completion_of
 from shared.store.ledger import Ledger
@@ -94,6 +94,33 @@ def test_what_was_spent_is_what_the_documents_say(
             await store.close()
 
     asyncio.run(play())
+
+
+async def test_what_many_ever_spent_is_asked_together(store: Store) -> None:
+    """Each gets its own, more than one query's worth of them, whoever else gives up waiting."""
+    ledger = Ledger(store)
+    batch = [
+        msgspec.convert(
+            {
+                "request_id": f"r{n}", "route": "x", "dialect": "openai", "model_group": f"g{n % 2}", "status": 200,
+                "outcome": "success", "received": 0, "ended": n * 40_000, "key": f"k{n}", "user": "u",
+                "attempts": [
+                    {"id": "a", "deployment": "d", "provider": "p", "model": "m", "started": 0, "ended": 1,
+                     "outcome": "success", "cost": n},
+                ],
+            },
+            Completion,
+        )
+        for n in range(120)
+    ]  # fmt: skip
+    await ledger.write(batch)
+    scopes = [Scope("key", f"k{n}") for n in range(121)] + [Scope("user", "u"), of_model(Scope("user", "u"), "g1")]
+    lost = asyncio.create_task(ledger.spent(scopes[0], 0))
+    asking = asyncio.gather(*(ledger.spent(scope, 0) for scope in scopes))
+    await asyncio.sleep(0)
+    lost.cancel()
+    odd = sum(range(1, 120, 2))
+    assert await asking == [*range(120), 0, sum(range(120)), odd]
 
 
 async def test_a_moment_counts_to_the_millisecond(store: Store) -> None:

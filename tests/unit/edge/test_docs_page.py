@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.edge.docs import Docs
 from services.edge.domain.docs_page import curl, docs_page
 from services.edge.domain.markup import element, prose
-from shared.openapi import openapi
+from shared.openapi import inlined, openapi
 from shared.settings.file import ServerSettings
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
@@ -59,7 +59,7 @@ def test_prose_knows_code_and_nothing_else(text: str) -> None:
 
 def test_the_page_has_every_operation_and_loads_nothing() -> None:
     """Each operation has its own anchor, and no attribute names another server."""
-    document = openapi()
+    document = inlined()
     seen = Reader(docs_page(document, "http://127.0.0.1:4000"))
     anchors = {value for _, name, value in seen.attributes if name == "id"}
     operations = [item for path in document["paths"].values() for item in path.values()]
@@ -72,7 +72,7 @@ def test_the_page_has_every_operation_and_loads_nothing() -> None:
 
 def test_every_example_is_a_command_that_a_shell_understands() -> None:
     """Each curl line splits into words, and its body is the JSON of the example."""
-    for path, item in openapi()["paths"].items():
+    for path, item in inlined()["paths"].items():
         for method, operation in item.items():
             words = shlex.split(curl(method.upper(), path, operation).replace("\\\n", " "))
             assert words[:2] == ["curl", f"$TOLLWAY_URL{path}"]
