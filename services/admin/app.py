@@ -43,7 +43,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     await announcer.start()
     await follower.start()
     applying = asyncio.create_task(declaring.apply_at_start(settings))
-    await asyncio.wait([applying], timeout=APPLY_SECONDS)
+    if current.declares_objects:
+        await asyncio.wait([applying], timeout=APPLY_SECONDS)
     await stage.start()
     try:
         yield

@@ -27,6 +27,11 @@ class Current:
         """The ids of the file's deployments, which only the file changes."""
         return frozenset(deployment.id for _, deployment in self.deployments)
 
+    @property
+    def declares_objects(self) -> bool:
+        """True where the file has something for the store."""
+        return any(getattr(self.configuration, name) for name in RELOADABLE - {"models"})
+
     async def read(self) -> tuple[Configuration, str]:
         """Return what the file says now and its digest, without going by it yet; raises `ConfigurationError`."""
         if self._runtime.file is None:

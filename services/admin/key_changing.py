@@ -35,12 +35,12 @@ class KeyChanging:
         """Raise `Forbidden` or `InvalidRequest` where a change gives more than the caller has."""
         caller = request.caller
         self.check_guardrails(set(after.guardrails) - set(before.guardrails))
-        self._bounds.check(after, before, request.now)
         giver = await self._lookup.own(caller, session)
         around = await self._lookup.surroundings(after, giver, session)
         if not caller.is_admin:
             await self._check_place(before, after, request, session)
         check_grant(caller, before, after, around)
+        self._bounds.check_change(before, after, around.limits, request.now)
 
     async def write(self, before: KeyRecord, after: KeyRecord, action: str, session: Session) -> list[Deed]:
         """Write a change, and the same for the keys whose place this one took: they are one key to limits."""

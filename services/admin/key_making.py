@@ -1,12 +1,10 @@
 """The `/key` routes that make keys: new ones, and old ones anew. Their answers are the only ones that hold a key."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from services.admin.domain.defaults import with_defaults
 from services.admin.domain.durations import end_of
 from services.admin.domain.fields import Fields
 from services.admin.domain.key_bounds import KeyBounds
@@ -21,11 +19,14 @@ from services.admin.domain.key_grants import check_acts_for_llm_alone, check_gra
 from services.admin.domain.key_ids import masked, stored_candidates
 from services.admin.domain.key_rights import may_make
 from services.admin.domain.key_shapes import generated_shape, token_shape
+from services.admin.domain.limit_fields import merged
 from services.admin.domain.requests import Answer, Request
 from services.admin.key_changing import KeyChanging
 from services.admin.key_lookup import KeyLookup
+from services.admin.key_shapes import KeyShapes
 from services.admin.recording import Deed, Recorder
-from shared.errors import Forbidden, InvalidRequest
+from shared.errors import Conflict, Forbidden, InvalidRequest
+from shared.schemas.limits import Limits
 from shared.security.keys import key_digest, new_key, stored_hash
 from shared.store.connection import Session
 from shared.store.keys import KeyRecord, Keys
@@ -40,15 +41,17 @@ class KeyMaking:
         lookup: KeyLookup,
         changing: KeyChanging,
         recorder: Recorder,
+        shapes: KeyShapes,
         *,
         secret: bytes,
-        defaults: Mapping[str, Any],
+        defaults: KeyBounds,
         bounds: KeyBounds,
     ) -> None:
         self._keys = keys
         self._lookup = lookup
         self._changing = changing
         self._recorder = recorder
+        self._shapes = shapes
         self._secret = secret
         self._defaults = defaults
         self._bounds = bounds
@@ -84,19 +87,21 @@ class KeyMaking:
         async def work(session: Session) -> tuple[KeyRecord, list[Deed]]:
             before = await self._lookup.changeable(hashes, id, request.caller, session)
             after = read_key_update(request.body, before, request.now, REGENERATE_FIELDS)
+            if stored_hash(key_digest(key), self._secret) == before.hash:
+                raise Conflict("'new_key' is the key as it is.", param="new_key")
             check_acts_for_llm_alone(request.caller, before, after, shown=True)
             await self._changing.check(before, after, request, session)
             after = self._anew(after, before, key, request)
             return after, await self._changing.supersede(before, after, grace, request, session)
 
         record = await self._recorder.carry_out(request, work)
-        answer = generated_shape(record, key, fields.text("duration"))
+        answer = await self._told(record, key, fields.text("duration"), request)
         return Answer(answer, tuple(name for name in record.ignored if name in request.body))
 
     def _wanted(self, request: Request) -> NewKey:
-        wanted = read_new_key(with_defaults(request.body, self._defaults), request.now)
+        wanted = read_new_key(request.body, request.now)
         self._changing.check_guardrails(wanted.record.guardrails)
-        return replace(wanted, record=self._bounds.applied(wanted.record, request.now))
+        return wanted
 
     async def _make(self, wanted: NewKey, request: Request) -> Answer:
         key = wanted.key or new_key()
@@ -114,7 +119,10 @@ class KeyMaking:
             return record, [Deed("key", record.hash, "key.generated", after=token_shape(record))]
 
         record = await self._recorder.carry_out(request, work)
-        return Answer(generated_shape(record, key, wanted.duration), tuple(record.ignored))
+        return Answer(await self._told(record, key, wanted.duration, request), tuple(record.ignored))
+
+    async def _told(self, record: KeyRecord, key: str, duration: str, request: Request) -> dict[str, Any]:
+        return generated_shape(await self._shapes.one(record, request), key, duration)
 
     async def _granted(self, record: KeyRecord, request: Request, session: Session) -> KeyRecord:
         """Return a new key as the caller may give it; raise `Forbidden` where it may not."""
@@ -128,7 +136,16 @@ class KeyMaking:
         if not caller.is_admin and not caller.is_user(record.user_id):
             await self._lookup.check_member(record, session)
         check_grant(caller, None, record, around)
-        return record
+        self._bounds.check_new(record, around.limits, request.now)
+        return self._with_defaults(record, around.limits, request.now)
+
+    def _with_defaults(self, record: KeyRecord, held: Limits, now: float) -> KeyRecord:
+        """Return a key with what the configuration gives where nothing was said.
+
+        It comes after the checks: what nobody asked for is no grant, and the groups' own limits hold at use.
+        """
+        by_default = self._defaults.filled(record, held, now)
+        return self._bounds.filled(by_default, merged(by_default.limits, held), now)
 
     def _anew(self, record: KeyRecord, before: KeyRecord, key: str, request: Request) -> KeyRecord:
         return msgspec.structs.replace(

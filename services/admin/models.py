@@ -13,6 +13,7 @@ from services.admin.domain.secrets import check_reference
 from services.admin.recording import Deed, Recorder
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.security.sealing import seal
+from shared.settings.file import CredentialSettings
 from shared.store.connection import Session
 from shared.store.credentials import Credentials
 from shared.store.models import ModelRecord, Models
@@ -30,12 +31,14 @@ class ModelRoutes:
         credentials: Credentials,
         recorder: Recorder,
         current: Current,
+        settings: CredentialSettings,
         encryption_key: bytes,
     ) -> None:
         self._models = models
         self._credentials = credentials
         self._recorder = recorder
         self._current = current
+        self._settings = settings
         self._encryption_key = encryption_key
 
     async def new(self, request: Request) -> Answer:
@@ -114,7 +117,7 @@ class ModelRoutes:
         """Return a deployment as it is wanted; its credential stays where the request does not speak of it."""
         sealed = record.api_key_sealed
         if wanted.api_key is not None:
-            check_reference(wanted.api_key, "litellm_params.api_key", self._current.configuration.credentials)
+            check_reference(wanted.api_key, "litellm_params.api_key", self._settings)
             sealed = seal(wanted.api_key, self._encryption_key, record.id) if wanted.api_key else ""
         return msgspec.structs.replace(
             record,

@@ -1,7 +1,7 @@
 """The `/team` routes that change teams; `members` has those about who is in them."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -48,6 +48,7 @@ class TeamRoutes:
         spending: Spending,
         recorder: Recorder,
         defaults: Mapping[str, Any],
+        guardrails: Collection[str],
     ) -> None:
         self._people = people
         self._joining = joining
@@ -56,6 +57,7 @@ class TeamRoutes:
         self._spending = spending
         self._recorder = recorder
         self._defaults = defaults
+        self._guardrails = guardrails
 
     async def new(self, request: Request) -> Answer:
         """Make a team with its first members."""
@@ -196,6 +198,9 @@ class TeamRoutes:
 
     async def _check_references(self, team: TeamRecord, session: Session, before: TeamRecord | None) -> None:
         """Raise an error that names the field where a team refers to nothing, or has more than its organization."""
+        for name in set(team.guardrails) - set(before.guardrails if before else ()):
+            if name not in self._guardrails:
+                raise InvalidRequest(f"There is no guardrail '{name}'.", param="guardrails")
         if before is None or team.budget_id != before.budget_id:
             await self._people.check_budget(team.budget_id, session)
         if not team.organization_id:

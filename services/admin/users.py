@@ -7,21 +7,20 @@ from typing import Any
 from services.admin.domain.declared import refuse_declared
 from services.admin.domain.defaults import with_defaults
 from services.admin.domain.fields import FieldPolicy, Fields
-from services.admin.domain.key_ids import masked
 from services.admin.domain.key_shapes import token_shape
 from services.admin.domain.limit_fields import LIMIT_FIELDS
 from services.admin.domain.member_fields import Person
 from services.admin.domain.member_shapes import deed_shape
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.rights import Caller, require
-from services.admin.domain.user_fields import OWN_FIELDS, FirstKey, NewUser, read_new_user, read_user_update
+from services.admin.domain.user_fields import OWN_FIELDS, NewUser, read_new_user, read_user_update
 from services.admin.domain.user_shapes import user_shape
+from services.admin.first_keys import FirstKeys
 from services.admin.people import People
 from services.admin.recording import Deed, Recorder
 from services.admin.taking import Taken, Taking
 from shared.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from shared.pricing.money import to_dollars
-from shared.security.keys import key_digest, new_key, stored_hash
 from shared.store.connection import Session
 from shared.store.keys import KeyFilter, KeyRecord, Keys
 from shared.store.people import UserRecord
@@ -41,14 +40,14 @@ class UserRoutes:
         keys: Keys,
         taking: Taking,
         recorder: Recorder,
-        secret: bytes,
+        first_keys: FirstKeys,
         defaults: Mapping[str, Any],
     ) -> None:
         self._people = people
         self._keys = keys
         self._taking = taking
         self._recorder = recorder
-        self._secret = secret
+        self._first_keys = first_keys
         self._defaults = defaults
 
     async def new(self, request: Request) -> Answer:
@@ -56,8 +55,9 @@ class UserRoutes:
         body = with_defaults(request.body, self._defaults)
         wanted = read_new_user(body, id=str(uuid.uuid4()), now=request.now, by=request.actor_name)
         self._check_maker(request, wanted)
-        key = new_key() if wanted.key else ""
-        record = self._key_record(key, wanted.key, wanted.record, request) if wanted.key else None
+        key, record = "", None
+        if wanted.key is not None:
+            key, record = self._first_keys.make(wanted.key, wanted.record.id, request)
 
         async def work(session: Session) -> tuple[None, list[Deed]]:
             await self._check_free(wanted.record, session)
@@ -177,18 +177,6 @@ class UserRoutes:
             deeds.append(Deed("member", member.id, "organization.member_added", after=deed_shape(member)))
         return deeds
 
-    def _key_record(self, key: str, wanted: FirstKey, user: UserRecord, request: Request) -> KeyRecord:
-        return KeyRecord(
-            hash=stored_hash(key_digest(key), self._secret),
-            key_name=masked(key),
-            created_at=request.now,
-            key_alias=wanted.alias,
-            expires=wanted.expires,
-            user_id=user.id,
-            team_id=wanted.team,
-            created_by=request.actor_name,
-        )
-
 
 def _may_delete(caller: Caller, user: UserRecord | None) -> bool:
     """Tell whether a caller may delete a user: an organization's administrator those who were made in it.
@@ -206,16 +194,15 @@ def _role_of(wanted: NewUser) -> Any:
 
 def _new_shape(wanted: NewUser, record: KeyRecord | None, key: str) -> dict[str, Any]:
     """Return LiteLLM's `NewUserResponse`: the key, and what is the user's where both have a field of that name."""
-    first = wanted.key
+    said = wanted.key or {}
     of_key = {**token_shape(record, 0), "token_id": record.hash} if record else {"token": None}
-    of_user = user_shape(wanted.record)
     return {
         **of_key,
-        **of_user,
+        **user_shape(wanted.record),
         "spend": to_dollars(0),
         "key": key,
-        "duration": (first.duration or None) if first else None,
-        "team_id": (first.team or None) if first else None,
+        "duration": said.get("duration"),
+        "team_id": said.get("team_id"),
         "teams": [joining.team for joining in wanted.teams],
         "organizations": list(wanted.organizations),
     }

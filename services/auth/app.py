@@ -68,8 +68,9 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     limiter = LimiterClient(worker)
     seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
     seat.serve(limiter)
+    offers = Offers(known.catalog, prices)
     judgement = Judgement(
-        Offers(known.catalog, prices),
+        offers,
         known.customers,
         Asking(worker, limiter, settings.limits),
         offload,
@@ -79,6 +80,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     admission = Admission(
         known.standings,
         known.catalog,
+        offers,
         follower,
         judgement,
         master=runtime.master_key_digest,

@@ -43,6 +43,9 @@ class Customers:
         self.matter = True
         """False where none is stored and nothing holds for all: then nobody asks whom a request is for."""
 
+    def __len__(self) -> int:
+        return len(self._held)
+
     def changed(self, change: Change) -> None:
         """Note that there are some; the record itself is forgotten by `Records`."""
         if change.kind == "customer":

@@ -11,6 +11,7 @@ from services.auth.domain.standing import MASTER, Standing
 from services.auth.domain.strangers import Strangers
 from services.auth.judgement import Judgement
 from services.auth.jwt.interface import Shown, TokenHolders
+from services.auth.offers import Offers
 from services.auth.standings import Held, Standings
 from shared.bus.changes import ChangeFollower
 from shared.bus.stage import Call
@@ -33,6 +34,7 @@ class Admission:
         self,
         standings: Standings,
         catalog: Catalog[Offer],
+        offers: Offers,
         follower: ChangeFollower,
         judgement: Judgement,
         *,
@@ -43,6 +45,7 @@ class Admission:
     ) -> None:
         self._standings = standings
         self._catalog = catalog
+        self._offers = offers
         self._follower = follower
         self._judgement = judgement
         self._master = master
@@ -143,7 +146,7 @@ class Admission:
 
     def _allowed(self, standing: Standing, asked: str, target: str) -> bool:
         allow = standing.grants.allow
-        return allow(asked, target) or allow(asked, target, provider_names(target, self._catalog.known(target) or ()))
+        return allow(asked, target) or allow(asked, target, provider_names(target, self._offers.of(target)))
 
 
 def policy_of(route: str) -> Policy:

@@ -38,6 +38,7 @@ class Knowledge:
             metrics.watch_cache(f"{kind}s", cache.__len__)
         metrics.watch_cache("unknown_keys", lambda: self.records.key.unknown)
         metrics.watch_cache("standings", self.standings.__len__)
+        metrics.watch_cache("end_users", self.customers.__len__)
 
     async def close(self) -> None:
         """Stop reading."""

@@ -115,11 +115,14 @@ class RecordCache(Generic[R]):
 
     def forget(self, id: str) -> None:
         """Drop what changed."""
+        self._drop(id)
+        self._asked.pop(id, None)
+
+    def _drop(self, id: str) -> None:
         for entries in (self._known, self._unknown):
             entry = entries.pop(id, None)
             if entry is not None:
                 entry.stale = True
-        self._asked.pop(id, None)
 
     def clear(self) -> None:
         """Drop everything."""
@@ -138,6 +141,10 @@ class RecordCache(Generic[R]):
                 break
         if generation != self.follower.generation or not self.follower.fresh:
             return Entry(record, stale=True)
-        entry = Entry(record)
-        (self._known if record is not None else self._unknown)[id] = entry
+        return self._keep(id, Entry(record))
+
+    def _keep(self, id: str, entry: Entry[R]) -> Entry[R]:
+        """Cache an entry; the one that it takes the place of hears of no change from now on."""
+        self._drop(id)
+        (self._known if entry.record is not None else self._unknown)[id] = entry
         return entry

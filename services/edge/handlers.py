@@ -13,8 +13,8 @@ from services.edge.domain.clients import client_address
 from services.edge.domain.credentials import find_key, is_jwt
 from services.edge.domain.encodings import decoded
 from services.edge.domain.labels import (
-    MAX_LABEL,
     accepted_label,
+    named_end_user,
     new_request_id,
     readable,
     wanted_tags,
@@ -267,7 +267,7 @@ class Gateway:
             credential=key_digest(key),
             bearer=key if is_token else "",
             wanted_team=wanted_team(request.headers) if is_token else "",
-            end_user=readable(request.headers.get("x-litellm-end-user-id", ""))[:MAX_LABEL],
+            end_user=named_end_user(request.headers),
             tags=wanted_tags(request.headers),
         )
 

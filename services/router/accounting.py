@@ -49,6 +49,12 @@ class Account:
         """How many attempts are over."""
         return len(self._attempts)
 
+    @property
+    def last_tokens(self) -> int:
+        """Tokens of input and output of the attempt that ended last."""
+        usage = self._attempts[-1].usage
+        return usage.prompt_tokens + usage.completion_tokens
+
     def begin(self, target: Target) -> OpenAttempt:
         """Begin an attempt; its id follows from request, epoch and number, and no other attempt has it."""
         return OpenAttempt(target, f"{self.ctx.id}-{self.ctx.epoch}-{len(self._attempts) + 1}")

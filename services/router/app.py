@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import structlog
 
 from services.router.attempt import Attempts
+from services.router.capacity import Capacity
 from services.router.chat import Chat
 from services.router.deployments import Deployments
 from services.router.listing import Listing
@@ -28,7 +29,7 @@ from shared.offload import Offload
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
 from shared.schemas.control import Change
-from shared.settings import Deployment, Runtime
+from shared.settings import Configuration, Deployment, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.credentials import Credentials
@@ -44,30 +45,28 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     await asyncio.to_thread(warm)
     store = Store.open(runtime.mongodb_url)
     prices, upstream, offload = PriceTable(settings.pricing.file), Upstream(), Offload()
-    spool = FileSpool(runtime.data_dir / "spool") if settings.billing.on_stall == "spool" else None
-    writer = EventWriter(
-        worker.bus, on_stall=settings.billing.on_stall, stall_seconds=settings.billing.stall_seconds, spool=spool
-    )
-
+    writer = _event_writer(worker, runtime)
     resolver = Resolver(settings.credentials, os.environ)
     deployments = Deployments(runtime, prices, Models(store), Credentials(store), resolver)
 
-    def prepare(deployment: Deployment) -> Target:
-        price = prices.price_of(deployment)
-        if not price.known:
-            log.warning("router.model_unpriced", deployment=deployment.id, model=deployment.model)
-        return target_of(deployment, price)
+    catalog = Catalog(deployments.fixed, deployments.load, _preparing(prices), upstream.keep)
+    limiter = LimiterClient(worker)
+    capacity = Capacity(limiter, worker.address, settings.limits.answer_seconds)
+    capacity.configure(settings.models)
 
-    catalog = Catalog(deployments.fixed, deployments.load, prepare, upstream.keep)
-    file = FileFollower(runtime.file, lambda configuration: catalog.fix(deployments.fix(configuration)))
+    def on_file(configuration: Configuration) -> None:
+        capacity.configure(configuration.models)
+        catalog.fix(deployments.fix(configuration))
+
+    file = FileFollower(runtime.file, on_file)
 
     def on_change(change: Change) -> None:
         file.changed(change)
         catalog.changed(change)
 
     follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=catalog.reload)
-    limiter = LimiterClient(worker)
-    chat = Chat(catalog, Attempts(worker, upstream, writer, offload), writer, limiter, worker.metrics)
+    attempts = Attempts(worker, upstream, writer, capacity, offload)
+    chat = Chat(catalog, attempts, writer, limiter, worker.metrics)
     listing = Listing(catalog)
     handlers = {
         "chat_completions": chat.answer,
@@ -84,7 +83,6 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     worker.missing = lambda: (
         () if catalog.loaded else ("stored models are not known yet: the database does not answer",)
     )
-    observe_events(worker.metrics, writer, spool)
     await writer.start()
     await limiter.start()
     await follower.start()
@@ -105,3 +103,23 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         await upstream.close()
         offload.close()
         await store.close()
+
+
+def _event_writer(worker: Worker, runtime: Runtime) -> EventWriter:
+    billing = runtime.configuration.billing
+    spool = FileSpool(runtime.data_dir / "spool") if billing.on_stall == "spool" else None
+    writer = EventWriter(worker.bus, on_stall=billing.on_stall, stall_seconds=billing.stall_seconds, spool=spool)
+    observe_events(worker.metrics, writer, spool)
+    return writer
+
+
+def _preparing(prices: PriceTable) -> Callable[[Deployment], Target]:
+    """Return what makes a deployment ready to be called."""
+
+    def prepare(deployment: Deployment) -> Target:
+        price = prices.price_of(deployment)
+        if not price.known:
+            log.warning("router.model_unpriced", deployment=deployment.id, model=deployment.model)
+        return target_of(deployment, price)
+
+    return prepare

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from services.router.accounting import Account, OpenAttempt, partial_usage
+from services.router.capacity import Capacity
 from services.router.clocks import Clocks
 from services.router.connections import Answer
 from services.router.target import Target
@@ -52,27 +53,52 @@ class _Progress:
 class Attempts:
     """Runs attempts."""
 
-    def __init__(self, worker: Worker, upstream: Upstream, writer: EventWriter, offload: Offload) -> None:
+    def __init__(
+        self, worker: Worker, upstream: Upstream, writer: EventWriter, capacity: Capacity, offload: Offload
+    ) -> None:
         self._worker = worker
         self._upstream = upstream
         self._writer = writer
+        self._capacity = capacity
         self._offload = offload
         self._lingering: set[asyncio.Task[None]] = set()
 
     async def run(self, call: Call, account: Account, target: Target, body: bytes) -> None:
         """Answer the call by this deployment.
 
-        Raises `ProviderError` when it failed (`call.lane.started` tells whether something of it went out) and
-        `Superseded` when the request is no longer this worker's.
+        Raises `ProviderError` when it failed (`call.lane.started` tells whether something of it went out),
+        `NoRoom` when the deployment is at a limit of its own, and `Superseded` when the request is no longer this
+        worker's.
         """
         translate = translator(call.ctx.dialect, target.provider.dialect)
         ask = await self._ask(translate, body, target, stream=call.ctx.stream)
         account.own = ask.own
         attempt = account.begin(target)
+        quotas = self._capacity.quotas(target, call.ctx.model)
+        if not quotas:
+            await self._call(call, account, attempt, translate, _Progress(ask), body)
+            return
+        id = f"{attempt.id}@{target.id}"
+        await self._capacity.take(call, id, quotas, lambda: _input_tokens(ask, target))
+        before = account.attempts
+        try:
+            await self._call(call, account, attempt, translate, _Progress(ask), body)
+        finally:
+            self._capacity.give_back(id, account.last_tokens if account.attempts > before else None)
+
+    async def _call(
+        self,
+        call: Call,
+        account: Account,
+        attempt: OpenAttempt,
+        translate: Translator,
+        progress: _Progress,
+        body: bytes,
+    ) -> None:
+        ask, target = progress.ask, attempt.target
         # A later attempt is told and asked about, too: should this worker die, it is that one which may have cost.
         if not await may_send(self._worker, call.ctx, account.notice(attempt, ask)):
             raise Superseded
-        progress = _Progress(ask)
         try:
             if ask.stream:
                 last = await self._stream(call, attempt, translate, progress)
@@ -200,6 +226,10 @@ async def _to_the_end(response: Answer) -> None:
         response.close()
     else:
         response.release()
+
+
+def _input_tokens(ask: Ask, target: Target) -> int:
+    return estimate_input(ask.body, target.provider.dialect, target.deployment.model)
 
 
 def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str) -> Whole:

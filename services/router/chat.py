@@ -8,6 +8,7 @@ import structlog
 
 from services.router.accounting import Account
 from services.router.attempt import Attempts, Superseded
+from services.router.capacity import NoRoom
 from services.router.domain.choice import weighted_order
 from services.router.domain.retries import Next, after
 from services.router.target import Target
@@ -72,6 +73,9 @@ class Chat:
             target = left.pop(0)
             try:
                 await self._attempts.run(call, account, target, body)
+            except NoRoom:
+                if not left:
+                    raise
             except ProviderError as error:
                 self._tell(call, target, error)
                 following = after(error)

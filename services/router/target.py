@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from multidict import CIMultiDict
 from yarl import URL
 
+from services.router.domain.shares import deployment_quotas
 from services.router.providers import PROVIDERS, Provider
 from shared.pricing.prices import Cost, Price
 from shared.pricing.usage import Usage
+from shared.schemas.limits import Quota
 from shared.settings import Deployment
 
 
@@ -20,6 +22,8 @@ class Target:
     headers: CIMultiDict[str] = field(repr=False)
     price: Price
     base: str
+    quotas: tuple[Quota, ...] = ()
+    """What the limiter is asked about before each call; nobody asks where there is none."""
     _urls: dict[str, URL] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -46,4 +50,4 @@ def target_of(deployment: Deployment, price: Price) -> Target:
     if deployment.api_key is not None:
         headers |= provider.credential(deployment.api_key.get_secret_value())
     base = (deployment.api_base or provider.base_url).rstrip("/") + provider.path_prefix
-    return Target(deployment, provider, CIMultiDict(headers), price, base)
+    return Target(deployment, provider, CIMultiDict(headers), price, base, deployment_quotas(deployment))

@@ -47,6 +47,7 @@ class JournalReader:
         self._consumed = 0
         self._again = asyncio.Event()
         self._missed = False
+        self._closing = False
         self._task: asyncio.Task[None] | None = None
         self._end = -1
         self._heard = 0.0
@@ -70,18 +71,22 @@ class JournalReader:
     def start(self) -> None:
         """Begin to read, anew after `close`."""
         self._end = -1
+        self._closing = False
         self._task = asyncio.create_task(self._read())
 
     async def close(self) -> None:
         """Read no more."""
         task, self._task = self._task, None
+        # A cancellation that comes together with an answer is lost in asyncio.wait_for, which nats-py uses.
+        self._closing = True
+        self._again.set()
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
 
     async def _read(self) -> None:
         beginning = True
-        while True:
+        while not self._closing:
             try:
                 if beginning:
                     self._on_restart()
@@ -97,7 +102,8 @@ class JournalReader:
     async def _follow(self) -> None:
         """Read from where the reader stands until the broker falls silent or a message was lost."""
         self._inbox = self._bus.new_inbox()
-        self._again.clear()
+        if not self._closing:
+            self._again.clear()
         self._consumed, self._missed = 0, False
         subscription = await self._bus.subscribe(self._inbox, self._receive)
         name = f"reader-{self._inbox.rpartition('.')[2]}"

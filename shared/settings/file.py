@@ -91,6 +91,8 @@ class Deployment(_Section):
     """Requests a minute that it may get."""
     tpm: int | None = Field(None, ge=0)
     """Tokens a minute that it may get."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time that it may get."""
     input_cost_per_token: float | None = Field(None, ge=0)
     """Dollars. A deployment that states any price is priced by what it states alone."""
     output_cost_per_token: float | None = Field(None, ge=0)
@@ -112,6 +114,12 @@ class ModelGroup(_Section):
     """The name in requests."""
     deployments: tuple[Deployment, ...] = Field(min_length=1)
     """What serves it; a request that fails on one is tried on another."""
+    rpm: int | None = Field(None, ge=0)
+    """Requests a minute that all of its deployments together may get."""
+    tpm: int | None = Field(None, ge=0)
+    """Tokens a minute, of input and output, that all of its deployments together may get."""
+    max_parallel_requests: int | None = Field(None, ge=0)
+    """Requests at a time that all of its deployments together may get."""
 
 
 class GuardrailSettings(_Section):

@@ -17,6 +17,8 @@ class Role:
     """The key that seals provider credentials at rest."""
     provider_keys: bool = False
     """Provider credentials from the configuration and the environment."""
+    declared_keys: bool = False
+    """The virtual keys that the configuration declares."""
 
 
 ROLES: dict[str, Role] = {
@@ -25,7 +27,7 @@ ROLES: dict[str, Role] = {
     "guardrails": Role(),
     "router": Role(store=True, encryption_key=True, provider_keys=True),
     "passthrough": Role(provider_keys=True),
-    "admin": Role(store=True, key_secret=True, encryption_key=True),
+    "admin": Role(store=True, key_secret=True, encryption_key=True, declared_keys=True),
     "billing": Role(store=True),
     "tollway": Role(store=True),
 }

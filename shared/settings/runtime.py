@@ -112,7 +112,7 @@ def configuration_file(service: str, env: Mapping[str, str]) -> ConfigurationFil
     path, role = env.get("TOLLWAY_CONFIG"), role_of(service)
     place = Path(path) if path else None
     return ConfigurationFile(
-        place, lambda: load(place, env, with_secrets=role.provider_keys, with_keys=role.key_secret)
+        place, lambda: load(place, env, with_secrets=role.provider_keys, with_keys=role.declared_keys)
     )
 
 

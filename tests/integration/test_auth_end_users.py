@@ -9,6 +9,8 @@ import pytest
 
 from shared.errors import ErrorBody
 from shared.schemas.context import RequestContext
+from shared.schemas.limits import Limits, ModelLimits
+from shared.store.budgets import BudgetRecord, budgets
 from shared.store.connection import Store
 from shared.store.keys import KeyRecord
 from shared.store.people import CustomerRecord, customers
@@ -111,3 +113,51 @@ async def test_a_key_may_need_fields_in_every_request(store: Store, run: Any) ->
             assert (answer.status, answer.param) == (400, missing)
         large = chat(user="u", filler="x" * 100_000)
         assert await refused(stages, large, "sk-enforced") == (400, "invalid_request")
+
+
+async def test_native_requests_are_limited_by_what_their_body_names(store: Store, run: Any) -> None:
+    """The model at the top of a JSON body has its own limits and its price; other bodies count as one request."""
+    native = {"route": "passthrough:openai", "next": "passthrough", "path": "/openai/v1/chat/completions", "model": ""}
+    async with run() as stages:
+        per_model = Limits(models={"gpt-4o": ModelLimits(rpm=2)})
+        limited = KeyRecord(hash_of("sk-native"), "sk-...", 1.0, limits=per_model)
+        poor = KeyRecord(hash_of("sk-native-poor"), "sk-...", 1.0, limits=Limits(max_budget=1_000_000_000))
+        await stages.insert(limited, poor)
+        body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}).encode()
+        for _ in range(2):
+            ctx = await passed(stages, body, "sk-native", **native)
+            assert (ctx.model, ctx.admitted is not None) == ("", True)
+        assert await refused(stages, body, "sk-native", **native) == (429, "rate_limit_exceeded")
+        assert (await passed(stages, b"--boundary", "sk-native", **native)).admitted is None
+        other = body.replace(b"gpt-4o", b"home-made")
+        assert (await passed(stages, other, "sk-native", **native)).admitted is None
+        assert await refused(stages, other, "sk-native-poor", **native) == (403, "model_unpriced")
+
+
+async def test_the_size_of_a_request_counts(store: Store, run: Any) -> None:
+    """Tokens as they are expected: of the prompt, of the answer as far as it is stated, in a body of any size."""
+    async with run() as stages:
+        await stages.insert(KeyRecord(hash_of("sk-tokens"), "sk-...", 1.0, limits=Limits(tpm=1000)))
+        ctx = await passed(stages, chat(max_tokens=100), "sk-tokens")
+        assert ctx.admitted is not None
+        assert ctx.admitted.tokens is not None
+        assert 870 <= ctx.admitted.tokens.remaining <= 895
+        large = chat(max_tokens=1, messages=[{"role": "user", "content": "word " * 40_000}])
+        assert await refused(stages, large, "sk-tokens", by_reference=True) == (429, "rate_limit_exceeded")
+        image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 300_000}}
+        small = chat(max_tokens=1, messages=[{"role": "user", "content": [image]}])
+        ctx = await passed(stages, small, "sk-tokens")
+        assert ctx.admitted is not None
+        assert ctx.admitted.tokens is not None
+        assert 90 <= ctx.admitted.tokens.remaining <= 130
+
+
+async def test_a_budget_may_hold_for_every_end_user(store: Store, run: Any) -> None:
+    """Each has the whole of it, stored or not; whoever has limits of its own has those."""
+    async with run(limits={"default_customer_budget": "everyone"}) as stages:
+        await stages.write(budgets(stages.store), BudgetRecord("everyone", 1.0, Limits(rpm=2)), "budget")
+        await stages.write(customers(stages.store), CustomerRecord("rich", 1.0, limits=Limits(rpm=3)), "customer")
+        for user, most in (("stored-nowhere", 2), ("another", 2), ("rich", 3)):
+            answers = [await stages.ask("sk-master", chat(user=user)) for _ in range(4)]
+            assert sum(isinstance(answer, RequestContext) for answer in answers) == most, user
+        assert (await passed(stages, chat())).admitted is None

@@ -27,6 +27,7 @@ from tests.support.limited import Answer, ask, burst, limited_key, statuses
 from tests.support.stack import Stack
 
 CONFIG = {
+    "server": {"trusted_proxies": ["127.0.0.0/8"]},
     "models": [
         {
             "model_name": "home-made",
@@ -36,7 +37,7 @@ CONFIG = {
             "model_name": "other",
             "deployments": [{"provider": "demo", "model": "demo", "access_groups": ["group-of-others"]}],
         },
-    ]
+    ],
 }
 TINY = NANO // 1_000_000
 """A microdollar: less than the cheapest request."""
@@ -199,3 +200,20 @@ async def test_an_alias_leads_to_its_model(stack: Stack, http: aiohttp.ClientSes
     key = await limited_key(stack, Limits(), team_id="aliases", aliases={"mine": "demo", "more": "other"})
     for model, status in (("quick", 200), ("mine", 200), ("demo", 200), ("more", 403), ("other", 403)):
         assert (await ask(http, key, model=model)).status == status, model
+
+
+async def test_a_key_works_from_its_networks(stack: Stack, http: aiohttp.ClientSession, store: Store) -> None:
+    """The client is whom the trusted proxy was called by; what the client itself wrote before that is nothing."""
+    await teams(store).insert(TeamRecord("office", 1.0, allowed_addresses=("192.0.2.0/25",)))
+    key = await limited_key(stack, Limits(), team_id="office", allowed_addresses=("192.0.2.0/24", "2001:db8::/32"))
+    for forwarded, status in (
+        (None, 403),
+        ("192.0.2.7", 200),
+        ("192.0.2.7, 198.51.100.1", 403),
+        ("198.51.100.1, 192.0.2.7", 200),
+        ("192.0.2.200", 403),
+        ("2001:db8::1", 403),
+    ):
+        headers = {"Authorization": f"Bearer {key}"} | ({"X-Forwarded-For": forwarded} if forwarded else {})
+        async with http.get("/v1/models", headers=headers) as answer:
+            assert answer.status == status, forwarded

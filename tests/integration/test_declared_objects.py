@@ -16,6 +16,7 @@ from tests.support.managing import Management, Reply
 from tests.support.stack import Stack
 
 KEY, ROTATED = "sk-declared-in-the-file", "sk-declared-and-rotated"
+DEMO_KEY = "sk-of-the-demo-provider"
 WITHIN = 2.0
 
 
@@ -57,7 +58,10 @@ class Declared:
 def declared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Declared]:
     """One stack for all tests here, which go on where the one before stopped."""
     folder = tmp_path_factory.mktemp("declared")
-    environment = {"CI_KEY": KEY, "NEXT_KEY": ROTATED}
+    environment = {"CI_KEY": KEY, "NEXT_KEY": ROTATED, "DEMO_API_KEY": DEMO_KEY}
+    secrets = folder / "data" / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "demo_key").write_text(DEMO_KEY)
     workers = {"admin": 2, "router": 2, "auth": 2}
     with Stack(folder, config=FIRST, env=environment, workers=workers) as stack:
         yield Declared(stack, folder / "tollway.yaml")
@@ -165,6 +169,22 @@ async def test_a_reload_applies_the_file_on_every_worker(declared: Declared, man
     declared.write(FIRST)
     await manage.post("/config/reload")
     assert await answers(manage, None, "second", 404)
+
+
+async def test_a_deployment_of_the_file_may_refer_to_its_credential(declared: Declared, manage: Management) -> None:
+    """As one of the API may; where the reference leads nowhere the others serve."""
+    base = f"{declared.stack.demo_url}/v1"
+    deployments = [
+        {"provider": "openai", "model": "demo", "api_base": base, "api_key": f"os.environ/{name}"}
+        for name in ("DEMO_API_KEY", "MISSING_API_KEY")
+    ]
+    groups = [{"model_name": f"referring-{number}", "deployments": [item]} for number, item in enumerate(deployments)]
+    declared.write({**FIRST, "models": [*FIRST["models"], *groups]})
+    await manage.post("/config/reload")
+    assert await answers(manage, None, "referring-0", 200)
+    assert await answers(manage, None, "referring-1", 404)
+    assert await answers(manage, None, "fixed", 200)
+    assert DEMO_KEY not in declared.stack.logs()
 
 
 async def test_a_rotated_key_goes_on_with_its_spend(declared: Declared, manage: Management) -> None:

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
+from shared.bus import subjects
+from shared.bus.connection import Bus
 from shared.pricing.money import NANO
 from shared.schemas.limits import Limits
 from tests.support.limited import Answer, ask, burst, limited_key, statuses
@@ -38,6 +40,19 @@ async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+@pytest.fixture(scope="module", autouse=True)
+def minute(stack: Stack) -> tuple[str, float]:
+    """A key whose limit is used up, and when: a minute passes while the other tests run."""
+
+    async def use_up() -> tuple[str, float]:
+        key = await limited_key(stack, Limits(rpm=100))
+        async with aiohttp.ClientSession(stack.url, connector=aiohttp.TCPConnector(limit=0)) as session:
+            assert passed(await burst(session, key, 300)) == 100
+        return key, time.time()
+
+    return asyncio.run(use_up())
+
+
 def active(stack: Stack) -> int:
     """Return the process that took over last."""
     told = [json.loads(line) for line in stack.logs("auth").splitlines() if '"limiter.took_over"' in line]
@@ -61,6 +76,25 @@ async def test_a_burst_is_cut_at_exactly_the_limit(stack: Stack, http: aiohttp.C
     assert refused.headers["x-tollway-limit-scope"] == "key"
     remaining = {int(answer.headers["x-ratelimit-remaining-requests"]) for answer in answers if answer.status == 200}
     assert remaining == set(range(100))
+
+
+async def test_every_dialect_is_told(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """Anthropic's clients get their error shape; streams carry the headers, too."""
+    key = await limited_key(stack, Limits(rpm=1, tpm=100_000))
+    answer = await ask(http, key, stream=True)
+    assert answer.headers["x-ratelimit-limit-tokens"] == "100000"
+    assert answer.headers["x-ratelimit-remaining-requests"] == "0"
+    body = {"model": "demo", "max_tokens": 5, "messages": [{"role": "user", "content": "Hello"}]}
+    async with http.post("/v1/messages", json=body, headers={"x-api-key": key}) as response:
+        assert response.status == 429
+        assert int(response.headers["retry-after"]) > 0
+        assert (await response.json())["error"]["type"] == "rate_limit_error"
+
+
+async def test_who_may_wait_gets_its_turn(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """One slot, and twenty requests that would rather wait than be refused: all are answered, one after the other."""
+    key = await limited_key(stack, Limits(parallel=1), wait_for_room=20.0)
+    assert statuses(await burst(http, key, 20)) == {200: 20}
 
 
 async def test_slots_come_back_however_requests_end(stack: Stack, http: aiohttp.ClientSession) -> None:
@@ -167,3 +201,61 @@ async def test_a_budget_for_ten_is_overspent_by_one_at_most(stack: Stack, http: 
     refused = next(answer for answer in answers if answer.status == 400)
     assert json.loads(refused.text)["error"]["type"] == "budget_exceeded"
     assert "Budget has been exceeded! Current cost: " in refused.text
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("service", ["router", "auth", "edge"])
+async def test_a_budget_holds_while_workers_die(stack: Stack, http: aiohttp.ClientSession, service: str) -> None:
+    """What was sent to a provider and has no event yet stands as spent: no more is sold than one request too many."""
+    free = await limited_key(stack, Limits())
+    price = round(float((await ask(http, free)).headers["x-tollway-cost"]) * NANO)
+    key = await limited_key(stack, Limits(max_budget=price * 10))
+    alias = f"budget-{service}-{time.time_ns()}"
+    requests = [asyncio.ensure_future(ask(http, key, "nonce;latency=100ms", user=f"{alias}-{n}")) for n in range(200)]
+    await asyncio.sleep(0.3)
+    stack.kill(service)
+    answers = await asyncio.gather(*requests)
+    await whole(stack, WORKERS)
+    end = time.monotonic() + 40
+    while not any(answer.status == 400 for answer in answers):
+        assert time.monotonic() < end, statuses(answers)
+        more = [ask(http, key, "nonce", user=f"{alias}-{n}-{time.time_ns()}") for n in range(20)]
+        answers += await asyncio.gather(*more)
+    spent = json.loads(next(answer.text for answer in answers if answer.status == 400))["error"]["message"]
+    assert "Budget has been exceeded!" in spent
+    costs = [float(answer.headers["x-tollway-cost"]) * NANO for answer in answers if answer.status == 200]
+    assert sum(costs) <= price * 10 + max(costs)
+
+
+@pytest.mark.timeout(120)
+async def test_without_a_journal_budgets_are_read_from_the_ledger(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """The journal is gone and every auth worker with it: what was spent still counts, and requests wait for that."""
+    free = await limited_key(stack, Limits())
+    price = round(float((await ask(http, free)).headers["x-tollway-cost"]) * NANO)
+    key = await limited_key(stack, Limits(max_budget=price * 5 + price // 2))
+    for _ in range(5):
+        assert (await ask(http, key)).status == 200
+    for pid in stack.pids("auth"):
+        os.kill(pid, signal.SIGSTOP)
+    bus = await Bus.connect(
+        stack.nats_url, name="test", inbox="tollway", user="tollway", password=stack.nats_password("tollway")
+    )
+    await bus.jetstream.purge_stream(subjects.LIMIT_STREAM)
+    await bus.close()
+    for pid in stack.pids("auth"):
+        os.kill(pid, signal.SIGKILL)
+    await whole(stack, WORKERS)
+    answers = await burst(http, key, 50)
+    assert passed(answers) == 1
+    assert (await ask(http, key)).status == 400
+
+
+async def test_a_minute_later_there_is_room_again(
+    stack: Stack, http: aiohttp.ClientSession, minute: tuple[str, float]
+) -> None:
+    """A limit that was used up before everything died is whole again 60 s after its last request, and not before."""
+    key, began = minute
+    if time.time() < began + 58:
+        assert (await ask(http, key)).status == 429
+    await asyncio.sleep(max(0.0, began + 61.5 - time.time()))
+    assert statuses(await burst(http, key, 300)) == {200: 100, 429: 200}

@@ -32,11 +32,13 @@ from tests.support.admin_office import SECRET, admin_office
 from tests.support.office import MASTER, Office
 from tests.support.store_server import StoreServer
 
+PLAIN = Configuration.model_validate({"guardrails": [{"name": "g", "type": "banned_words", "words": ["zeppelin"]}]})
 CONFIGURATION = Configuration.model_validate(
     {
         "defaults": {
             "users": {"user_role": "internal_user_viewer", "max_budget": 5, "budget_duration": "30d"},
             "teams": {"max_budget": 50, "tpm_limit": 1000},
+            "keys": {"bounds": {"rpm_limit": 9, "duration": "90d"}},
         }
     }
 )
@@ -52,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
 @pytest.fixture
 async def office(nats_server: Any, server: StoreServer, worker_on: Any, eventually: Any) -> AsyncIterator[Office]:
     """Ask an admin that has no defaults."""
-    async with admin_office(nats_server, server, worker_on, eventually, Configuration()) as office:
+    async with admin_office(nats_server, server, worker_on, eventually, PLAIN) as office:
         yield office
 
 
@@ -63,6 +65,14 @@ async def office_with_defaults(
     """Ask an admin that has them."""
     async with admin_office(nats_server, server, worker_on, eventually, CONFIGURATION) as office:
         yield office
+
+
+@pytest.fixture
+async def office_of_its_own(nats_server: Any, worker_on: Any, eventually: Any, tmp_path: Path) -> AsyncIterator[Office]:
+    """Ask an admin whose store is nobody else's: to empty one of much takes the embedded store long."""
+    with StoreServer(tmp_path) as server:
+        async with admin_office(nats_server, server, worker_on, eventually, PLAIN) as office:
+            yield office
 
 
 def user(id: str) -> Principal:
@@ -273,6 +283,9 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], int, str]] = [
     ("team_new", {"budget_id": "nowhere"}, 400, "budget_id"),
     ("team_new", {"tpm_limit": "many"}, 400, "tpm_limit"),
     ("team_new", {"team_id": "t"}, 409, "team_id"),
+    ("team_new", {"guardrails": ["nowhere"]}, 400, "guardrails"),
+    ("team_new", {"allowed_addresses": ["10.0.0.0/99"]}, 400, "allowed_addresses[0]"),
+    ("team_new", {"model_aliases": {"a": 5}}, 400, "model_aliases.a"),
     ("team_new", {"tpd_limit": 5}, 400, "tpd_limit"),
     ("team_new", {"members_with_roles": [{"user_id": "u", "role": "boss"}]}, 400, "members_with_roles[0].role"),
     ("team_new", {"members_with_roles": [{"role": "user"}]}, 400, "members_with_roles[0].user_id"),
@@ -321,8 +334,9 @@ async def test_a_deleted_team_takes_its_keys_and_members_along(office: Office) -
     assert await users(office.store).count({}) == 1
 
 
-async def test_hundreds_of_keys_go_with_their_team(office: Office) -> None:
+async def test_hundreds_of_keys_go_with_their_team(office_of_its_own: Office) -> None:
     """In one transaction, each with an entry in the audit, and no number of a change is left out."""
+    office = office_of_its_own
     await made(office, "team_new", team_id="t")
     keys = Keys(office.store)
     records = [KeyRecord(f"{number:064x}", "sk-...", float(number), team_id="t") for number in range(300)]
@@ -524,6 +538,10 @@ async def test_defaults_are_given_to_the_silent(office_with_defaults: Office) ->
     )
     loud = await made(office, "user_new", user_id="b", auto_create_key=False, max_budget=7, user_role="internal_user")
     assert (loud["user_role"], loud["max_budget"], loud["budget_duration"]) == ("internal_user", 7.0, None)
+    key = await Keys(office.store).find((await made(office, "user_new", user_id="k", aliases={"a": "b"}))["token"])
+    assert key is not None
+    assert (key.limits.rpm, key.aliases, key.expires is None) == (9, {"a": "b"}, False)
+    assert (await office.post("user_new", duration="1000d")).status == 400
     await made(office, "team_new", team_id="t", tpm_limit=0)
     team = await made(office, "team_member_add", team_id="t", member={"role": "user", "user_id": "c"})
     assert (team["max_budget"], team["tpm_limit"], team["updated_users"][0]["max_budget"]) == (50.0, 0, 5.0)
@@ -593,3 +611,30 @@ async def test_adding_a_stranger_to_an_organization_gives_no_power_over_it(offic
     info = (await office.get("user_info", boss, user_id=own["user_id"])).body
     assert [key["token"] for key in info["keys"]] == [own["token"]]
     assert (await office.post("user_delete", boss, user_ids=[own["user_id"]])).status == 200
+
+
+async def test_a_new_address_is_one_user_however_many_ask(office: Office) -> None:
+    """Five groups that name the same new address at once have the same member."""
+    for number in range(5):
+        await made(office, "team_new", team_id=f"t{number}")
+    member = {"role": "user", "user_email": "new@example.com"}
+    replies = await asyncio.gather(
+        *(office.post("team_member_add", team_id=f"t{number}", member=member) for number in range(5))
+    )
+    assert [reply.status for reply in replies] == [200] * 5
+    assert len({reply.body["updated_users"][0]["user_id"] for reply in replies}) == 1
+    assert await users(office.store).count({}) == 1
+
+
+async def test_a_team_that_goes_leaves_nothing_behind(office: Office) -> None:
+    """Members and keys that are made while it is deleted are refused, or go with it."""
+    await made(office, "team_new", team_id="t")
+    deleted, *others = await asyncio.gather(
+        office.post("team_delete", team_ids=["t"]),
+        *(office.post("team_member_add", team_id="t", member={"role": "user", "user_id": f"u{n}"}) for n in range(4)),
+        *(office.post("key_generate", team_id="t") for _ in range(4)),
+    )
+    assert deleted.status == 200
+    assert {reply.status for reply in others} <= {200, 400, 404}
+    assert await memberships(office.store).count({}) == 0
+    assert await Keys(office.store).count() == 0

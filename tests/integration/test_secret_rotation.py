@@ -110,9 +110,13 @@ async def _chat(manage: Management, model: str) -> Reply:
 
 
 def test_nothing_to_rotate_says_what_to_do(tmp_path: Path) -> None:
-    """One sentence and exit code 1."""
+    """One sentence and exit code 1: nothing runs there, or the key is not the folder's."""
     command = [sys.executable, "-m", "tollway", "rotate-secrets", "--data-dir", str(tmp_path)]
     environment = Stack(tmp_path).environment()
     done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
     assert "start it by 'tollway up'" in done.stderr
+    (tmp_path / "run.json").write_text("{}")
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert "TOLLWAY_ENCRYPTION_KEY=NEW,OLD" in done.stderr

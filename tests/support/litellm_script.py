@@ -29,11 +29,12 @@ def main(url: str, key: str) -> dict[str, Any]:
     found["available"] = client.teams.get_available()
     found["own_teams"] = Client(url, found["user"]["key"]).teams.list()
     found["key"] = client.keys.generate(
-        models=["demo"], duration="24h", key_alias="first", team_id="research", user_id="ada"
+        models=["demo"], duration="24h", key_alias="first", team_id="research", user_id="ada", aliases={"quick": "demo"}
     )
     found["key_info"] = client.keys.info(found["key"]["key"])
+    found["key_update"] = client.keys.update(found["key"]["key"], key_alias="second")
     found["keys"] = client.keys.list(team_id="research", return_full_object=True)
-    found["chat"] = Client(url, found["key"]["key"]).chat.completions("demo", [{"role": "user", "content": "Hello"}])
+    found["chat"] = Client(url, found["key"]["key"]).chat.completions("quick", [{"role": "user", "content": "Hello"}])
     found["model"] = client.models.new("mine", {"model": "demo/demo"}, {"id": "mine-1"})
     found["model_update"] = client.models.update("mine-1", {"model": "demo/demo", "rpm": 5})
     found["models"] = client.models.list()

@@ -42,6 +42,11 @@ def rotate(data_dir: Path, env: Mapping[str, str]) -> Resealed:
     folder = DataFolder(data_dir)
     run = _running(folder)
     key_file = folder.secrets / "encryption_key"
+    if not key_file.exists():
+        raise StackError(
+            "The encryption key is not in the data folder, so it came from the environment: restart with "
+            "TOLLWAY_ENCRYPTION_KEY=NEW,OLD, and run this with the same and MONGODB_URL."
+        )
     with folder.writing():
         known = key_file.read_text().strip()
         # A rotation that was cut off goes on with the key that it made.

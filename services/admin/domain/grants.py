@@ -6,6 +6,8 @@ larger than the giver's would only seem to be one, and is refused.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from shared.errors import Forbidden
 from shared.pricing.money import to_dollars
 from shared.schemas.limits import Limits, ModelLimits
@@ -40,6 +42,15 @@ def check_models(models: Sequence[str], giver: Sequence[str], noun: str) -> None
     for model in models:
         if model not in (ALL_TEAM_MODELS, NO_DEFAULT_MODELS) and not allows(giver, model):
             raise Forbidden(f"The {noun} does not have the model '{model}'.", param="models")
+
+
+def news(limits: Limits, before: Limits) -> Limits:
+    """Return the limits that a change states anew: what is as it was is no grant."""
+    same = {name: None for name in _COUNTS if getattr(limits, name) == getattr(before, name)}
+    if (limits.max_budget, limits.extra_budget) == (before.max_budget, before.extra_budget):
+        same["max_budget"] = None
+    models = {model: item for model, item in limits.models.items() if before.models.get(model) != item}
+    return msgspec.structs.replace(limits, models=models, **same)
 
 
 def check_kept(limits: Limits, before: Limits, noun: str) -> None:

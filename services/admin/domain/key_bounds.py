@@ -1,4 +1,4 @@
-"""The operator's upper bounds of keys: nobody's key has more, and one that states nothing has this much."""
+"""What the operator's configuration says of keys: what a silent maker gets, and what nobody gets more of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,59 +15,60 @@ from shared.schemas.limits import Limits
 from shared.store.keys import KeyRecord
 
 _FIELDS = {"rpm": "rpm_limit", "tpm": "tpm_limit", "parallel": "max_parallel_requests", "max_budget": "max_budget"}
-
-
 NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
 class KeyBounds:
-    """What `defaults.keys.bounds` of the configuration says; None and empty are no bound."""
+    """A section of the configuration about keys; None and empty say nothing."""
 
     limits: Limits = NO_LIMITS
     duration: str = ""
+    models: tuple[str, ...] = ()
 
-    def applied(self, record: KeyRecord, now: float) -> KeyRecord:
-        """Return a new key with the bounds where it states nothing; raise `InvalidRequest` where it states more."""
-        self._check(record.limits)
-        missing = {
-            name: getattr(self.limits, name)
-            for name in _FIELDS
-            if getattr(record.limits, name) is None and getattr(self.limits, name) is not None
-        }
-        if "max_budget" in missing and not record.limits.budget_duration and self.limits.budget_duration:
+    def filled(self, record: KeyRecord, held: Limits, now: float) -> KeyRecord:
+        """Return a new key with this where it states nothing; `held` is what it and its budget state."""
+        missing = {name: getattr(self.limits, name) for name in _FIELDS if getattr(held, name) is None}
+        missing = {name: value for name, value in missing.items() if value is not None}
+        if "max_budget" in missing and self.limits.budget_duration and not record.limits.budget_duration:
             missing |= {"budget_duration": self.limits.budget_duration, "budget_since": now}
-        last = end_of(self.duration, now)
-        if last is not None and record.expires is not None and record.expires > last:
-            raise InvalidRequest(f"'duration' must not be longer than {self.duration}.", param="duration")
         return msgspec.structs.replace(
             record,
             limits=msgspec.structs.replace(record.limits, **missing),
-            expires=last if record.expires is None else record.expires,
+            expires=end_of(self.duration, now) if record.expires is None else record.expires,
+            models=record.models or self.models,
         )
 
-    def check(self, after: KeyRecord, before: KeyRecord, now: float) -> None:
-        """Raise `InvalidRequest` where a change goes beyond a bound; what was beyond it before may stay."""
+    def check_new(self, record: KeyRecord, held: Limits, now: float) -> None:
+        """Raise `InvalidRequest` where a new key states more than this."""
         for name, field in _FIELDS.items():
-            has, had, most = (getattr(limits, name) for limits in (after.limits, before.limits, self.limits))
-            if most is not None and has != had and (has is None or has > most):
-                raise self._beyond(field, most)
+            has, most = getattr(held, name), getattr(self.limits, name)
+            if has is not None and most is not None and has > most:
+                raise _beyond(field, most)
+        last = end_of(self.duration, now)
+        if last is not None and record.expires is not None and record.expires > last:
+            raise self._too_long()
+
+    def check_change(self, before: KeyRecord, after: KeyRecord, held: Limits, now: float) -> None:
+        """Raise `InvalidRequest` where a change goes beyond this; what was beyond it before may stay."""
+        for name, field in _FIELDS.items():
+            has, most = getattr(held, name), getattr(self.limits, name)
+            changed = getattr(after.limits, name) != getattr(before.limits, name) or after.budget_id != before.budget_id
+            if most is not None and changed and (has is None or has > most):
+                raise _beyond(field, most)
         last = end_of(self.duration, now)
         if last is not None and after.expires != before.expires and (after.expires is None or after.expires > last):
-            raise InvalidRequest(f"'duration' must not be longer than {self.duration}.", param="duration")
+            raise self._too_long()
 
-    def _check(self, limits: Limits) -> None:
-        for name, field in _FIELDS.items():
-            has, most = getattr(limits, name), getattr(self.limits, name)
-            if has is not None and most is not None and has > most:
-                raise self._beyond(field, most)
-
-    @staticmethod
-    def _beyond(field: str, most: int) -> InvalidRequest:
-        shown = to_dollars(most) if field == "max_budget" else most
-        return InvalidRequest(f"'{field}' must not be more than {shown:g}, as the configuration has it.", param=field)
+    def _too_long(self) -> InvalidRequest:
+        return InvalidRequest(f"'duration' must not be longer than {self.duration}.", param="duration")
 
 
 def bounds_of(body: Mapping[str, Any]) -> KeyBounds:
-    """Return the bounds that a section of the configuration states, written as a body."""
-    return KeyBounds(read_limits(Fields(body), Limits(), 0.0), body.get("duration", ""))
+    """Return what a section of the configuration says, written as a body."""
+    return KeyBounds(read_limits(Fields(body), Limits(), 0.0), body.get("duration", ""), tuple(body.get("models", ())))
+
+
+def _beyond(field: str, most: int) -> InvalidRequest:
+    shown = to_dollars(most) if field == "max_budget" else most
+    return InvalidRequest(f"'{field}' must not be more than {shown:g}, as the configuration has it.", param=field)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.admin.domain.grants import check_kept, check_limits, check_models
+from services.admin.domain.grants import check_kept, check_limits, check_models, news
 from services.admin.domain.key_access_fields import LLM_ROUTES
 from services.admin.domain.rights import Caller
 from shared.errors import Forbidden
@@ -79,18 +79,19 @@ def check_grant(caller: Caller, before: KeyRecord | None, after: KeyRecord, arou
     check_acts_for_llm_alone(caller, before, after)
     if after.permissions != (before.permissions if before else {}):
         raise Forbidden("Only proxy administrators may set 'permissions' of a key.", param="permissions")
-    if around.team is not None:
-        check_models(after.models, around.team.models, "team")
-        check_limits(around.limits, around.team_limits, "team")
-    elif around.user is not None:
-        check_models(after.models, around.user.models, "user")
-    if around.user is not None:
-        check_limits(around.limits, around.user_limits, "user")
-    if around.organization is not None:
-        check_models(after.models, around.organization.models, "organization")
-        check_limits(around.limits, around.organization_limits, "organization")
-    if around.giver is not None:
-        _check_within_key(around.limits, after, around.giver)
+    stays = before is not None and _place(before) == _place(after)
+    if not (stays and before is not None and before.models == after.models):
+        _check_models(after, around)
+    limits = news(around.limits, before.limits) if stays and before is not None else around.limits
+    for giver, noun in (
+        (around.team_limits, "team"),
+        (around.user_limits, "user"),
+        (around.organization_limits, "organization"),
+        (around.giver.limits if around.giver else NO_LIMITS, "API key of the caller"),
+    ):
+        check_limits(limits, giver, noun)
+    if around.giver is not None and not (before is not None and before.expires == after.expires):
+        _check_end(after, around.giver)
 
 
 def check_narrowed(before: KeyRecord, after: KeyRecord) -> None:
@@ -141,13 +142,26 @@ def _check_own_routes(caller: Caller, after: KeyRecord, around: Surroundings) ->
         raise Forbidden("The API key may not call all of these routes itself.", param="allowed_routes")
 
 
-def _check_within_key(limits: Limits, after: KeyRecord, giver: KeyRecord) -> None:
-    check_models(after.models, giver.models, "API key of the caller")
-    check_limits(limits, giver.limits, "API key of the caller")
-    if giver.models and not after.models:
-        raise Forbidden("An empty list of models is more than the caller's API key has.", param="models")
+def _check_models(after: KeyRecord, around: Surroundings) -> None:
+    if around.team is not None:
+        check_models(after.models, around.team.models, "team")
+    elif around.user is not None:
+        check_models(after.models, around.user.models, "user")
+    if around.organization is not None:
+        check_models(after.models, around.organization.models, "organization")
+    if around.giver is not None:
+        check_models(after.models, around.giver.models, "API key of the caller")
+        if around.giver.models and not after.models:
+            raise Forbidden("An empty list of models is more than the caller's API key has.", param="models")
+
+
+def _check_end(after: KeyRecord, giver: KeyRecord) -> None:
     if giver.expires is not None and (after.expires is None or after.expires > giver.expires):
         raise Forbidden("The API key of the caller ends sooner.", param="duration")
+
+
+def _place(record: KeyRecord) -> tuple[str, ...]:
+    return record.user_id, record.team_id, record.organization_id, record.budget_id
 
 
 def _filled(own: Limits, giver: Limits) -> Limits:

@@ -60,6 +60,6 @@ def token_shape(record: KeyRecord, spend: int | None = None, reset_at: float | N
     return shape
 
 
-def generated_shape(record: KeyRecord, key: str, duration: str) -> dict[str, Any]:
-    """Return LiteLLM's `GenerateKeyResponse`: the one answer that holds the key."""
-    return {**token_shape(record, 0), "key": key, "token_id": record.hash, "duration": duration or None}
+def generated_shape(shape: dict[str, Any], key: str, duration: str) -> dict[str, Any]:
+    """Return LiteLLM's `GenerateKeyResponse` of a key's shape: the one answer that holds the key."""
+    return {**shape, "key": key, "token_id": shape["token"], "duration": duration or None}

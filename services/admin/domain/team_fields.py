@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from services.admin.domain.fields import FieldPolicy, Fields
+from services.admin.domain.key_access_fields import read_addresses
 from services.admin.domain.limit_fields import LIMIT_FIELDS, read_limits
 from services.admin.domain.member_fields import TEAM_ROLES, Person, read_limits_of_members, read_people
 from services.admin.domain.metadata_fields import read_metadata
@@ -67,8 +68,6 @@ NEW_TEAM = FieldPolicy(
 )
 TEAM_UPDATE = FieldPolicy(known=_OF_THE_TEAM | LIMIT_FIELDS | MEMBER_DEFAULTS, refused=_REFUSED, kept=_KEPT)
 
-MOST_ALIASES = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class NewTeam:
@@ -98,27 +97,18 @@ def _changed(fields: Fields, before: TeamRecord, now: float) -> TeamRecord:
         alias=fields.updated("team_alias", fields.text, before.alias),
         organization_id=fields.updated("organization_id", fields.text, before.organization_id),
         models=fields.updated("models", fields.texts, before.models),
-        model_aliases=read_aliases(fields, before.model_aliases),
+        model_aliases=fields.updated("model_aliases", fields.names, before.model_aliases),
         limits=read_limits(fields, before.limits, now),
         member_limits=read_limits_of_members(fields, before.member_limits, now),
         budget_id=fields.updated("budget_id", fields.text, before.budget_id),
         blocked=fields.updated("blocked", fields.flag, before.blocked),
         guardrails=fields.updated("guardrails", fields.texts, before.guardrails),
-        allowed_addresses=fields.updated("allowed_addresses", fields.texts, before.allowed_addresses),
+        allowed_addresses=fields.updated(
+            "allowed_addresses", lambda name: read_addresses(fields, name), before.allowed_addresses
+        ),
         tags=fields.updated("tags", fields.texts, before.tags),
         metadata=read_metadata(fields, before.metadata),
     )
-
-
-def read_aliases(fields: Fields, before: dict[str, str]) -> dict[str, str]:
-    """Return what callers may say for a model group, by what they say."""
-    if not fields.says("model_aliases"):
-        return before
-    given = fields.mapping("model_aliases")
-    if len(given) > MOST_ALIASES:
-        fields.wrong("model_aliases", f"must not hold more than {MOST_ALIASES} names")
-    inner = Fields(given, "model_aliases")
-    return {inner.checked_name(name): inner.needed_text(name) for name in given}
 
 
 def _members(fields: Fields) -> tuple[Person, ...]:

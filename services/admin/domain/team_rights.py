@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.admin.domain.grants import check_limits, check_models
+from services.admin.domain.grants import check_kept, check_limits, check_models
 from shared.errors import Forbidden
 from shared.schemas.limits import Limits
 from shared.store.people import OrganizationRecord, TeamRecord
@@ -13,8 +13,6 @@ ABOVE_THE_TEAM = frozenset(
     | {"temp_budget_increase"}
 )
 """Fields that only administrators of the organization and of the gateway change."""
-
-_AMOUNTS = {"rpm": "rpm_limit", "tpm": "tpm_limit", "parallel": "max_parallel_requests", "max_budget": "max_budget"}
 
 
 def check_by_team_admin(body: Mapping[str, Any], before: TeamRecord, after: TeamRecord) -> None:
@@ -26,7 +24,7 @@ def check_by_team_admin(body: Mapping[str, Any], before: TeamRecord, after: Team
     check_models(after.models, before.models, "team")
     check_limits(after.limits, before.limits, "team")
     check_limits(after.member_limits, after.limits, "team")
-    _check_kept(before.limits, after.limits)
+    check_kept(after.limits, before.limits, "team")
     if set(before.guardrails) - set(after.guardrails):
         raise Forbidden("An administrator of the team may not take guardrails from it.", param="guardrails")
 
@@ -40,20 +38,3 @@ def check_within_organization(
     """
     check_models(team.models, organization.models, "organization")
     check_limits(limits, giver, "organization")
-
-
-def _check_kept(before: Limits, after: Limits) -> None:
-    """Raise `Forbidden` where a limit is gone: without one there is more than with any."""
-    for name, field in _AMOUNTS.items():
-        if getattr(before, name) is not None and getattr(after, name) is None:
-            raise Forbidden(f"An administrator of the team may not take '{field}' from it.", param=field)
-    for model, limits in before.models.items():
-        now = after.models.get(model)
-        if limits.rpm is not None and (now is None or now.rpm is None):
-            raise Forbidden("A model's limit may not be taken from the team.", param="model_rpm_limit")
-        if limits.tpm is not None and (now is None or now.tpm is None):
-            raise Forbidden("A model's limit may not be taken from the team.", param="model_tpm_limit")
-        if limits.max_budget is not None and (
-            now is None or now.max_budget is None or now.budget_duration != limits.budget_duration
-        ):
-            raise Forbidden("A model's budget may not be taken from the team.", param="model_max_budget")

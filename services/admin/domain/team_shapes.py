@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.admin.domain.limit_fields import limits_shape
+from services.admin.domain.limit_fields import budget_table_shape, limits_shape
 from services.admin.domain.member_shapes import member_defaults_shape
 from services.admin.domain.times import shown
 from shared.store.people import TeamRecord
@@ -29,6 +29,7 @@ def team_shape(team: TeamRecord, members: Sequence[Member] = (), *, reset_at: fl
         "admins": [member["user_id"] for member in members if member["role"] == "admin"],
         **limits_shape(team.limits, reset_at),
         **member_defaults_shape(team.member_limits),
+        "team_member_budget_table": budget_table_shape(team.member_limits),
         "budget_id": team.budget_id or None,
         "metadata": team.metadata,
         "declared": team.declared,

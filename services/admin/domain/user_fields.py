@@ -6,7 +6,6 @@ from typing import Any, get_args
 
 import msgspec
 
-from services.admin.domain.durations import end_of
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.limit_fields import LIMIT_FIELDS, read_limits
 from services.admin.domain.member_fields import TEAM_ROLES, read_member_limits, read_role
@@ -35,18 +34,17 @@ _REFUSED: dict[str, Any] = {
     "tag_rpm_limit": None,
     "tpd_limit": None,
 }
-_KEPT = frozenset({"agent_id", "aliases", "budget_fallbacks", "config", "send_invite_email"})
+_KEPT = frozenset({"agent_id", "budget_fallbacks", "config", "send_invite_email"})
+_OF_THE_KEY = ("aliases", "duration", "key_alias", "team_id")
 
 NEW_USER = FieldPolicy(
-    known=_OF_THE_USER
-    | LIMIT_FIELDS
-    | {"auto_create_key", "duration", "key_alias", "organizations", "team_id", "teams"},
+    known=_OF_THE_USER | LIMIT_FIELDS | {"auto_create_key", "organizations", "teams", *_OF_THE_KEY},
     refused=_REFUSED,
     kept=_KEPT,
 )
 USER_UPDATE = FieldPolicy(
     known=_OF_THE_USER | LIMIT_FIELDS,
-    refused=_REFUSED | {"duration": None, "key_alias": None, "team_id": None},
+    refused=_REFUSED | dict.fromkeys(_OF_THE_KEY),
     kept=_KEPT,
 )
 
@@ -66,23 +64,14 @@ class Joining:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstKey:
-    """The key that is made with a user; `expires` in Unix seconds."""
-
-    alias: str
-    duration: str
-    expires: float | None
-    team: str
-
-
-@dataclass(frozen=True, slots=True)
 class NewUser:
     """What was asked for."""
 
     record: UserRecord
     teams: tuple[Joining, ...]
     organizations: tuple[str, ...]
-    key: FirstKey | None
+    key: Mapping[str, Any] | None
+    """The body of the key that is made with the user, None for none."""
 
 
 def read_new_user(body: Mapping[str, Any], *, id: str, now: float, by: str) -> NewUser:
@@ -96,7 +85,7 @@ def read_new_user(body: Mapping[str, Any], *, id: str, now: float, by: str) -> N
         record=msgspec.structs.replace(record, ignored=ignored),
         teams=_teams(fields, now),
         organizations=organizations,
-        key=_first_key(fields, now) if fields.flag("auto_create_key", default=True) else None,
+        key=_key_body(body) if fields.flag("auto_create_key", default=True) else None,
     )
 
 
@@ -130,9 +119,8 @@ def _role(fields: Fields, before: Role) -> Role:
     return before
 
 
-def _first_key(fields: Fields, now: float) -> FirstKey:
-    duration = fields.text("duration")
-    return FirstKey(fields.text("key_alias"), duration, end_of(duration, now), fields.text("team_id"))
+def _key_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: body[name] for name in _OF_THE_KEY if body.get(name) is not None}
 
 
 def _teams(fields: Fields, now: float) -> tuple[Joining, ...]:

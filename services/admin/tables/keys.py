@@ -28,8 +28,9 @@ def keys_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, 
         lookup,
         changing,
         recorder,
+        shapes,
         secret=runtime.secret,
-        defaults={name: value for name, value in as_body(defaults).items() if name != "bounds"},
+        defaults=bounds_of(as_body(defaults)),
         bounds=bounds,
     )
     key = KeyRoutes(lookup, changing, recorder, shapes, runtime.secret)

@@ -20,7 +20,7 @@ def models_table(
 ) -> dict[str, Handler]:
     """Return the routes about what the configuration file says too."""
     models, credentials, settings = Models(store), Credentials(store), runtime.configuration
-    model = ModelRoutes(models, credentials, recorder, current, runtime.encryption_key)
+    model = ModelRoutes(models, credentials, recorder, current, settings.credentials, runtime.encryption_key)
     views = ModelViews(models, current, PriceTable(settings.pricing.file))
     credential = CredentialRoutes(credentials, models, recorder, settings.credentials, runtime.encryption_keys)
     config = ReloadRoutes(current, declaring, recorder)

@@ -1,6 +1,8 @@
 """Users, teams and organizations."""
 
 from services.admin.domain.defaults import as_body
+from services.admin.domain.key_bounds import bounds_of
+from services.admin.first_keys import FirstKeys
 from services.admin.handlers import Handler
 from services.admin.joining import Joining
 from services.admin.key_shapes import KeyShapes
@@ -25,12 +27,13 @@ def people_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str
     """Return the handlers by the names of their routes."""
     defaults = runtime.configuration.defaults
     of_users, of_teams = as_body(defaults.users), as_body(defaults.teams)
+    guardrails = frozenset(guardrail.name for guardrail in runtime.configuration.guardrails)
     people, keys, spending = People(store), Keys(store), Spending(store, runtime.configuration.limits.time_zone)
     joining, taking = Joining(people, of_users), Taking(people, keys)
     teams, key_shapes = TeamShapes(people, spending), KeyShapes(spending)
-    user = UserRoutes(people, keys, taking, recorder, runtime.secret, of_users)
+    user = UserRoutes(people, keys, taking, recorder, _first_keys(runtime), of_users)
     user_view = UserViews(people, keys, spending, teams, key_shapes)
-    team = TeamRoutes(people, joining, taking, teams, spending, recorder, of_teams)
+    team = TeamRoutes(people, joining, taking, teams, spending, recorder, of_teams, guardrails)
     team_view = TeamViews(people, keys, teams, key_shapes)
     member = MemberRoutes(people, joining, taking, teams, recorder)
     organization = OrganizationRoutes(people, taking, teams, spending, recorder)
@@ -73,3 +76,9 @@ def people_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str
         "organization_member_delete": organization_member.delete,
         "organization_member_delete_post": organization_member.delete,
     }
+
+
+def _first_keys(runtime: Runtime) -> FirstKeys:
+    defaults = runtime.configuration.defaults.keys
+    said = {name: value for name, value in as_body(defaults).items() if name != "bounds"}
+    return FirstKeys(runtime.secret, said, bounds_of(as_body(defaults.bounds)))

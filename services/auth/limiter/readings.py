@@ -71,6 +71,7 @@ class Readings:
 
     async def close(self) -> None:
         """Read no more."""
+        self._wanted.clear()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -51,6 +51,18 @@ def wanted_team(headers: Mapping[str, str]) -> str:
     return readable(value).strip()[:MAX_LABEL]
 
 
+END_USER_HEADERS = ("x-litellm-customer-id", "x-litellm-end-user-id")
+"""LiteLLM's headers for the end user of a request; the first one counts."""
+
+
+def named_end_user(headers: Mapping[str, str]) -> str:
+    """Return for whom the headers say that a request is; empty where they say nothing."""
+    for name in END_USER_HEADERS:
+        if value := headers.get(name):
+            return readable(value)[:MAX_LABEL]
+    return ""
+
+
 def wanted_timeout(headers: Mapping[str, str], limit: float) -> float:
     """Return the seconds that the request may take: what `x-litellm-timeout` asks for, at most `limit`."""
     value = headers.get("x-litellm-timeout")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.security.sealing import VERSION, SealBroken, seal, unseal
+from shared.security.sealing import VERSION, SealBroken, is_sealed_under, seal, unseal
 
 KEY = bytes(range(32))
 text = st.text(st.characters(exclude_categories=("Cs",)))
@@ -63,3 +63,15 @@ def test_a_key_of_another_size_is_refused(key: bytes) -> None:
     """AES-128 is not used by mistake."""
     with pytest.raises(SealBroken, match="32 bytes"):
         seal("secret", key, "a")
+
+
+def test_any_of_several_keys_opens() -> None:
+    """While one follows another; which one sealed is known."""
+    old, new = KEY, KEY[::-1]
+    sealed = seal("secret", old, "a")
+    assert unseal(sealed, (new, old), "a") == "secret"
+    assert (is_sealed_under(sealed, old, "a"), is_sealed_under(sealed, new, "a")) == (True, False)
+    with pytest.raises(SealBroken):
+        unseal(sealed, (new,), "a")
+    with pytest.raises(SealBroken):
+        unseal(sealed, (), "a")

@@ -1,6 +1,7 @@
 """What a process learns from its environment, and what it does not."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +90,29 @@ def test_what_is_missing_or_wrong_is_one_sentence(service: str, changed: dict[st
 def test_the_write_concern_joins_the_address(url: str, concern: str | int, expected: str) -> None:
     """Unless the address has one of its own."""
     assert with_write_concern(url, concern) == expected
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_declared_keys_are_read_by_admin_alone(service: str, tmp_path: Path) -> None:
+    """Others start without the variable that holds one, and never hold it."""
+    path = tmp_path / "tollway.yaml"
+    path.write_text("keys: [{key_alias: ci, key: '${CI_KEY}'}]\n")
+    env = {**EVERYTHING, "TOLLWAY_CONFIG": str(path)}
+    if service == "admin":
+        with pytest.raises(ConfigurationError, match="CI_KEY"):
+            from_environment(service, env)
+        env["CI_KEY"] = "sk-of-continuous-integration"
+    runtime = from_environment(service, env)
+    assert bool(runtime.configuration.keys) == (service == "admin")
+    assert "sk-of-continuous-integration" not in repr(runtime)
+
+
+def test_old_encryption_keys_follow_the_new_one() -> None:
+    """The first seals, and all of them open; each must have its 32 bytes."""
+    env = {**EVERYTHING, "TOLLWAY_ENCRYPTION_KEY": f"{'ab' * 32}, {'cd' * 32}"}
+    runtime = from_environment("admin", env)
+    assert runtime.encryption_key == bytes.fromhex("ab" * 32)
+    assert runtime.encryption_keys == (bytes.fromhex("ab" * 32), bytes.fromhex("cd" * 32))
+    for wrong in (f"{'ab' * 32},", f"{'ab' * 32},cd"):
+        with pytest.raises(ConfigurationError, match="must be 32 bytes"):
+            from_environment("admin", {**EVERYTHING, "TOLLWAY_ENCRYPTION_KEY": wrong})

@@ -136,15 +136,12 @@ class Decider:
         """Return the scope in which this request must wait behind others, or none."""
         if not self.waiting.queues:
             return ""
-        passed = []
         for quota in ask.quotas:
             queue = self.waiting.queues.get(quota.scope)
-            if queue and judging.counts(quota, queue.measure) and queue.head():
-                if ask.wait or queue.overtaken >= OVERTAKEN:
-                    return quota.scope
-                passed.append(queue)
-        for queue in passed:
-            queue.overtaken += 1
+            if queue is None or not (ask.wait or queue.overtaken >= OVERTAKEN):
+                continue
+            if queue.head() and judging.counts(quota, queue.measure):
+                return quota.scope
         return ""
 
     def _refusal(self, ask: Ask, found: list[Obstacle], line: str, draft: Draft) -> Refusal:
@@ -184,9 +181,16 @@ class Decider:
             return self._turn_away(ask, draft)
         admitted = Admitted(ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted))
         state.admit(admitted, draft.moment)
+        if self.waiting.queues and not ask.wait:
+            self._overtake(scopes)
         draft.admitted.append(admitted)
         draft.verdicts.append(judging.answer(ask, known, draft.moment, state.grid))
         return True
+
+    def _overtake(self, scopes: list[str]) -> None:
+        for scope in scopes:
+            if queue := self.waiting.queues.get(scope):
+                queue.overtaken += 1
 
     def _is_full(self, scopes: list[str]) -> bool:
         known = self._state.scopes

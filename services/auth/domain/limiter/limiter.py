@@ -6,7 +6,8 @@ from services.auth.domain.limiter import judging
 from services.auth.domain.limiter.deciding import Decider
 from services.auth.domain.limiter.draft import Draft
 from services.auth.domain.limiter.pieces import Piece
-from services.auth.domain.limiter.purse import AGAIN, FIRST_AGAIN, SOON
+from services.auth.domain.limiter.purse import AGAIN, FIRST_AGAIN, SOON, Purse
+from services.auth.domain.limiter.readings import Reading
 from services.auth.domain.limiter.records import Charged, Freed, Loaded, Record, TurnResult
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.sweeping import Sweeper
@@ -65,23 +66,13 @@ class Limiter:
         """
         moment, draft = self._begin(now)
         reading = self._decider.readings.end(scope, since)
-        known = self._state.scopes.get(scope, judging.BLANK).purse
-        if reading is None or (known is not None and known.read and 0 < reading.until <= known.since):
+        if reading is None:
             return draft.result()
-        pending = known.pending if known is not None else 0
-        pause = known.pause if known is not None else SOON
-        first = known is None or not known.read
-        loaded = Loaded(
-            scope,
-            since,
-            reading.until,
-            spent + pending,
-            reading.asked,
-            moment.now + (pause if pending else FIRST_AGAIN if first else AGAIN),
-            min(pause * 2, AGAIN) if pending else SOON,
-        )
-        self._state.load(loaded)
-        draft.loaded.append(loaded)
+        known = self._state.scopes.get(scope, judging.BLANK).purse
+        if known is None or not known.read or not 0 < reading.until <= known.since:
+            loaded = _loaded(scope, reading, spent, known, moment.now)
+            self._state.load(loaded)
+            draft.loaded.append(loaded)
         self._decider.waiting.read(scope)
         self._decider.go_on(draft, most=WOKEN_BY_READING)
         return draft.result()
@@ -105,14 +96,15 @@ class Limiter:
             self._state.drop(id)
         draft.released += late
         draft.dropped += unsettled
-        for waiter in self._decider.waiting.over(moment.now):
-            self._decider.give_up(waiter, draft)
+        over = self._decider.waiting.over(moment.now)
         draft.needed += self._decider.readings.repeated(moment.now)
         for scope in self._decider.readings.stale(moment.now):
             if not self._decider.waiting.awaits_ledger(scope):
                 self._decider.readings.forget(scope)
         draft.forgotten += self._sweeper.idle(self._decider.readings, AT_ONCE)
         self._state.forget(draft.forgotten)
+        for waiter in over:
+            self._decider.give_up(waiter, draft)
         self._decider.go_on(draft, self._decider.waiting.some(LINES_AT_ONCE))
         return draft.result()
 
@@ -156,3 +148,13 @@ class Limiter:
             state.turn_back(now)
         moment = state.advance(now)
         return moment, Draft(moment, turned_back=behind)
+
+
+def _loaded(scope: str, reading: Reading, spent: int, known: Purse | None, now: float) -> Loaded:
+    """Return what a reading tells, and when the next one is due: soon, if completions settled meanwhile."""
+    pending, pause = (known.pending, known.pause) if known is not None else (0, SOON)
+    if pending:
+        again, pause = now + pause, min(pause * 2, AGAIN)
+    else:
+        again, pause = now + (AGAIN if known is not None and known.read else FIRST_AGAIN), SOON
+    return Loaded(scope, reading.since, reading.until, spent + pending, reading.asked, again, pause)

@@ -233,3 +233,18 @@ def test_a_temporary_increase_is_a_larger_budget() -> None:
     driven.end(ask, cost=1000)
     assert not driven.passes(driven.ask(TEAM))
     assert driven.passes(driven.ask(Quota("team\x1fx", budget=2000)))
+
+
+def test_who_waits_for_a_period_that_is_over_goes_on_in_the_next() -> None:
+    """A reading that comes too late for its period keeps nobody waiting."""
+    day = Quota("team\x1fx", budget=1000, since=START - 100, until=START + 10)
+    week = Quota("team\x1fx", budget=1000, since=START - 500, until=START + 500)
+    next_day = Quota("team\x1fx", budget=1000, since=START + 10, until=START + 110)
+    driven = known(week)
+    late = driven.ask(day)
+    driven.turn(late)
+    driven.sleep(11)
+    first = driven.ask(next_day)
+    driven.turn(first)
+    driven.load("team\x1fx", since=START + 10)
+    assert (driven.verdicts[late.id].refusal, driven.verdicts[first.id].refusal) == (None, None)

@@ -73,6 +73,7 @@ def test_those_who_do_not_wait_pass_it_a_few_times() -> None:
     driven = Driven()
     driven.turn(driven.ask(MINUTE, tokens=50))
     driven.turn(driven.ask(MINUTE, tokens=90, wait=100))
+    assert not driven.passes(driven.ask(MINUTE, tokens=80))
     passed = [driven.passes(driven.ask(MINUTE, tokens=1)) for _ in range(18)]
     assert passed == [True] * 16 + [False] * 2
 
