@@ -40,6 +40,7 @@ WAITING_SECONDS = 1.5
 """The same for a question that the limiter has, and whose turn has not come."""
 
 ASKS_AT_ONCE = 200
+ASK_CHARACTERS = 100_000
 """Questions in one message, which a thousand model limits each must not make too large for the broker."""
 
 NEWS_AT_ONCE = 2000
@@ -180,7 +181,7 @@ class LimiterClient:
         now = time.monotonic()
         again = now + AGAIN_SECONDS
         while self._news:
-            asks = _some(self._news.asks, ASKS_AT_ONCE)
+            asks = _some_asks(self._news.asks)
             settled, released = _some(self._news.settled, NEWS_AT_ONCE), _some(self._news.released, NEWS_AT_ONCE)
             self._number += 1
             self._said[self._number] = _Said(now + self._patience, asks, settled, released)
@@ -254,6 +255,15 @@ class LimiterClient:
 
 def _elsewhere(_: Turn) -> bool:
     return False
+
+
+def _some_asks(queue: deque[Ask]) -> tuple[Ask, ...]:
+    """Take questions from the front of a queue, at least one, as many as a message holds."""
+    some: list[Ask] = []
+    room = ASK_CHARACTERS
+    while queue and len(some) < ASKS_AT_ONCE and (room := room - queue[0].length) > 0:
+        some.append(queue.popleft())
+    return tuple(some) if some or not queue else (queue.popleft(),)
 
 
 def _some(queue: deque[T], number: int) -> tuple[T, ...]:
