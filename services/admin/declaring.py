@@ -5,25 +5,28 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
 import structlog
 
-from services.admin.domain.budget_shapes import users_sentence
+from services.admin.domain.budget_shapes import budget_shape, users_sentence
+from services.admin.domain.customer_shapes import customer_shape
 from services.admin.domain.declared_plan import Step, plan, references
 from services.admin.domain.declared_records import AUTHOR, DeclaredRecord, declared_records
+from services.admin.domain.key_shapes import token_shape
 from services.admin.domain.requests import Request
 from services.admin.domain.rights import MASTER
+from services.admin.domain.team_shapes import team_shape
+from services.admin.domain.user_shapes import user_shape
 from services.admin.recording import Deed, Recorder
 from shared.errors import Conflict, InvalidRequest, TollwayError, Unavailable
 from shared.schemas.context import Principal
 from shared.schemas.control import ChangeKind
 from shared.settings import Configuration
-from shared.store.budgets import Budgets
+from shared.store.budgets import BudgetRecord, Budgets
 from shared.store.connection import Session, Store
 from shared.store.declarations import Declarations, Declared
 from shared.store.keys import KeyRecord, Keys
 from shared.store.objects import Objects
-from shared.store.people import customers, organizations, teams, users
+from shared.store.people import TeamRecord, UserRecord, customers, organizations, teams, users
 
 log = structlog.get_logger(__name__)
 
@@ -161,5 +164,17 @@ def _deed(step: Step) -> Deed:
 
 
 def _shape(record: DeclaredRecord | None) -> dict[str, Any] | None:
-    """Return a record as the audit trail keeps it; keys are in it by their stored hash alone."""
-    return None if record is None else msgspec.to_builtins(record)
+    """Return a record as the audit trail keeps it: as the API shows it, with amounts in dollars."""
+    match record:
+        case None:
+            return None
+        case BudgetRecord():
+            return budget_shape(record)
+        case UserRecord():
+            return user_shape(record)
+        case TeamRecord():
+            return team_shape(record)
+        case KeyRecord():
+            return token_shape(record)
+        case _:
+            return customer_shape(record)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from shared.settings.demo import with_demo
 from shared.settings.document import Document, read_document
@@ -14,6 +15,11 @@ from shared.settings.file import Configuration
 from shared.settings.problems import ConfigurationError, Place, Problem, spelled
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+_WORDS = dict.fromkeys(("tuple_type", "list_type", "frozen_set_type"), "input should be a list") | dict.fromkeys(
+    ("model_type", "dict_type"), "input should be a mapping of settings"
+)
+"""What pydantic says with Python's names of types, in YAML's."""
 
 SECRETS = ("api_key", "headers", "default_query_params", "token")
 """Settings that hold a secret; processes that need none of them do not read them."""
@@ -82,10 +88,14 @@ def _problems(error: ValidationError) -> list[Problem]:
             hint = f" Did you mean '{near[0]}'?" if near else ""
             found.append(Problem(f"'{spelled(place)}' is not a setting.{hint}", place))
         else:
-            what = str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
+            what = _WORDS.get(problem["type"]) or _sentence(problem)
             subject = f"'{spelled(place)}': " if place else ""
             found.append(Problem(f"{subject}{what[:1].lower()}{what[1:].rstrip('.')}.", place))
     return found
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    return str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
 
 
 def _within(inner: Place, outer: Place) -> bool:

@@ -14,6 +14,7 @@ import yaml
 
 from tests.support.managing import Management, Reply
 from tests.support.stack import Stack
+from tollway.stack.difference import NOTHING
 
 KEY, ROTATED = "sk-declared-in-the-file", "sk-declared-and-rotated"
 DEMO_KEY = "sk-of-the-demo-provider"
@@ -106,6 +107,8 @@ async def test_what_the_file_declares_is_there_at_the_start(declared: Declared, 
         assert [(entry["event"], entry["changed_by"]) for entry in made] == [
             (f"{table}.declared", "configuration file")
         ]
+        if table == "budget":
+            assert made[0]["updated_values"]["max_budget"] == 5
     assert KEY not in declared.stack.logs()
 
 
@@ -214,7 +217,7 @@ async def test_a_file_that_cannot_be_applied_changes_nothing(declared: Declared,
 
 async def test_check_shows_the_plan(declared: Declared, manage: Management) -> None:
     """Against what runs, and without a secret in it; an applied file changes nothing."""
-    assert declared.check().stdout.splitlines()[-1] == "Nothing would change."
+    assert declared.check().stdout.splitlines()[-1] == NOTHING
     teams = [{"team_id": "research", "blocked": True}, {"team_id": "new"}]
     models = [
         {"model_name": "fixed", "deployments": [{"provider": "demo", "model": "demo", "id": "fixed-1", "weight": 2}]}

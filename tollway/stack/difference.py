@@ -16,6 +16,8 @@ from tollway.stack.folder import DataFolder
 
 SECONDS = 30.0
 
+NOTHING = "No object and no model would change; other sections are not compared."
+
 _SIGNS = {"create": "+", "change": "~", "remove": "-"}
 
 
@@ -25,7 +27,7 @@ def differences(configuration: Configuration, data_dir: Path, url: str | None, e
     if not key:
         raise StackError("TOLLWAY_MASTER_KEY is not set; it is the master key of what runs there.")
     changes = _asked(f"{address.rstrip('/')}/config/plan", key, declared_sections(configuration))["changes"]
-    return [_line(change) for change in changes] or ["Nothing would change."]
+    return [_line(change) for change in changes] or [NOTHING]
 
 
 def declared_sections(configuration: Configuration) -> dict[str, Any]:

@@ -133,6 +133,8 @@ def _email(claims: Mapping[str, Any], issuer: JwtIssuer) -> str:
     value = _claim(claims, issuer.email_claim)
     email = str(value) if _is_id(value) and "@" in value else ""
     if issuer.email_domains:
+        if not email:
+            raise Forbidden("The token has no e-mail address, and this gateway asks for one of certain domains.")
         verified = claims.get("email_verified", True) is True
         if not verified or email.rpartition("@")[2].lower() not in issuer.email_domains:
             raise Forbidden("The token's e-mail address is not of a domain that may use this gateway.")

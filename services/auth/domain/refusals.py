@@ -41,9 +41,9 @@ def error_of(refusal: Refusal, verdict: Verdict, budget_status: int) -> TollwayE
             headers=headers,
         )
     if refusal.used >= refusal.limit:
-        spent, most = to_dollars(refusal.used), to_dollars(refusal.limit)
+        spent, most = _dollars(refusal.used), _dollars(refusal.limit)
         return BudgetExceeded(
-            f"Budget has been exceeded! Current cost: {spent!r}, Max budget: {most!r}. It is the budget of {who}.",
+            f"Budget has been exceeded! Current cost: {spent}, Max budget: {most}. It is the budget of {who}.",
             status=budget_status,
             retry_after=refusal.retry_after,
             headers=headers,
@@ -61,6 +61,12 @@ def _named(scope: Scope) -> str:
         return _NAMES[scope.kind]
     model = scope.id.rpartition(SEPARATOR)[2]
     return f"{_NAMES[scope.kind.removesuffix('_model')]} for the model '{model}'"
+
+
+def _dollars(nano: int) -> str:
+    """Return dollars in plain digits; a float would print small amounts as `1e-05`."""
+    whole, _, fraction = f"{to_dollars(nano):.9f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0') or '0'}"
 
 
 def _wait(seconds: float | None) -> str:

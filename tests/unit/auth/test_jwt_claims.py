@@ -123,6 +123,12 @@ def test_an_address_must_be_of_the_domains(claims: dict[str, Any], allowed: bool
             claimed({"sub": "a"} | claims, corp)
 
 
+def test_a_token_without_an_address_is_told_so() -> None:
+    """It is refused like one of another domain, but nobody should look for the wrong domain."""
+    with pytest.raises(Forbidden, match="has no e-mail address"):
+        claimed({"sub": "a"}, issuer(email_domains=["corp.example"]))
+
+
 @given(st.dictionaries(st.sampled_from(["sub", "groups", "org", "scope", "email", "realm_access"]), st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

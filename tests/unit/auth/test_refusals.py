@@ -47,6 +47,16 @@ def test_a_spent_budget_has_the_operators_status_and_litellms_words(status: int)
     assert body.message.startswith("Budget has been exceeded! Current cost: 0.75, Max budget: 0.5")
 
 
+@pytest.mark.parametrize(
+    ("nano", "shown"), [(10_000, "0.00001"), (1, "0.000000001"), (100 * NANO, "100.0"), (0, "0.0")]
+)
+def test_small_amounts_are_told_in_plain_digits(nano: int, shown: str) -> None:
+    """A person reads them, so there is no exponent."""
+    refusal = Refusal(Scope("key", "k").text, "budget", nano, nano)
+    message = error_of(refusal, Verdict("r", refusal), 400).message
+    assert f"Current cost: {shown}, Max budget: {shown}." in message
+
+
 def test_a_budget_that_is_only_held_frees_itself() -> None:
     """Spend alone is below the budget, so the caller comes again."""
     refusal = Refusal(TEAM, "budget", NANO, NANO // 2, held=NANO, retry_after=1.0)

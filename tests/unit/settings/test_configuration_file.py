@@ -66,6 +66,16 @@ max_in_hand: many
     ]
 
 
+def test_the_wrong_kind_of_value_is_told_in_words_of_yaml(written: Written) -> None:
+    """A section without anything in it, for instance; Python's types mean nothing to who writes the file."""
+    assert problems(written("users:\nteams: {a: 1}\nkeys: [ci]\ndefaults:\n")) == [
+        "tollway.yaml:1: 'users': input should be a list.",
+        "tollway.yaml:2: 'teams': input should be a list.",
+        "tollway.yaml:3: 'keys[0]': input should be a mapping of settings.",
+        "tollway.yaml:4: 'defaults': input should be a mapping of settings.",
+    ]
+
+
 def test_a_setting_written_twice_is_refused(written: Written) -> None:
     """YAML would keep the last one and say nothing."""
     path = written("server:\n  port: 4000\n  port: 5000\n")
