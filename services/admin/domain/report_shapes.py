@@ -1,5 +1,6 @@
 """The answers of LiteLLM's reports about spend, out of the ledger's rows. Pure; sums stay integers to the end."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -47,15 +48,14 @@ def by_team(days: Mapping[str, Mapping[str, int]], names: Mapping[str, str | Non
         for team, spend in spent.items():
             totals[team] = totals.get(team, 0) + spend
     most = sorted(totals.items(), key=lambda item: -item[1])[:MOST_TEAMS]
+    labels = _labels(totals, names)
     return {
         "daily_spend": [
-            {"date": day, **{names.get(team) or team: to_dollars(spend) for team, spend in sorted(spent.items())}}
+            {"date": day, **{labels[team]: to_dollars(spend) for team, spend in sorted(spent.items())}}
             for day, spent in sorted(days.items())
         ],
-        "teams": sorted(names.get(team) or team for team in totals),
-        "total_spend_per_team": [
-            {"team_id": names.get(team) or team, "total_spend": to_dollars(spend)} for team, spend in most
-        ],
+        "teams": sorted(labels.values()),
+        "total_spend_per_team": [{"team_id": labels[team], "total_spend": to_dollars(spend)} for team, spend in most],
     }
 
 
@@ -66,13 +66,11 @@ def by_team_and_key(rows: Iterable[Day], names: Mapping[str, str | None]) -> lis
         keys = found.setdefault(row.day, {}).setdefault(row.team, {})
         for line, amounts in row.lines:
             keys.setdefault(row.key, LineSums()).add(line.model, amounts)
+    labels = _labels({team for teams in found.values() for team in teams if team}, names) | {"": NO_TEAM}
     return [
         {
             "group_by_day": day,
-            "teams": [
-                {"team_name": names.get(team) or team or NO_TEAM, **_details(keys)}
-                for team, keys in sorted(teams.items())
-            ],
+            "teams": [{"team_name": labels[team], **_details(keys)} for team, keys in sorted(teams.items())],
         }
         for day, teams in sorted(found.items())
     ]
@@ -107,6 +105,14 @@ def by_key(rows: Iterable[Day]) -> list[dict[str, Any]]:
         {"api_key": key, **_costs(sums.total), "model_details": [{"model": m, **_costs(i)} for m, i in sums.ranked()]}
         for key, sums in sorted(found.items(), key=lambda item: -item[1].total["spend"])
     ]
+
+
+def _labels(teams: Iterable[str], names: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what each team is called: its alias, or its id where the alias could be taken for something else."""
+    ids = set(teams)
+    shared = Counter(names.get(team) for team in ids)
+    unclear = {*ids, *(name for name, times in shared.items() if times > 1), "", "date", NO_TEAM}
+    return {team: alias if (alias := names.get(team)) and alias not in unclear else team for team in ids}
 
 
 def _costs(item: Mapping[str, int]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.admin.domain.activity import Activity
 from services.admin.domain.fields import Fields
-from services.admin.domain.report_shapes import by_key, by_team_and_key
+from services.admin.domain.report_shapes import by_key, by_team, by_team_and_key
 from services.admin.domain.spend_shapes import summary_of_rows
 from services.admin.domain.spend_window import cursor_of, read_cursor, read_days, read_window
 from shared.errors import InvalidRequest
@@ -65,6 +65,15 @@ def test_reports_and_summaries_add_up(found: list[Day]) -> None:
     assert near(sum(item["total_cost"] for item in by_key(found)), total)
     days = [str(date(2026, 1, 1) + timedelta(days=n)) for n in range(9)]
     assert near(sum(day["spend"] for day in summary_of_rows(found, days)), total)
+
+
+def test_teams_with_one_alias_stay_two_teams() -> None:
+    """Each goes by its id then; so does a team whose alias is another's id, or a word of the answer."""
+    days = {"2026-01-01": {"t1": 10**9, "t2": 2 * 10**9, "t3": 3 * 10**9, "t4": 4 * 10**9, "t5": 5 * 10**9}}
+    found = by_team(days, {"t1": "red", "t2": "red", "t3": "blue", "t4": "t1", "t5": "date"})
+    assert found["daily_spend"] == [{"date": "2026-01-01", "t1": 1.0, "t2": 2.0, "blue": 3.0, "t4": 4.0, "t5": 5.0}]
+    assert found["teams"] == ["blue", "t1", "t2", "t4", "t5"]
+    assert [item["team_id"] for item in found["total_spend_per_team"]] == ["t5", "t4", "blue", "t2", "t1"]
 
 
 @given(st.floats(0, 1e10), st.text(min_size=1, max_size=64))
