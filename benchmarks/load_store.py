@@ -163,6 +163,12 @@ async def key_page(keys: Keys, skip: int) -> list[KeyRecord]:
     return found[before : before + 100]
 
 
+async def team_page(keys: Keys, team: str) -> list[KeyRecord]:
+    """Return the newest hundred keys of a team, as a list that counts them does."""
+    hashes = await keys.hashes(KeyFilter(team_id=team))
+    return await keys.find_many(hashes[:100])
+
+
 async def timed(name: str, ask: Callable[[], Awaitable[Any]]) -> None:
     """Print how long a reading takes, the middle and the worst of some."""
     took = []
@@ -193,7 +199,7 @@ async def readings(store: Store, shape: Shape) -> None:
     print("| reading | ms | worst |\n|---|---|---|")
     await timed("a key, by its hash", lambda: keys.find(token_of(chance.randrange(shape.keys))))
     await timed("a page of all keys", lambda: key_page(keys, chance.randrange(shape.keys)))
-    await timed("a page of a team's keys", lambda: keys.where(KeyFilter(team_id=shape.team(busy())), limit=100))
+    await timed("a page of a team's keys", lambda: team_page(keys, shape.team(busy())))
     await timed("a key that does not exist", lambda: keys.find_by_id([token_of(shape.keys)]))
     await timed("newest 100 entries", lambda: page(Wanted(), 100))
     await timed("100 entries of some time ago", lambda: page(Wanted(), 100, now - chance.random() * DAYS * 86_400))

@@ -13,9 +13,12 @@ from shared.schemas.limits import Limits, ModelLimits, Quota
 from shared.schemas.scopes import Scope, ScopeKind, of_model, scopes_of
 from shared.store.budgets import BudgetRecord
 from shared.store.keys import KeyRecord
-from shared.store.people import CustomerRecord
+from shared.store.people import CustomerRecord, MembershipRecord, TeamRecord
 
 NO_LIMITS = Limits()
+
+COUNTED = 10**18
+"""A soft budget that nobody reaches: money is counted as the ledger counts it, and nothing is refused or said."""
 
 Period = Callable[[str, float, float], tuple[float, float]]
 """From a duration, the moment that the first period began and now: when the current one began, and when it ends.
@@ -82,11 +85,11 @@ def plan_of(key: KeyRecord, around: Surroundings, organization: str, rules: Rule
     if user is not None:
         limits["user"] = _limits_of(user, around.budgets)
         if key.team_id and not rules.user_budget_on_team_keys:
-            limits["user"] = _without_money(limits["user"])
+            limits["user"] = _counted(limits["user"])
     if team is not None:
         limits["team"] = _limits_of(team, around.budgets)
         own = _limits_of(member, around.budgets) if member is not None else NO_LIMITS
-        since = own.budget_since or key.created_at
+        since = _member_since(member, team)
         limits["member"] = msgspec.structs.replace(merged(own, team.member_limits), budget_since=since)
     if around.organization is not None:
         limits["organization"] = _limits_of(around.organization, around.budgets)
@@ -141,6 +144,8 @@ def _quota(
     """Return what holds in one scope, None if nothing does, and until when it holds."""
     budget, ends = limits.max_budget, inf
     parallel = soft = None
+    if budget == COUNTED:
+        budget, soft = None, COUNTED
     if isinstance(limits, Limits):
         parallel, soft = limits.parallel, limits.soft_budget
         if budget is not None and now < limits.extra_until:
@@ -171,10 +176,19 @@ def _limits_anything(limits: Limits) -> bool:
     )
 
 
-def _without_money(limits: Limits) -> Limits:
+def _counted(limits: Limits) -> Limits:
+    """Return limits whose budgets hold nobody up; what is spent still counts in them, for the ledger counts it too."""
     models = {
-        name: ModelLimits(rpm=each.rpm, tpm=each.tpm)
+        name: each if each.max_budget is None else msgspec.structs.replace(each, max_budget=COUNTED)
         for name, each in limits.models.items()
-        if each.rpm is not None or each.tpm is not None
     }
-    return msgspec.structs.replace(limits, max_budget=None, soft_budget=None, models=models)
+    budgeted = limits.max_budget is not None or limits.soft_budget is not None
+    return msgspec.structs.replace(
+        limits, max_budget=None, soft_budget=COUNTED if budgeted else None, extra_budget=0, models=models
+    )
+
+
+def _member_since(member: MembershipRecord | None, team: TeamRecord) -> float:
+    """Return when a member's first period began, the same for all of its keys."""
+    own = (member.limits.budget_since, member.created_at) if member is not None else (0.0, team.created_at)
+    return own[0] or team.member_limits.budget_since or own[1]

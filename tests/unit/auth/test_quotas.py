@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.domain.quotas import Rules, customer_plan, merged, weigh
+from services.auth.domain.quotas import COUNTED, Rules, customer_plan, merged, weigh
 from shared.schemas.limits import Limits, ModelLimits, Quota
 from shared.schemas.scopes import Scope, member_id, of_model
 from shared.store.budgets import BudgetRecord
@@ -76,7 +76,9 @@ def test_a_users_budget_is_for_its_own_keys() -> None:
     own = standing(key(user_id="u"), user=rich).plan.quotas("a", 1.0)
     assert [(quota.rpm, quota.budget, quota.soft) for quota in own] == [(3, 5, 4), (None, 1, None)]
     of_team = standing(key(user_id="u", team_id="t"), user=rich, team=team()).plan
-    assert [(quota.rpm, quota.budget, quota.soft) for quota in of_team.quotas("a", 1.0)] == [(3, None, None)]
+    counted = [(quota.rpm, quota.budget, quota.soft) for quota in of_team.quotas("a", 1.0)]
+    assert counted == [(3, None, COUNTED), (None, None, COUNTED)]
+    assert not weigh(of_team.quotas("a", 1.0))
     assert [quota.tpm for quota in of_team.quotas("b", 1.0)] == [None, 2]
     everywhere = standing(
         key(user_id="u", team_id="t"), rules=Rules(periods, user_budget_on_team_keys=True), user=rich, team=team()
