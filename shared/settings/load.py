@@ -41,11 +41,15 @@ def load(
         Problem(f"'{spelled(place)}' is written twice; the first one would be forgotten.", place)
         for place in document.repeated
     ]
-    resolved = _resolve(values, env, (), problems)
+    missing: list[Problem] = []
+    resolved = _resolve(values, env, (), missing)
+    problems += missing
     try:
         configuration = Configuration.model_validate(resolved)
     except ValidationError as error:
-        problems += _problems(error)
+        problems += [
+            problem for problem in _problems(error) if not any(_may_come_from(problem, other) for other in missing)
+        ]
     if problems:
         raise ConfigurationError(problems, path, document.lines)
     return with_demo(configuration, env)
@@ -100,6 +104,12 @@ def _sentence(problem: ErrorDetails) -> str:
 
 def _within(inner: Place, outer: Place) -> bool:
     return len(inner) > len(outer) and inner[: len(outer)] == outer
+
+
+def _may_come_from(problem: Problem, other: Problem) -> bool:
+    """Tell whether a problem is with what holds the place of another one; the whole file is never meant."""
+    outer, inner = problem.place or (), other.place or ()
+    return bool(outer) and inner[: len(outer)] == outer
 
 
 def _names(location: Place) -> list[str]:

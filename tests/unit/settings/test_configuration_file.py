@@ -66,6 +66,16 @@ max_in_hand: many
     ]
 
 
+def test_a_missing_variable_is_one_mistake(written: Written) -> None:
+    """What its empty value would break is no second one; what else is wrong beside it is told."""
+    path = written("keys:\n  - {key_alias: ci, key: '${CI_KEY}', rpm_limit: many}\n  - {key_alias: b, key: short}\n")
+    assert problems(path) == [
+        "tollway.yaml:2: 'keys[0].key' refers to ${CI_KEY}, which the environment does not have.",
+        "tollway.yaml:2: 'keys[0].rpm_limit': input should be a valid integer, unable to parse string as an integer.",
+        "tollway.yaml:3: 'keys[1]': the key 'b' must begin with 'sk-' and have 16 ASCII characters or more.",
+    ]
+
+
 def test_the_wrong_kind_of_value_is_told_in_words_of_yaml(written: Written) -> None:
     """A section without anything in it, for instance; Python's types mean nothing to who writes the file."""
     assert problems(written("users:\nteams: {a: 1}\nkeys: [ci]\ndefaults:\n")) == [
