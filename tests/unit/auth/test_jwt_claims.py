@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.auth.domain.jwt_claims import Claimed, claimed, team_for
@@ -129,6 +129,7 @@ def test_a_token_without_an_address_is_told_so() -> None:
         claimed({"sub": "a"}, issuer(email_domains=["corp.example"]))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["sub", "groups", "org", "scope", "email", "realm_access"]), st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
