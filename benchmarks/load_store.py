@@ -25,7 +25,8 @@ from shared.schemas.scopes import Scope, member_id
 from shared.security.keys import key_digest, stored_hash
 from shared.store import entries
 from shared.store.connection import Document, Store
-from shared.store.keys import KeyRecord, Keys
+from shared.store.key_shelves import shelves_of_page
+from shared.store.keys import KeyFilter, KeyRecord, Keys
 from shared.store.ledger import Ledger
 from shared.store.pages import Wanted
 from shared.store.people import MembershipRecord, TeamRecord, UserRecord, membership_id
@@ -71,15 +72,14 @@ class Shape:
         return f"team-{key % self.users % self.teams}"
 
 
-def key_documents(shape: Shape) -> Iterator[Document]:
-    """Yield the keys as they are stored."""
+def key_records(shape: Shape) -> Iterator[KeyRecord]:
+    """Yield the keys, the oldest first."""
     now = time.time()
     for number in range(shape.keys):
-        record = KeyRecord(
-            token_of(number), f"sk-...{number % 10_000:04d}", now - number, key_alias=f"key {number}",
+        yield KeyRecord(
+            token_of(number), f"sk-...{number % 10_000:04d}", now - shape.keys + number, key_alias=f"key {number}",
             user_id=shape.user(number), team_id=shape.team(number),
         )  # fmt: skip
-        yield _stored(record, "hash")
 
 
 def user_documents(shape: Shape) -> Iterator[Document]:
@@ -140,11 +140,33 @@ async def load(store: Store, bar: Progress, collection: str, total: int, documen
         bar.advance(task, len(batch))
 
 
+async def load_keys(store: Store, bar: Progress, shape: Shape) -> None:
+    """Write keys as the store itself does, so that each stands on its shelf."""
+    task = bar.add_task("keys", total=shape.keys)
+    source = iter(key_records(shape))
+    while batch := list(itertools.islice(source, AT_ONCE)):
+        await Keys(store).insert_many(batch)
+        bar.advance(task, len(batch))
+
+
 def _inserting(store: Store, collection: str, batch: list[Document]) -> Callable[[Any], Awaitable[Any]]:
     async def work(session: Any) -> Any:
         return await store.database[collection].insert_many(batch, session=session)
 
     return work
+
+
+async def key_page(keys: Keys, skip: int) -> list[KeyRecord]:
+    """Return a hundred keys from somewhere in the whole list."""
+    shelves, before = shelves_of_page((await keys.on_shelves()).items(), skip, 100)
+    found = [record for shelf in shelves for record in await keys.shelf(shelf)]
+    return found[before : before + 100]
+
+
+async def team_page(keys: Keys, team: str) -> list[KeyRecord]:
+    """Return the newest hundred keys of a team, as a list that counts them does."""
+    hashes = await keys.hashes(KeyFilter(team_id=team))
+    return await keys.find_many(hashes[:100])
 
 
 async def timed(name: str, ask: Callable[[], Awaitable[Any]]) -> None:
@@ -176,6 +198,9 @@ async def readings(store: Store, shape: Shape) -> None:
 
     print("| reading | ms | worst |\n|---|---|---|")
     await timed("a key, by its hash", lambda: keys.find(token_of(chance.randrange(shape.keys))))
+    await timed("a page of all keys", lambda: key_page(keys, chance.randrange(shape.keys)))
+    await timed("a page of a team's keys", lambda: team_page(keys, shape.team(busy())))
+    await timed("a key that does not exist", lambda: keys.find_by_id([token_of(shape.keys)]))
     await timed("newest 100 entries", lambda: page(Wanted(), 100))
     await timed("100 entries of some time ago", lambda: page(Wanted(), 100, now - chance.random() * DAYS * 86_400))
     await timed("newest 1000 entries", lambda: page(Wanted(), 1000))
@@ -244,9 +269,9 @@ async def main() -> None:
             await load(store, bar, "ledger", shape.documents, ledger_documents(shape))
             loaded = time.perf_counter()
             task = bar.add_task("rebuild", total=shape.documents)
-            await rebuild(store, "bench", lambda what, more: bar.advance(task, more))
+            await rebuild(store, "bench", lambda what, more: bar.advance(task, more if what == "documents" else 0))
             rebuilt = time.perf_counter()
-            await load(store, bar, "keys", shape.keys, key_documents(shape))
+            await load_keys(store, bar, shape)
         print(f"documents {loaded - started:.0f} s, rebuild {rebuilt - loaded:.0f} s, "
               f"keys {time.perf_counter() - rebuilt:.0f} s\n")  # fmt: skip
         await readings(store, shape)

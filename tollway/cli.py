@@ -165,7 +165,7 @@ def ledger_verify(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
 @ledger.command("rebuild")
 def ledger_rebuild(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
-    """Write all rollups anew out of the documents, while requests go on."""
+    """Write every rollup that differs anew, out of the documents, while requests go on."""
     from tollway.ledger import rebuild_ledger
 
     raise typer.Exit(rebuild_ledger(data_dir))

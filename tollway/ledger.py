@@ -43,10 +43,10 @@ def verify_ledger(data_dir: Path) -> int:
 
 
 def rebuild_ledger(data_dir: Path) -> int:
-    """Write rows and pages anew out of the documents; return the exit code."""
+    """Set rows and pages right by the documents; return the exit code."""
     console = Console()
     count = _run(console, data_dir, lambda store, told: rebuild(store, _owner(), told))
-    console.print(f"Rows and pages are written anew out of {count:,} documents.")
+    console.print(f"All sums are those of {count:,} documents now.")
     return 0
 
 
@@ -114,7 +114,7 @@ def _print(console: Console, found: Verified) -> None:
     console.print(_table(found.differences[:SHOWN]))
     if len(found.differences) > SHOWN:
         console.print(f"… and more: {len(found.differences):,} differences in all, or more than that.")
-    console.print("'tollway ledger rebuild' writes rows and pages anew out of the documents.")
+    console.print("'tollway ledger rebuild' sets them right by the documents.")
 
 
 def _table(differences: tuple[Difference, ...]) -> Table:

@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 
-from services.admin.domain.defaults import with_defaults
-from services.admin.domain.key_bounds import KeyBounds
+from services.admin.domain.key_bounds import KeyRules
 from services.admin.domain.key_fields import read_new_key
 from services.admin.domain.key_ids import masked
 from services.admin.domain.requests import Request
@@ -17,18 +16,16 @@ from shared.store.keys import KeyRecord
 class FirstKeys:
     """Makes keys for new users; it stores none of them."""
 
-    def __init__(self, secret: bytes, defaults: Mapping[str, Any], bounds: KeyBounds) -> None:
+    def __init__(self, secret: bytes, rules: KeyRules) -> None:
         self._secret = secret
-        self._defaults = defaults
-        self._bounds = bounds
+        self._rules = rules
 
     def make(self, body: Mapping[str, Any], user: str, request: Request) -> tuple[str, KeyRecord]:
         """Return a user's key and its record; `body` is what `/user/new` says about it. Raises `InvalidRequest`."""
         key = new_key()
-        wanted = read_new_key(with_defaults(body, self._defaults), request.now).record
-        self._bounds.check_new(wanted, wanted.limits, request.now)
+        wanted = read_new_key(body, request.now).record
         record = msgspec.structs.replace(
-            self._bounds.filled(wanted, wanted.limits, request.now),
+            self._rules.applied(wanted, wanted.limits, request.now),
             hash=stored_hash(key_digest(key), self._secret),
             key_name=masked(key),
             user_id=user,

@@ -66,8 +66,8 @@ class KeyListing:
                 raise _too_many("sort_by", total)
             found = [record for shelf in counts for record in await self._keys.shelf(shelf)]
         elif wanted.is_plain and wanted.descending and len(filters) == 1:
-            page = await self._keys.where(filters[0], skip=skip, limit=wanted.size)
-            return page, await self._keys.count(filters[0])
+            hashes = await self._keys.hashes(filters[0])
+            return await self._keys.find_many(hashes[skip : skip + wanted.size]), len(hashes)
         else:
             found = await self._read(filters)
         matching = wanted.ordered(record for record in found if wanted.matches(record))

@@ -7,7 +7,7 @@ import msgspec
 
 from services.admin.domain.durations import end_of
 from services.admin.domain.fields import Fields
-from services.admin.domain.key_bounds import KeyBounds
+from services.admin.domain.key_bounds import KeyRules
 from services.admin.domain.key_fields import (
     REGENERATE_FIELDS,
     NewKey,
@@ -19,14 +19,12 @@ from services.admin.domain.key_grants import check_acts_for_llm_alone, check_gra
 from services.admin.domain.key_ids import masked, stored_candidates
 from services.admin.domain.key_rights import may_make
 from services.admin.domain.key_shapes import generated_shape, token_shape
-from services.admin.domain.limit_fields import merged
 from services.admin.domain.requests import Answer, Request
 from services.admin.key_changing import KeyChanging
 from services.admin.key_lookup import KeyLookup
 from services.admin.key_shapes import KeyShapes
 from services.admin.recording import Deed, Recorder
 from shared.errors import Conflict, Forbidden, InvalidRequest
-from shared.schemas.limits import Limits
 from shared.security.keys import key_digest, new_key, stored_hash
 from shared.store.connection import Session
 from shared.store.keys import KeyRecord, Keys
@@ -44,8 +42,7 @@ class KeyMaking:
         shapes: KeyShapes,
         *,
         secret: bytes,
-        defaults: KeyBounds,
-        bounds: KeyBounds,
+        rules: KeyRules,
     ) -> None:
         self._keys = keys
         self._lookup = lookup
@@ -53,8 +50,7 @@ class KeyMaking:
         self._recorder = recorder
         self._shapes = shapes
         self._secret = secret
-        self._defaults = defaults
-        self._bounds = bounds
+        self._rules = rules
 
     async def generate(self, request: Request) -> Answer:
         """Make a key; a user who says not for whom makes it for itself."""
@@ -136,16 +132,7 @@ class KeyMaking:
         if not caller.is_admin and not caller.is_user(record.user_id):
             await self._lookup.check_member(record, session)
         check_grant(caller, None, record, around)
-        self._bounds.check_new(record, around.limits, request.now)
-        return self._with_defaults(record, around.limits, request.now)
-
-    def _with_defaults(self, record: KeyRecord, held: Limits, now: float) -> KeyRecord:
-        """Return a key with what the configuration gives where nothing was said.
-
-        It comes after the checks: what nobody asked for is no grant, and the groups' own limits hold at use.
-        """
-        by_default = self._defaults.filled(record, held, now)
-        return self._bounds.filled(by_default, merged(by_default.limits, held), now)
+        return self._rules.applied(record, around.limits, request.now)
 
     def _anew(self, record: KeyRecord, before: KeyRecord, key: str, request: Request) -> KeyRecord:
         return msgspec.structs.replace(

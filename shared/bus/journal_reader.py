@@ -48,6 +48,7 @@ class JournalReader:
         self._again = asyncio.Event()
         self._missed = False
         self._closing = False
+        self._failing = False
         self._task: asyncio.Task[None] | None = None
         self._end = -1
         self._heard = 0.0
@@ -96,8 +97,14 @@ class JournalReader:
             except _Missed:
                 beginning = True
             except (nats.errors.Error, OSError, TimeoutError, Unavailable) as error:
-                log.warning("journal.not_read", error=type(error).__name__, detail=str(error))
+                self._note_failure(error)
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    def _note_failure(self, error: Exception) -> None:
+        """Say it once, however often it is tried again."""
+        if not self._failing:
+            log.warning("journal.not_read", error=type(error).__name__, detail=str(error))
+        self._failing = True
 
     async def _follow(self) -> None:
         """Read from where the reader stands until the broker falls silent or a message was lost."""
@@ -113,7 +120,7 @@ class JournalReader:
             if self.position and not state.first_seq - 1 <= self.position <= state.last_seq:
                 raise _Missed
             await self._bus.jetstream.add_consumer(subjects.LIMIT_STREAM, self._consumer(name))
-            self._heard = time.monotonic()
+            self._heard, self._failing = time.monotonic(), False
             if self._end < 0:
                 self._end = state.last_seq
                 self.position = self.position or max(0, state.first_seq - 1)

@@ -144,6 +144,7 @@ class JournalWriter:
 
     async def _look(self) -> None:
         """Find out whether the entry is stored; if nothing stands in its place, try again."""
+        told = False
         while self._stored is not None:
             await asyncio.sleep(AGAIN_SECONDS)
             try:
@@ -151,7 +152,9 @@ class JournalWriter:
             except nats.js.errors.NotFoundError:
                 continue
             except (nats.errors.Error, OSError, TimeoutError) as error:
-                log.warning("journal.unknown", error=type(error).__name__)
+                if not told:
+                    log.warning("journal.unknown", error=type(error).__name__)
+                told = True
                 continue
             if self._stored is None:
                 return

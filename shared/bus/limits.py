@@ -32,10 +32,15 @@ LOOK_SECONDS = 0.1
 AGAIN_SECONDS = 0.3
 """After so long something is said again: a take-over may have swallowed it."""
 
+NEWS_AGAIN_SECONDS = 3.0
+"""Settlements and releases are said again after twice as long each time, up to this, until anything is answered:
+there may be many, and nobody waits for them."""
+
 WAITING_SECONDS = 1.5
 """The same for a question that the limiter has, and whose turn has not come."""
 
 ASKS_AT_ONCE = 200
+ASK_CHARACTERS = 100_000
 """Questions in one message, which a thousand model limits each must not make too large for the broker."""
 
 NEWS_AT_ONCE = 2000
@@ -95,12 +100,15 @@ class LimiterClient:
         self._news = _News()
         self._leaving = False
         self._number = 0
+        self._patience = AGAIN_SECONDS
         self._said: dict[int, _Said] = {}
         self._asked: dict[str, _Asked] = {}
         self._looking: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self.here: Callable[[Turn], bool] = _elsewhere
         """Takes a turn, where the active limiter is in this process; False where it is not."""
+        self.unsettled = 0
+        """Settlements and releases that the limiter has not confirmed."""
         self.dropped = 0
         """Settlements and releases given up because too many waited."""
         self.repeated = 0
@@ -122,12 +130,6 @@ class LimiterClient:
             log.warning("limits.left_unsettled", waiting=self.unsettled)
         if self._looking is not None:
             self._looking.cancel()
-
-    @property
-    def unsettled(self) -> int:
-        """Settlements and releases that the limiter has not confirmed."""
-        said = sum(len(said.settled) + len(said.released) for said in self._said.values())
-        return said + len(self._news.settled) + len(self._news.released)
 
     @property
     def asking(self) -> int:
@@ -163,8 +165,8 @@ class LimiterClient:
             self._leave()
 
     def _has_room(self) -> bool:
-        # The count is of messages first: it is cheap, and a message holds one of them or more.
-        if len(self._said) < UNSETTLED // NEWS_AT_ONCE or self.unsettled < UNSETTLED:
+        if self.unsettled < UNSETTLED:
+            self.unsettled += 1
             return True
         self.dropped += 1
         return False
@@ -176,16 +178,17 @@ class LimiterClient:
 
     def _send(self) -> None:
         self._leaving = False
-        again = time.monotonic() + AGAIN_SECONDS
+        now = time.monotonic()
+        again = now + AGAIN_SECONDS
         while self._news:
-            asks = _some(self._news.asks, ASKS_AT_ONCE)
-            said = _Said(again, asks, _some(self._news.settled, NEWS_AT_ONCE), _some(self._news.released, NEWS_AT_ONCE))
+            asks = _some_asks(self._news.asks)
+            settled, released = _some(self._news.settled, NEWS_AT_ONCE), _some(self._news.released, NEWS_AT_ONCE)
             self._number += 1
-            self._said[self._number] = said
+            self._said[self._number] = _Said(now + self._patience, asks, settled, released)
             for ask in asks:
                 if (asked := self._asked.get(ask.id)) is not None:
                     asked.again = again
-            self._publish(Turn(self._worker.address, self._number, asks, said.settled, said.released))
+            self._publish(Turn(self._worker.address, self._number, asks, settled, released))
         if self._looking is None:
             self._looking = self._loop.call_later(LOOK_SECONDS, self._look)
 
@@ -202,6 +205,7 @@ class LimiterClient:
 
     def take(self, answers: TurnAnswered) -> None:
         """Take the limiter's answers."""
+        self._patience = AGAIN_SECONDS
         for verdict in answers.verdicts:
             asked = self._asked.pop(verdict.id, None)
             if asked is None:
@@ -214,7 +218,10 @@ class LimiterClient:
             waiting = time.monotonic() + WAITING_SECONDS
             for number in answers.done:
                 said = self._said.pop(number, None)
-                for ask in said.asks if said is not None else ():
+                if said is None:
+                    continue
+                self.unsettled -= len(said.settled) + len(said.released)
+                for ask in said.asks:
                     if (asked := self._asked.get(ask.id)) is not None:
                         asked.again = waiting
         self._idle.set()
@@ -232,6 +239,7 @@ class LimiterClient:
         self._news.asks.extend(asked.ask for asked in self._asked.values() if asked.again <= now)
         if self._news:
             self.repeated += 1
+            self._patience = min(self._patience * 2, NEWS_AGAIN_SECONDS)
             self._send()
         elif self._said or self._asked:
             self._looking = self._loop.call_later(LOOK_SECONDS, self._look)
@@ -247,6 +255,15 @@ class LimiterClient:
 
 def _elsewhere(_: Turn) -> bool:
     return False
+
+
+def _some_asks(queue: deque[Ask]) -> tuple[Ask, ...]:
+    """Take questions from the front of a queue, at least one, as many as a message holds."""
+    some: list[Ask] = []
+    room = ASK_CHARACTERS
+    while queue and len(some) < ASKS_AT_ONCE and (room := room - queue[0].length) > 0:
+        some.append(queue.popleft())
+    return tuple(some) if some or not queue else (queue.popleft(),)
 
 
 def _some(queue: deque[T], number: int) -> tuple[T, ...]:

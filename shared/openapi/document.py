@@ -77,6 +77,13 @@ _REFUSALS = {
     "503": "Something that is needed is missing or at its bound; `Retry-After` says when to come back.",
 }
 
+_CONFLICT = {
+    "409": {
+        "description": "There is such an object already, or it is in use.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}},
+    }
+}
+
 
 def openapi() -> dict[str, Any]:
     """Return the document of all routes, in OpenAPI 3.1; what has a name stands once, among the components."""
@@ -141,7 +148,11 @@ def _operation(route: Route, tag: str, path: str, number: int) -> dict[str, Any]
         "summary": route.summary,
         "tags": [tag],
         "description": _who(route),
-        "responses": {"200": _answer(shape), **_errors(route.dialect)},
+        "responses": {
+            "200": _answer(shape),
+            **_errors(route.dialect),
+            **(_CONFLICT if tag == "Management" else {}),
+        },
     }
     if number:
         operation["x-alias-of"] = route.name
@@ -204,6 +215,7 @@ def _answer(shape: Shape) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": shape.answer}}
     if shape.streams:
         content["text/event-stream"] = {"schema": STRING}
+    content |= {media_type: {"schema": STRING} for media_type in shape.as_text}
     return {"description": "The answer.", "content": content}
 
 

@@ -32,6 +32,8 @@ class Shape:
     """A body that works against the demo model."""
     streams: bool = False
     """True when the answer is a stream of server-sent events where the body says `stream: true`."""
+    as_text: tuple[str, ...] = ()
+    """Other media types in which the answer may come, row by row."""
 
 
 def record(required: dict[str, Schema], optional: dict[str, Schema] | None = None, *, more: bool = True) -> Schema:

@@ -160,6 +160,7 @@ SPEND_SHAPES: dict[str, Shape] = {
     "spend_logs_export": Shape(
         query=(*_FILTERS, Query("format", "`csv` or `ndjson`.", STRING)),
         answer=said(STRING, "A file: `text/csv` or `application/x-ndjson`."),
+        as_text=("text/csv", "application/x-ndjson"),
     ),
     "spend_keys": Shape(
         query=(*_DAYS, _LIMIT), answer=array(record({"token": STRING, "key_alias": maybe(STRING), "spend": NUMBER}))

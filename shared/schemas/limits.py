@@ -78,6 +78,11 @@ class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
     tenant: str = ""
     """Whose turn it is: those who wait are served in fair order between tenants."""
 
+    @property
+    def length(self) -> int:
+        """About how many characters it has as JSON; a scope's id may have hundreds of four bytes each."""
+        return 200 + len(self.tenant) + sum(100 + len(quota.scope) for quota in self.quotas)
+
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a request may not begin."""

@@ -39,7 +39,7 @@ class JwtIssuer(Section):
     """Seconds by which clocks may differ."""
     cache_seconds: float = Field(300.0, gt=0)
     """So old may keys and verified tokens be before they are looked at again; a key that the provider withdrew
-    works that long."""
+    works for up to twice as long."""
     keep_seconds: float = Field(3600.0, gt=0)
     """So old may keys be while the provider cannot be reached."""
     user_claim: str = "sub"

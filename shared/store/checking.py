@@ -11,7 +11,8 @@ from typing import Any, Literal, NamedTuple
 
 from shared.schemas.events import Completion
 from shared.store import pages, sums
-from shared.store.sums import AMOUNTS, Row, Tally
+from shared.store.connection import Document
+from shared.store.sums import AMOUNTS, Row, RowChange, Tally
 
 PARTS = (*AMOUNTS, "parts")
 """What is compared of a row; `parts` stands for its figures by model and by half hour."""
@@ -110,6 +111,24 @@ class Sums:
 def weight(name: str) -> int:
     """Return a number that stands for a name."""
     return int.from_bytes(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest())
+
+
+def document_of(change: RowChange) -> Document:
+    """Return the row that a change makes of none."""
+    row: Document = change.identity()
+    for path, amount in change.increments().items():
+        *folders, last = path.split(".")
+        place = row
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[last] = amount
+    return row
+
+
+def is_same(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    """Tell whether two rows say the same; what is 0 need not be there, and an alias may be an older one."""
+    left, right = ({path: amount for path, amount in _paths(row) if amount} for row in (stored, expected))
+    return left == right and sorted(stored.get("names", ())) == sorted(expected["names"])
 
 
 def _place(entry: pages.Entry) -> Row:

@@ -18,6 +18,9 @@ _AS_TEXT = ("metadata", "ignored", "limits", "aliases", "permissions")
 
 DUPLICATE_KEY = 11000
 
+IN_ONE_QUESTION = 50
+"""Keys asked for by one query: the embedded store's time for a list of ids grows with its square."""
+
 MOST_SUPERSEDED = 100
 """Keys that one key was before and that may still work."""
 
@@ -220,6 +223,26 @@ class Keys:
         with translated():
             cursor = self._keys.find(query).sort("created_at", -1).skip(skip).limit(limit)
             return [_record(document) for document in await cursor.to_list(length=limit)]
+
+    async def hashes(self, only: KeyFilter) -> list[str]:
+        """Return the stored hashes of all keys that a filter with an id in it names, the newest first.
+
+        The store reads them all to sort them, so they are their own count.
+        """
+        query = {**_query(only), "superseded_by": ""}
+        with translated():
+            found = await self._keys.find(query, {"created_at": 1}).sort("created_at", -1).to_list(length=None)
+        return [document["_id"] for document in found]
+
+    async def find_many(self, hashes: Sequence[str]) -> list[KeyRecord]:
+        """Return the keys that exist, in the order of their hashes."""
+        found: dict[str, KeyRecord] = {}
+        with translated():
+            for start in range(0, len(hashes), IN_ONE_QUESTION):
+                some = list(hashes[start : start + IN_ONE_QUESTION])
+                documents = await self._keys.find({"_id": {"$in": some}}).to_list(length=None)
+                found |= {document["_id"]: _record(document) for document in documents}
+        return [found[hash] for hash in hashes if hash in found]
 
     async def count(self, only: KeyFilter = KeyFilter()) -> int:  # noqa: B008
         """Return how many keys a filter names; without a filter the shelves know."""

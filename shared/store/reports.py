@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from shared.store import sums
 from shared.store.connection import Document, Store, translated
@@ -11,7 +11,7 @@ from shared.store.sums import Line, Party, listed
 
 By = Literal["id", "key", "user", "team"]
 
-IN_ONE_BATCH = 200
+IN_ONE_BATCH = 1000
 """Rows that are in memory at once."""
 
 
@@ -69,16 +69,21 @@ class Reports:
                 yield day
 
     async def biggest(self, name: str, by: By, first: str, last: str, *, limit: int) -> list[Rank]:
-        """Return who spent most of the rows under a name, by the field that says who."""
-        steps: list[Any] = [
-            {"$match": {"names": name, "day": {"$gte": first, "$lte": last}}},
-            {"$group": {"_id": f"${by}", "spend": {"$sum": "$spend"}, "alias": {"$last": "$alias"}}},
-            {"$sort": {"spend": -1, "_id": 1}},
-            {"$limit": limit},
-        ]
+        """Return who spent most of the rows under a name, by the field that says who.
+
+        Summed here: the embedded store takes 20 µs to give a row, and 120 to group it.
+        """
+        query = {"names": name, "day": {"$gte": first, "$lte": last}}
+        spent: dict[str, int] = {}
+        aliases: dict[str, str] = {}
+        cursor = self._rows.find(query, {by: 1, "spend": 1, "alias": 1}).batch_size(IN_ONE_BATCH)
         with translated():
-            found = await _aggregated(self._rows, steps)
-        return [Rank(item["_id"] or "", int(item["spend"]), item.get("alias") or "") for item in found]
+            async for row in cursor:
+                id = str(row.get(by, ""))
+                spent[id] = spent.get(id, 0) + int(row.get("spend", 0))
+                aliases[id] = row.get("alias") or aliases.get(id, "")
+        most = sorted(spent, key=lambda id: (-spent[id], id))[:limit]
+        return [Rank(id, spent[id], aliases[id]) for id in most]
 
 
 def _callers_name(wanted: Wanted) -> str:
@@ -89,15 +94,6 @@ def _callers_name(wanted: Wanted) -> str:
     if wanted.organization:
         return listed("caller", "organization", wanted.organization)
     return listed("caller")
-
-
-async def _aggregated(collection: Any, steps: list[Any]) -> list[Document]:
-    """Return what a pipeline gives; Motor returns a cursor, PyMongo a coroutine of one."""
-    cursor = collection.aggregate(steps)
-    if not hasattr(cursor, "to_list"):
-        cursor = await cursor
-    found: list[Document] = await cursor.to_list(length=None)
-    return found
 
 
 def _day(row: Document) -> Day:

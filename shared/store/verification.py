@@ -1,24 +1,19 @@
-"""Adds up all documents of the ledger and compares with its rows and pages; writes the rows and pages anew."""
+"""Adds up all documents of the ledger and compares with its rows and pages; sets right what differs."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import InsertOne, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne
 
 from shared.schemas.events import Completion
 from shared.store import pages
-from shared.store.checking import Difference, Sums
-from shared.store.connection import Session, Store, translated
+from shared.store.checking import Difference, Sums, document_of, is_same
+from shared.store.connection import Document, Session, Store, translated
 from shared.store.ledger_pause import STATE, paused
-from shared.store.ledger_walk import LISTS, LedgerWalk
+from shared.store.ledger_walk import LedgerWalk
 from shared.store.setup import ensure_ledger_indexes
-from shared.store.sums import Row, Tally
-
-SUMS_IN_TALLY = 100_000
-"""Sums that are in memory before rows are written; the more, the fewer writes."""
-
-DOCUMENTS_IN_TALLY = 100_000
+from shared.store.sums import DAY, Row, Tally, day_of
 
 WRITES_IN_BATCH = 200
 """Writes in one transaction: what the embedded store takes much less than its client's patience for."""
@@ -74,86 +69,76 @@ async def verify(store: Store, owner: str, progress: Progress) -> Verified:
 
 
 async def rebuild(store: Store, owner: str, progress: Progress) -> int:
-    """Write all rows and pages anew out of the documents, while writers wait; return how many documents there are.
+    """Set right all rows and pages by the documents, while writers wait; return how many documents there are.
 
-    Both are written beside the old ones and take their place at the end: whatever stops it before changes nothing.
-    Rows of days that are past their retention stay as they are. Raises as `verify` does.
+    It goes day by day and writes what differs, as it should be: whatever stops it, another run ends it. Rows of days
+    that are past their retention stay as they are. Raises as `verify` does.
     """
     async with paused(store, owner) as pause:
         walk, first_day = LedgerWalk(store, pause), await _first_day(store)
-        new, count = _New(store, first_day), 0
-        days = [day for day in await walk.days() if day >= first_day]
-        await new.begin()
-        async for piece in walk.pieces(days):
-            await new.add(piece.documents)
-            count += len(piece.documents)
-            progress("documents", len(piece.documents))
+        mending, count = _Mending(store), 0
+        days = {day for day in await walk.days() if day >= first_day}
+        listed = sum([len(piece.documents) async for piece in walk.pieces(sorted(days))])
         older = await walk.older_than(first_day)
-        if count + older["documents"] != (await walk.counts())["documents"]:
+        if listed + older["documents"] != (await walk.counts())["documents"]:
             # Some documents stand on no page, so all of them are read.
-            await new.begin()
-            count = 0
+            await mending.begin_pages()
             async for batch in walk.scan():
-                await new.add(batch)
-                count += len(batch)
+                await mending.enlist(batch)
+                days |= {day_of(int(item.ended // DAY) * DAY) for item in batch}
                 progress("all documents", len(batch))
-        await new.finish()
-        await pause.renew()
-        await new.take_over()
+        for day in sorted(day for day in days if day >= first_day):
+            documents = await mending.pages_of(day, walk)
+            stored = [row async for rows in walk.rows([day]) for row in rows]
+            await mending.rows_of(documents, stored)
+            count += len(documents)
+            progress("documents", len(documents))
         return count
 
 
-class _New:
-    """The rows and pages that will take the place of the old ones."""
+class _Mending:
+    """Makes rows and pages of the ledger what its documents say."""
 
-    def __init__(self, store: Store, first_day: str) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._first_day = first_day
-        self._rows = store.database.rollups_new
-        self._pages = store.database.ledger_pages_new
-        self._tally, self._waiting = Tally(), 0
+        self._rows = store.database.rollups
+        self._pages = store.database.ledger_pages
 
-    async def begin(self) -> None:
-        """Begin with nothing."""
-        self._tally, self._waiting = Tally(), 0
+    async def begin_pages(self) -> None:
+        """Forget all pages."""
         with translated():
-            await self._rows.drop()
             await self._pages.drop()
             await ensure_ledger_indexes(self._rows, self._pages)
 
-    async def add(self, documents: list[Completion]) -> None:
-        """Count and list documents."""
-        for completion in documents:
-            self._tally.add(completion)
-        self._waiting += len(documents)
-        if self._waiting >= DOCUMENTS_IN_TALLY or self._tally.size >= SUMS_IN_TALLY:
-            await self._write_rows()
+    async def enlist(self, documents: list[Completion]) -> None:
+        """Write the pages of some documents."""
         await self._written(self._pages, list(map(InsertOne, pages.pages(map(pages.entry_of, documents)))))
 
-    async def finish(self) -> None:
-        """Write what is left, and keep the rows of days that have no documents any more."""
-        await self._write_rows()
-        if self._first_day:
-            for name in LISTS:
-                query = {"names": name, "day": {"$lt": self._first_day}}
-                with translated():
-                    kept = await self._store.database.rollups.find(query).to_list(length=None)
-                await self._written(self._rows, [InsertOne(row) for row in kept])
+    async def pages_of(self, day: str, walk: LedgerWalk) -> list[Completion]:
+        """Return a day's documents; write its pages anew where they do not add up to them."""
+        listed, on_pages, documents, found = Sums(), Sums(), [], []
+        async for piece in walk.pieces([day]):
+            listed.add_listed(piece.documents)
+            for page in piece.pages:
+                on_pages.add_page(page)
+            found += [page["_id"] for page in piece.pages]
+            documents += piece.documents
+        if any(listed.differences(on_pages, "pages", "")):
+            await self.enlist(documents)
+            await self._written(self._pages, [DeleteOne({"_id": id}) for id in found])
+        return documents
 
-    async def take_over(self) -> None:
-        """Take the place of the old ones."""
-        with translated():
-            await self._rows.rename("rollups", dropTarget=True)
-            await self._pages.rename("ledger_pages", dropTarget=True)
-
-    async def _write_rows(self) -> None:
-        writes = []
-        for row, change in self._tally.rows().items():
-            increments = change.increments()
-            if increments and row.day >= self._first_day:
-                update = {"$inc": increments, "$setOnInsert": change.identity()}
-                writes.append(UpdateOne({"_id": row.text}, update, upsert=True))
-        self._tally, self._waiting = Tally(), 0
+    async def rows_of(self, documents: list[Completion], stored: list[Document]) -> None:
+        """Write the rows of one day that are not what its documents add up to."""
+        tally = Tally()
+        for completion in documents:
+            tally.add(completion)
+        expected = {row.text: document_of(change) for row, change in tally.rows().items() if change.increments()}
+        known = {row["_id"]: row for row in stored}
+        writes: list[Any] = [DeleteOne({"_id": id}) for id in known.keys() - expected.keys()]
+        for id, row in expected.items():
+            if id not in known or not is_same(known[id], row):
+                writes.append(ReplaceOne({"_id": id}, row, upsert=True))
         await self._written(self._rows, writes)
 
     async def _written(self, collection: Any, writes: list[Any]) -> None:

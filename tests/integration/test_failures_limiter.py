@@ -174,8 +174,10 @@ async def test_an_edge_that_dies_gives_its_slots_back(stack: Stack, http: aiohtt
     """Kill -9 of both edges with every slot in flight: within seconds they are free."""
     key = await limited_key(stack, Limits(parallel=100))
     requests = [asyncio.ensure_future(ask(http, key, "latency=60s")) for _ in range(100)]
-    await asyncio.sleep(1.0)
-    assert (await ask(http, key)).status == 429
+    end = time.monotonic() + 20
+    while (await ask(http, key)).status != 429:
+        assert time.monotonic() < end, "the slots are not taken"
+        await asyncio.sleep(0.1)
     for pid in stack.pids("edge"):
         os.kill(pid, signal.SIGKILL)
     struck = time.monotonic()
@@ -227,6 +229,17 @@ async def test_a_budget_holds_while_workers_die(stack: Stack, http: aiohttp.Clie
     assert sum(costs) <= price * 10 + max(costs)
 
 
+async def test_a_minute_later_there_is_room_again(
+    stack: Stack, http: aiohttp.ClientSession, minute: tuple[str, float]
+) -> None:
+    """A limit that was used up before everything died is whole again 60 s after its last request, and not before."""
+    key, began = minute
+    if time.time() < began + 58:
+        assert (await ask(http, key)).status == 429
+    await asyncio.sleep(max(0.0, began + 61.5 - time.time()))
+    assert statuses(await burst(http, key, 300)) == {200: 100, 429: 200}
+
+
 @pytest.mark.timeout(120)
 async def test_without_a_journal_budgets_are_read_from_the_ledger(stack: Stack, http: aiohttp.ClientSession) -> None:
     """The journal is gone and every auth worker with it: what was spent still counts, and requests wait for that."""
@@ -248,14 +261,3 @@ async def test_without_a_journal_budgets_are_read_from_the_ledger(stack: Stack, 
     answers = await burst(http, key, 50)
     assert passed(answers) == 1
     assert (await ask(http, key)).status == 400
-
-
-async def test_a_minute_later_there_is_room_again(
-    stack: Stack, http: aiohttp.ClientSession, minute: tuple[str, float]
-) -> None:
-    """A limit that was used up before everything died is whole again 60 s after its last request, and not before."""
-    key, began = minute
-    if time.time() < began + 58:
-        assert (await ask(http, key)).status == 429
-    await asyncio.sleep(max(0.0, began + 61.5 - time.time()))
-    assert statuses(await burst(http, key, 300)) == {200: 100, 429: 200}

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 from typing import get_args
-from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -15,9 +14,10 @@ import pytest
 from shared.routes import MANAGEMENT_ROUTES, Route
 from shared.routes.policy import Persona
 from shared.store.connection import Store
-from tests.support.route_samples import SAMPLES, Ask
+from tests.support.route_samples import SAMPLES
 from tests.support.stack import Stack
-from tests.support.tenants import Place, Tenant, make_tenant, nowhere
+from tests.support.tenants import Place, nowhere
+from tests.support.world import World
 
 PERSONAS = get_args(Persona)
 REFUSED = (403, 404)
@@ -28,26 +28,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack for tenants by the hundred."""
     with Stack(tmp_path_factory.mktemp("roles"), config={}) as running:
         yield running
-
-
-class World:
-    """Tenants in a stack's store, who ask its routes."""
-
-    def __init__(self, stack: Stack, store: Store, http: aiohttp.ClientSession) -> None:
-        self._stack = stack
-        self._store = store
-        self._http = http
-
-    async def tenant(self) -> Tenant:
-        """Make one."""
-        return await make_tenant(self._store, bytes.fromhex(self._stack.secret("secret")))
-
-    async def ask(self, persona: Persona, tenant: Tenant, route: Route, ask: Ask) -> tuple[int, str]:
-        """Ask a route with a persona's key; return status and answer."""
-        path = route.paths[0].format(**{name: quote(value, safe="") for name, value in ask.path.items()})
-        headers = self._stack.headers(tenant.keys[persona])
-        async with self._http.request(route.method, path, params=ask.query, json=ask.body, headers=headers) as answer:
-            return answer.status, await answer.text()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.routes.policy import Persona
+from shared.schemas.limits import Limits, ModelLimits
 from shared.security.keys import key_digest, new_key, stored_hash
 from shared.store.audit import Audit, AuditEntry
 from shared.store.budgets import BudgetRecord, budgets
@@ -46,6 +47,21 @@ _IN_THE_TEAM: Mapping[Persona, MemberRole] = {
     "internal_user": "user",
     "internal_user_viewer": "user",
 }
+
+MODELS = ("demo", "spare")
+LIMITS = Limits(
+    rpm=100,
+    tpm=10_000,
+    parallel=10,
+    max_budget=10_000_000_000,
+    budget_duration="30d",
+    budget_since=1.0,
+    models={"demo": ModelLimits(rpm=10, tpm=1_000, max_budget=1_000_000_000, budget_duration="1d")},
+)
+"""What each organization, team, user and key has, and no more."""
+
+RICH = Limits(max_budget=1_000_000_000_000_000, rpm=1_000_000)
+"""What a budget has that nobody refers to."""
 
 _numbers = itertools.count()
 
@@ -101,14 +117,17 @@ async def make_tenant(store: Store, secret: bytes) -> Tenant:
     joined += [("team", team, people[persona], role) for persona, role in _IN_THE_TEAM.items()]
     change = AuditEntry(now, "nobody", "nobody", "budget.made", "budget", f"budget-{name}", after={})
     await asyncio.gather(
-        organizations(store).insert(OrganizationRecord(organization, now)),
-        teams(store).insert(TeamRecord(team, now, organization_id=organization)),
-        *(users(store).insert(UserRecord(user, now, role=_ROLES[persona])) for persona, user in people.items()),
+        organizations(store).insert(OrganizationRecord(organization, now, models=MODELS, limits=LIMITS)),
+        teams(store).insert(TeamRecord(team, now, organization_id=organization, models=MODELS, limits=LIMITS)),
+        *(
+            users(store).insert(UserRecord(user, now, role=_ROLES[persona], models=MODELS, limits=LIMITS))
+            for persona, user in people.items()
+        ),
         users(store).insert(UserRecord(member, now, organization_id=organization)),
         users(store).insert(UserRecord(newcomer, now)),
         *(_join(store, *membership) for membership in joined),
         customers(store).insert(CustomerRecord(f"customer-{name}", now)),
-        budgets(store).insert(BudgetRecord(f"budget-{name}", now)),
+        budgets(store).insert(BudgetRecord(f"budget-{name}", now, limits=RICH)),
         Credentials(store).insert(CredentialRecord(f"credential-{name}", now)),
         Models(store).insert(ModelRecord(f"model-{name}", f"group-{name}", "demo", "demo", now, created_by="nobody")),
         store.atomically(lambda session: Audit(store).record(change, session)),
@@ -151,7 +170,10 @@ async def _join(store: Store, kind: Any, group: str, user: str, role: Any) -> No
 
 def _record(key: str, secret: bytes, user: str, team: str, routes: tuple[str, ...] = ()) -> KeyRecord:
     name = f"sk-...{key[-4:]}"
-    return KeyRecord(_hash(key, secret), name, time.time(), user_id=user, team_id=team, allowed_routes=routes)
+    return KeyRecord(
+        _hash(key, secret), name, time.time(), user_id=user, team_id=team, allowed_routes=routes, models=MODELS,
+        limits=LIMITS,
+    )  # fmt: skip
 
 
 def _hash(key: str, secret: bytes) -> str:

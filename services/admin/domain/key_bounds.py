@@ -8,7 +8,7 @@ import msgspec
 
 from services.admin.domain.durations import end_of
 from services.admin.domain.fields import Fields
-from services.admin.domain.limit_fields import read_limits
+from services.admin.domain.limit_fields import merged, read_limits
 from shared.errors import InvalidRequest
 from shared.pricing.money import to_dollars
 from shared.schemas.limits import Limits
@@ -64,9 +64,32 @@ class KeyBounds:
         return InvalidRequest(f"'duration' must not be longer than {self.duration}.", param="duration")
 
 
+@dataclass(frozen=True, slots=True)
+class KeyRules:
+    """What a new key gets where its maker says nothing, and the most that it has."""
+
+    defaults: KeyBounds
+    bounds: KeyBounds
+
+    def applied(self, record: KeyRecord, held: Limits, now: float) -> KeyRecord:
+        """Return a new key by these rules; raise `InvalidRequest` where it states too much.
+
+        `held` is what the key and its budget state. What nobody asked for is no grant, so this comes after the check
+        of what was: the limits of the key's groups hold at use.
+        """
+        self.bounds.check_new(record, held, now)
+        filled = self.defaults.filled(record, held, now)
+        return self.bounds.filled(filled, merged(filled.limits, held), now)
+
+
 def bounds_of(body: Mapping[str, Any]) -> KeyBounds:
     """Return what a section of the configuration says, written as a body."""
     return KeyBounds(read_limits(Fields(body), Limits(), 0.0), body.get("duration", ""), tuple(body.get("models", ())))
+
+
+def rules_of(body: Mapping[str, Any]) -> KeyRules:
+    """Return the rules of `defaults.keys`, written as a body."""
+    return KeyRules(bounds_of(body), bounds_of(body.get("bounds", {})))
 
 
 def _beyond(field: str, most: int) -> InvalidRequest:

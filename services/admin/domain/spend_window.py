@@ -100,7 +100,7 @@ def cursor_of(mark: Mark) -> str:
 
 def read_cursor(fields: Fields) -> Mark | None:
     """Return where the page before ended; raise `InvalidRequest` for what no answer gave."""
-    text = fields.text("cursor")
+    text = fields.text("cursor", longest=1024)
     if not text:
         return None
     try:

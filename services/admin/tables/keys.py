@@ -1,7 +1,7 @@
 """Virtual keys."""
 
 from services.admin.domain.defaults import as_body
-from services.admin.domain.key_bounds import bounds_of
+from services.admin.domain.key_bounds import rules_of
 from services.admin.handlers import Handler
 from services.admin.key_changing import KeyChanging
 from services.admin.key_listing import KeyListing
@@ -19,10 +19,9 @@ from shared.store.keys import Keys
 def keys_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, Handler]:
     """Return the handlers by the names of their routes."""
     settings = runtime.configuration
-    defaults = settings.defaults.keys
+    rules = rules_of(as_body(settings.defaults.keys))
     keys, lookup, shapes = Keys(store), KeyLookup(store), KeyShapes(Spending(store, settings.limits.time_zone))
-    bounds = bounds_of(as_body(defaults.bounds))
-    changing = KeyChanging(keys, lookup, bounds, frozenset(guardrail.name for guardrail in settings.guardrails))
+    changing = KeyChanging(keys, lookup, rules.bounds, frozenset(guardrail.name for guardrail in settings.guardrails))
     making = KeyMaking(
         keys,
         lookup,
@@ -30,8 +29,7 @@ def keys_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, 
         recorder,
         shapes,
         secret=runtime.secret,
-        defaults=bounds_of(as_body(defaults)),
-        bounds=bounds,
+        rules=rules,
     )
     key = KeyRoutes(lookup, changing, recorder, shapes, runtime.secret)
     listing = KeyListing(store, shapes, runtime.secret)

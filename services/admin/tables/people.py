@@ -1,7 +1,7 @@
 """Users, teams and organizations."""
 
 from services.admin.domain.defaults import as_body
-from services.admin.domain.key_bounds import bounds_of
+from services.admin.domain.key_bounds import rules_of
 from services.admin.first_keys import FirstKeys
 from services.admin.handlers import Handler
 from services.admin.joining import Joining
@@ -79,6 +79,4 @@ def people_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str
 
 
 def _first_keys(runtime: Runtime) -> FirstKeys:
-    defaults = runtime.configuration.defaults.keys
-    said = {name: value for name, value in as_body(defaults).items() if name != "bounds"}
-    return FirstKeys(runtime.secret, said, bounds_of(as_body(defaults.bounds)))
+    return FirstKeys(runtime.secret, rules_of(as_body(runtime.configuration.defaults.keys)))

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from shared.schemas.limits import Ask, Released, Settled, Turn, TurnAnswered, Verdict
 
 ASKS_AT_ONCE = 300
+ASK_CHARACTERS = 100_000
 NEWS_AT_ONCE = 4000
-"""Questions, and settlements with releases, after which no further turn joins a batch: its entry must fit a message."""
+"""Questions, their characters, and settlements with releases, after which no further turn joins a batch: its entry must
+fit a message."""
 
 SENDERS = 100_000
 """Questions without a verdict whose senders are remembered; past it the oldest must be asked again."""
@@ -24,12 +26,19 @@ class Batch:
         self.settled: list[Settled] = []
         self.released: list[Released] = []
 
+    @property
+    def is_full(self) -> bool:
+        """True when no further turn should join."""
+        return len(self.asks) >= ASKS_AT_ONCE or len(self.settled) + len(self.released) >= NEWS_AT_ONCE
+
     @classmethod
     def take(cls, turns: deque[Turn]) -> "Batch":
         """Take turns from the front of the queue, as many as go together."""
         batch = cls()
-        while turns and len(batch.asks) < ASKS_AT_ONCE and len(batch.settled) + len(batch.released) < NEWS_AT_ONCE:
+        characters = 0
+        while turns and not batch.is_full and characters < ASK_CHARACTERS:
             turn = turns.popleft()
+            characters += sum(ask.length for ask in turn.asks)
             batch.turns.append(turn)
             batch.asks += turn.asks
             batch.settled += turn.settled

@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.periods import FOREVER, period
@@ -92,6 +92,7 @@ def test_what_is_no_duration_is_refused(wrong: str) -> None:
         period(wrong, 0.0, 0.0)
 
 
+@settings(deadline=None)
 @given(DURATIONS, st.floats(1_500_000_000, 1_600_000_000), MOMENTS | NEAR_CHANGES, ZONES)
 def test_periods_follow_each_other_without_gap(duration: str, anchor: float, now: float, zone: str) -> None:
     """A moment lies in its period, and every moment of that has the same one; the next begins where it ends."""
@@ -104,6 +105,7 @@ def test_periods_follow_each_other_without_gap(duration: str, anchor: float, now
     assert after == until < end
 
 
+@settings(deadline=None)
 @given(DURATIONS, st.floats(1_500_000_000, 1_600_000_000), MOMENTS | NEAR_CHANGES, ZONES)
 def test_a_period_has_about_its_length(duration: str, anchor: float, now: float, zone: str) -> None:
     """A change of the clocks makes it longer or shorter by an hour at most, unless it is that short itself."""

@@ -1,7 +1,7 @@
 """What the limiter remembers: bounded, and carried over by snapshots."""
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.auth.domain.limiter import Limiter, Piece
@@ -72,6 +72,7 @@ def test_pieces_are_small_and_make_the_same_limiter() -> None:
     assert max(map(len, pieces)) < 256_000
 
 
+@settings(deadline=None)
 @given(st.integers(0, 6), st.data())
 def test_a_snapshot_is_of_its_moment(ahead: int, data: st.DataObject) -> None:
     """The limiter decides on while the pieces are drawn; they and the records since make the same limiter."""

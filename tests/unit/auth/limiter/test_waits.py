@@ -1,6 +1,6 @@
 """The wait that a refusal states is right."""
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shared.schemas.limits import Quota, Released, Settled
@@ -13,6 +13,7 @@ QUOTAS = st.builds(
 PAST = st.lists(st.tuples(QUOTAS, st.integers(0, 300), st.integers(0, 300), st.floats(0, 30)), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["fixed", "sliding"]), PAST, QUOTAS, st.integers(0, 300))
 def test_a_client_that_is_alone_and_waits_gets_through(
     window: str, past: list[tuple[tuple[Quota, ...], int, int, float]], quotas: tuple[Quota, ...], tokens: int
