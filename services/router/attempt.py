@@ -80,7 +80,7 @@ class Attempts:
         # A deployment that is asked for and has no room is no attempt, so the attempt's id would not be its own.
         id = f"{account.next_id}@{target.id}"
         tokens = await self._tokens(ask, target) if any(quota.tpm is not None for quota in quotas) else 0
-        await self._capacity.take(call, id, quotas, tokens)
+        await self._capacity.take(id, quotas, tokens, call.ctx.deadline)
         before = account.attempts
         try:
             await self._call(call, account, account.begin(target), translate, _Progress(ask), body)

@@ -7,7 +7,6 @@ from services.router.domain.refusals import no_room
 from services.router.domain.shares import group_quotas
 from services.router.target import Target
 from shared.bus.limits import LimiterClient
-from shared.bus.stage import Call
 from shared.errors import Overloaded
 from shared.schemas.limits import Ask, Quota, Verdict
 from shared.settings import ModelGroup
@@ -30,13 +29,12 @@ class Capacity:
         """Return what an attempt counts in; nothing where neither has a limit."""
         return target.quotas + self._groups[group] if group in self._groups else target.quotas
 
-    async def take(self, call: Call, id: str, quotas: tuple[Quota, ...], tokens: int) -> None:
-        """Take a share for the attempt `id`, with its estimated tokens.
+    async def take(self, id: str, quotas: tuple[Quota, ...], tokens: int, deadline: float) -> None:
+        """Take a share for the attempt `id`, with its estimated tokens; `deadline` is the request's.
 
         Raises `NoRoom` where there is none, `LimiterAway` where nobody answers, and `Overloaded` where the limiter
         cannot take on more.
         """
-        deadline = call.ctx.deadline
         until = min(deadline, time.time() + self._answer_seconds)
         ask = Ask(id, self._address, deadline, quotas, tokens)
         try:

@@ -95,7 +95,7 @@ async def test_what_one_deployment_may_not_get_goes_to_the_other(stack: Stack, h
 async def test_tokens_are_estimated_and_set_right(stack: Stack, http: aiohttp.ClientSession) -> None:
     """Two fit by estimate while they run; once they are answered, what they really used leaves room for more."""
     key = await limited_key(stack, Limits())
-    answers = await burst(http, key, 3, "latency=500ms", model="counted")
+    answers = await burst(http, key, 3, "latency=1s", model="counted")
     assert statuses(answers) == {200: 2, 429: 1}
     refused = next(answer for answer in answers if answer.status == 429)
     assert refused.headers["x-ratelimit-limit-tokens"] == "600"
