@@ -55,9 +55,14 @@ class Account:
         usage = self._attempts[-1].usage
         return usage.prompt_tokens + usage.completion_tokens
 
+    @property
+    def next_id(self) -> str:
+        """The id of the attempt that begins next: it follows from request, epoch and number, and no other has it."""
+        return f"{self.ctx.id}-{self.ctx.epoch}-{len(self._attempts) + 1}"
+
     def begin(self, target: Target) -> OpenAttempt:
-        """Begin an attempt; its id follows from request, epoch and number, and no other attempt has it."""
-        return OpenAttempt(target, f"{self.ctx.id}-{self.ctx.epoch}-{len(self._attempts) + 1}")
+        """Begin an attempt."""
+        return OpenAttempt(target, self.next_id)
 
     def notice(self, attempt: OpenAttempt, ask: Ask) -> Sent:
         """Return what the edge is told before a provider is called."""

@@ -20,7 +20,7 @@ from shared.bus.stage import Call
 from shared.bus.worker import Worker
 from shared.errors import BrokenStream, ProviderError, TollwayError
 from shared.offload import INLINE_LIMIT, Offload
-from shared.pricing.estimate import estimate_input, estimate_output, estimated_usage
+from shared.pricing.estimate import estimate_input, estimate_output, estimate_request, estimated_usage
 from shared.pricing.usage import Usage
 from shared.schemas.events import Outcome, encode_completion
 from shared.schemas.frames import Opening
@@ -67,24 +67,33 @@ class Attempts:
         """Answer the call by this deployment.
 
         Raises `ProviderError` when it failed (`call.lane.started` tells whether something of it went out),
-        `NoRoom` when the deployment is at a limit of its own, and `Superseded` when the request is no longer this
-        worker's.
+        `NoRoom` when it is at a limit of its own, `LimiterAway` when nobody can tell, and `Superseded` when the request
+        is no longer this worker's.
         """
         translate = translator(call.ctx.dialect, target.provider.dialect)
         ask = await self._ask(translate, body, target, stream=call.ctx.stream)
         account.own = ask.own
-        attempt = account.begin(target)
         quotas = self._capacity.quotas(target, call.ctx.model)
         if not quotas:
-            await self._call(call, account, attempt, translate, _Progress(ask), body)
+            await self._call(call, account, account.begin(target), translate, _Progress(ask), body)
             return
-        id = f"{attempt.id}@{target.id}"
-        await self._capacity.take(call, id, quotas, lambda: _input_tokens(ask, target))
+        # A deployment that is asked for and has no room is no attempt, so the attempt's id would not be its own.
+        id = f"{account.next_id}@{target.id}"
+        tokens = await self._tokens(ask, target) if any(quota.tpm is not None for quota in quotas) else 0
+        await self._capacity.take(id, quotas, tokens, call.ctx.deadline)
         before = account.attempts
         try:
-            await self._call(call, account, attempt, translate, _Progress(ask), body)
+            await self._call(call, account, account.begin(target), translate, _Progress(ask), body)
         finally:
             self._capacity.give_back(id, account.last_tokens if account.attempts > before else None)
+
+    def limited(self, call: Call, target: Target) -> bool:
+        """Tell whether the limiter must be asked before the call is answered by this deployment."""
+        return bool(self._capacity.quotas(target, call.ctx.model))
+
+    async def _tokens(self, ask: Ask, target: Target) -> int:
+        dialect, model = target.provider.dialect, target.deployment.model
+        return await self._offload.run(estimate_request, ask.body, dialect, model)
 
     async def _call(
         self,
@@ -226,10 +235,6 @@ async def _to_the_end(response: Answer) -> None:
         response.close()
     else:
         response.release()
-
-
-def _input_tokens(ask: Ask, target: Target) -> int:
-    return estimate_input(ask.body, target.provider.dialect, target.deployment.model)
 
 
 def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str) -> Whole:

@@ -1,19 +1,15 @@
 """What a deployment and its model group may be asked for: the limiter decides, before a provider is called."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from services.router.domain.refusals import no_room
 from services.router.domain.shares import group_quotas
 from services.router.target import Target
 from shared.bus.limits import LimiterClient
-from shared.bus.stage import Call
-from shared.errors import RateLimited
+from shared.errors import Overloaded
 from shared.schemas.limits import Ask, Quota, Verdict
 from shared.settings import ModelGroup
-
-
-class NoRoom(RateLimited):
-    """A deployment, or its model group, is at a limit of its own; another deployment may have room."""
 
 
 class Capacity:
@@ -33,27 +29,24 @@ class Capacity:
         """Return what an attempt counts in; nothing where neither has a limit."""
         return target.quotas + self._groups[group] if group in self._groups else target.quotas
 
-    async def take(self, call: Call, id: str, quotas: tuple[Quota, ...], tokens: Callable[[], int]) -> None:
-        """Take a share for the attempt `id`; raise `NoRoom` where there is none.
+    async def take(self, id: str, quotas: tuple[Quota, ...], tokens: int, deadline: float) -> None:
+        """Take a share for the attempt `id`, with its estimated tokens; `deadline` is the request's.
 
-        `tokens` is asked for the attempt's estimated tokens where they are limited.
+        Raises `NoRoom` where there is none, `LimiterAway` where nobody answers, and `Overloaded` where the limiter
+        cannot take on more.
         """
-        deadline = call.ctx.deadline
-        size = tokens() if any(quota.tpm is not None for quota in quotas) else 0
         until = min(deadline, time.time() + self._answer_seconds)
-        ask = Ask(id, self._address, deadline, quotas, size)
+        ask = Ask(id, self._address, deadline, quotas, tokens)
         try:
             verdict = await self._limiter.ask(ask, until, self._orphaned)
         except BaseException:
             # Nobody else knows of the attempt: whatever it was given goes back.
             self._limiter.release(id, sent=False)
             raise
-        if (refusal := verdict.refusal) is not None:
-            raise NoRoom(
-                "The model is at its limit; try again shortly.",
-                retry_after=refusal.retry_after,
-                headers=(("x-tollway-limit-scope", "model"), ("x-tollway-limit-measure", refusal.measure)),
-            )
+        if verdict.full:
+            raise Overloaded("the gateway keeps as many limits as it can; try again shortly", retry_after=5)
+        if verdict.refusal is not None:
+            raise no_room(verdict.refusal, verdict)
 
     def give_back(self, id: str, tokens: int | None) -> None:
         """Say what an attempt used, None where no provider was called, and that it is over."""

@@ -8,12 +8,13 @@ import structlog
 
 from services.router.accounting import Account
 from services.router.attempt import Attempts, Superseded
-from services.router.capacity import NoRoom
 from services.router.domain.choice import weighted_order
+from services.router.domain.course import Course
+from services.router.domain.refusals import NoRoom
 from services.router.domain.retries import Next, after
 from services.router.target import Target
 from shared.bus.group_commit import EventWriter
-from shared.bus.limits import LimiterClient
+from shared.bus.limits import LimiterAway, LimiterClient
 from shared.bus.stage import Call
 from shared.catalog.catalog import Catalog
 from shared.errors import ProviderError, TollwayError, Unavailable
@@ -68,25 +69,22 @@ class Chat:
             raise
 
     async def _try_in_turn(self, call: Call, account: Account, order: Sequence[Target], body: bytes) -> None:
-        left = list(order)
-        while True:
-            target = left.pop(0)
+        course = Course(order)
+        while (target := course.next()) is not None:
             try:
                 await self._attempts.run(call, account, target, body)
-            except NoRoom:
-                if not left:
-                    raise
+                return
+            except NoRoom as error:
+                course.refused(error)
+            except LimiterAway as error:
+                course.unanswered(error, lambda other: self._attempts.limited(call, other))
             except ProviderError as error:
                 self._tell(call, target, error)
                 following = after(error)
                 if call.lane.started or following is Next.GIVE_UP or account.attempts > _retries(account):
                     raise
-                if not left:
-                    if following is not Next.ANYWHERE or account.attempts > len(order):
-                        raise
-                    left.append(target)
-            else:
-                return
+                course.failed(target, error, following)
+        raise course.error
 
     def _tell(self, call: Call, target: Target, error: ProviderError) -> None:
         """Log a failed attempt: aloud where the operator is to act, in passing where the caller is to blame."""

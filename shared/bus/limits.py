@@ -249,7 +249,7 @@ class LimiterClient:
             del self._asked[id]
             if not asked.verdict.done():
                 asked.verdict.set_exception(
-                    LimiterAway("the limits of this key cannot be checked right now; try again", retry_after=1)
+                    LimiterAway("the limits that hold here cannot be checked right now; try again", retry_after=1)
                 )
 
 

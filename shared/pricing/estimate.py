@@ -7,6 +7,7 @@ import msgspec
 
 from shared.pricing.tokenizer import count_tokens
 from shared.pricing.usage import Usage
+from shared.wire.answer_size import choices, requested_output
 
 MESSAGE_TOKENS = 4
 """What OpenAI adds to each message for its role and its borders."""
@@ -23,6 +24,12 @@ AUDIO_TOKENS = 1000
 FILE_TOKENS = 3000
 """One attached file: a page or two of a PDF."""
 
+EXPECTED_OUTPUT = 256
+"""Tokens that a rate limit is charged with for an answer of unstated length, until the real number is known."""
+
+MOST_EXPECTED = 1024
+"""The same where the caller states a length: agents state far more than they use."""
+
 _decode = msgspec.json.Decoder().decode
 
 _IMAGES = {"image_url", "input_image", "image"}
@@ -37,12 +44,46 @@ def estimate_input(body: bytes, dialect: str, model: str) -> int:
     Bytes of images, audio and files count as flat figures, never as text. OpenAI's plain text is exact, tools
     count as compact JSON. It parses the body: run it by `Offload` when that is larger than 64 KiB.
     """
+    request = _request(body)
+    return 0 if request is None else _input_of(request, dialect, model)
+
+
+def estimate_request(body: bytes, dialect: str, model: str) -> int:
+    """Return the tokens, input and expected output, that a rate limit is charged with for a request's body.
+
+    As in `estimate_input`, 0 for what is no JSON object, and large bodies belong on an `Offload`.
+    """
+    request = _request(body)
+    if request is None:
+        return 0
+    output = expected_output(requested_output(request.get), choices(request.get))
+    return _input_of(request, dialect, model) + output
+
+
+def expected_output(requested: int | None, choices: int) -> int:
+    """Return the output tokens that a rate limit is charged with until the real number is known."""
+    return choices * (EXPECTED_OUTPUT if requested is None else min(requested, MOST_EXPECTED))
+
+
+def estimate_output(text: str, model: str) -> int:
+    """Return the tokens of what a model wrote."""
+    return count_tokens(text, model)
+
+
+def estimated_usage(input: int, output: int) -> Usage:
+    """Return a usage that says that it is our own count."""
+    return Usage(input=input, output=output, estimated=True)
+
+
+def _request(body: bytes) -> dict[str, Any] | None:
     try:
         request = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return 0
-    if not isinstance(request, dict):
-        return 0
+        return None
+    return request if isinstance(request, dict) else None
+
+
+def _input_of(request: dict[str, Any], dialect: str, model: str) -> int:
     messages = request.get("messages")
     tokens = 0
     texts: list[str] = []
@@ -56,16 +97,6 @@ def estimate_input(body: bytes, dialect: str, model: str) -> int:
         if request.get(name):
             texts.append(msgspec.json.encode(request[name]).decode())
     return tokens + _count(texts, model)
-
-
-def estimate_output(text: str, model: str) -> int:
-    """Return the tokens of what a model wrote."""
-    return count_tokens(text, model)
-
-
-def estimated_usage(input: int, output: int) -> Usage:
-    """Return a usage that says that it is our own count."""
-    return Usage(input=input, output=output, estimated=True)
 
 
 def _count(texts: list[str], model: str) -> int:

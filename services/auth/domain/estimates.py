@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.auth.domain.facts import Facts
 from services.auth.domain.offers import Offer
 from shared.errors import Forbidden
+from shared.pricing.estimate import expected_output
 
 DEFAULT_OUTPUT = 4096
 """Tokens of an answer for which neither the caller nor the deployment states a maximum."""
@@ -13,12 +14,6 @@ DEFAULT_OUTPUT = 4096
 MOST_OUTPUT = 16_384
 """Tokens of an answer for which the caller states none, whatever the model could write: a larger hold would keep
 others waiting for money that is hardly ever spent."""
-
-EXPECTED_OUTPUT = 256
-"""Tokens that a rate limit is charged with for an answer of unstated length, until the real number is known."""
-
-MOST_EXPECTED = 1024
-"""The same where the caller states a length: agents state far more than they use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +27,8 @@ class Estimate:
 
 def estimate(facts: Facts, offers: Sequence[Offer]) -> Estimate:
     """Return the estimate for a request to any of these deployments; the dearest of them counts."""
-    stated = facts.requested
-    expected = EXPECTED_OUTPUT if stated is None else min(stated, MOST_EXPECTED)
     return Estimate(
-        tokens=(facts.input or 0) + facts.choices * expected,
+        tokens=(facts.input or 0) + expected_output(facts.requested, facts.choices),
         cost=max((_bound(facts, offer) for offer in offers), default=0),
     )
 

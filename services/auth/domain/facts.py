@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from shared.errors import Dialect, InvalidRequest
 from shared.pricing.estimate import estimate_input
+from shared.wire.answer_size import choices, requested_output
 from shared.wire.reading import UNREADABLE, object_in
 
 MAX_END_USER = 256
@@ -14,12 +15,6 @@ MAX_END_USER = 256
 
 MAX_MODEL = 256
 """Characters of a native model's name that count, as in the ledger."""
-
-MAX_CHOICES = 128
-"""Answers that a request may ask for at once; what asks for more is the provider's to refuse."""
-
-MAX_REQUESTED = 10_000_000
-"""Tokens of an answer; no model writes as many."""
 
 _decode = msgspec.json.Decoder(dict[str, Raw]).decode
 
@@ -54,12 +49,16 @@ def read_facts(
         fields = _decode(body)
     except UNREADABLE:
         raise InvalidRequest("The request body is not a JSON object.") from None
+
+    def field(name: str) -> Any:
+        return _value(fields.get(name))
+
     return Facts(
         end_user=_end_user(fields, dialect),
         missing=next((name for name in enforced if not _has(fields, name)), ""),
         input=estimate_input(body, dialect, tokenized_as) if tokenized_as is not None else None,
-        requested=_requested(fields),
-        choices=_choices(fields),
+        requested=requested_output(field),
+        choices=choices(field),
     )
 
 
@@ -97,19 +96,6 @@ def _has(fields: dict[str, Raw], name: str) -> bool:
             return False
         value = value[part]
     return True
-
-
-def _requested(fields: dict[str, Raw]) -> int | None:
-    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-        value = _value(fields.get(name))
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return min(value, MAX_REQUESTED)
-    return None
-
-
-def _choices(fields: dict[str, Raw]) -> int:
-    value = _value(fields.get("n"))
-    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_CHOICES else 1
 
 
 def _value(raw: Raw | None) -> Any:

@@ -1,18 +1,10 @@
 """From a limiter's refusal to the error that a caller sees: which limit, what stands there, when it gets through."""
 
-import math
-
 from shared.errors import BudgetExceeded, RateLimited, TollwayError
 from shared.pricing.money import to_dollars
-from shared.schemas.limits import Measure, Refusal, Verdict
+from shared.schemas.limits import Refusal, Verdict
 from shared.schemas.scopes import SEPARATOR, Scope
-from shared.wire.limit_headers import room_headers
-
-_UNITS: dict[Measure, str] = {
-    "requests": "requests per minute",
-    "tokens": "tokens per minute",
-    "parallel": "requests at a time",
-}
+from shared.wire.limit_refusals import rate_sentence, refusal_headers, wait_words
 
 _NAMES = {
     "key": "this API key",
@@ -21,25 +13,15 @@ _NAMES = {
     "member": "this member of the team",
     "organization": "this organization",
     "customer": "this end user",
-    "deployment": "this deployment",
-    "model_group": "this model",
 }
 
 
 def error_of(refusal: Refusal, verdict: Verdict, budget_status: int) -> TollwayError:
     """Return the error; ids other than a model's name stay out of it, for the caller may not know them."""
-    headers = (
-        *room_headers(verdict.requests, verdict.tokens).items(),
-        ("x-tollway-limit-scope", Scope.parse(refusal.scope).kind),
-        ("x-tollway-limit-measure", refusal.measure),
-    )
+    headers = refusal_headers(refusal, verdict)
     who = _named(Scope.parse(refusal.scope))
     if refusal.measure != "budget":
-        return RateLimited(
-            f"The limit of {refusal.limit} {_UNITS[refusal.measure]} of {who} is reached.{_wait(refusal.retry_after)}",
-            retry_after=refusal.retry_after,
-            headers=headers,
-        )
+        return RateLimited(rate_sentence(refusal, who), retry_after=refusal.retry_after, headers=headers)
     if refusal.used >= refusal.limit:
         spent, most = _dollars(refusal.used), _dollars(refusal.limit)
         return BudgetExceeded(
@@ -49,7 +31,7 @@ def error_of(refusal: Refusal, verdict: Verdict, budget_status: int) -> TollwayE
             headers=headers,
         )
     return RateLimited(
-        f"What is left of the budget of {who} is held by its requests in flight.{_wait(refusal.retry_after)}",
+        f"What is left of the budget of {who} is held by its requests in flight.{wait_words(refusal.retry_after)}",
         code="budget_held",
         retry_after=refusal.retry_after,
         headers=headers,
@@ -67,7 +49,3 @@ def _dollars(nano: int) -> str:
     """Return dollars in plain digits; a float would print small amounts as `1e-05`."""
     whole, _, fraction = f"{to_dollars(nano):.9f}".partition(".")
     return f"{whole}.{fraction.rstrip('0') or '0'}"
-
-
-def _wait(seconds: float | None) -> str:
-    return "" if seconds is None else f" Try again in {max(1, math.ceil(seconds))} s."

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from services.auth.domain.estimates import (
     DEFAULT_OUTPUT,
-    EXPECTED_OUTPUT,
-    MOST_EXPECTED,
     MOST_OUTPUT,
     check_priced,
     estimate,
@@ -17,6 +15,7 @@ from services.auth.domain.estimates import (
 from services.auth.domain.facts import Facts
 from services.auth.domain.offers import Offer
 from shared.errors import Forbidden
+from shared.pricing.estimate import EXPECTED_OUTPUT, MOST_EXPECTED
 from shared.pricing.prices import UNPRICED, Price
 from shared.pricing.table import PriceTable
 from shared.pricing.usage import Usage

@@ -13,7 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.pricing.estimate import AUDIO_TOKENS, FILE_TOKENS, estimate_input, estimate_output, estimated_usage
+from shared.pricing.estimate import (
+    AUDIO_TOKENS,
+    EXPECTED_OUTPUT,
+    FILE_TOKENS,
+    MOST_EXPECTED,
+    estimate_input,
+    estimate_output,
+    estimate_request,
+    estimated_usage,
+)
 from shared.pricing.tokenizer import EXACT_CHARACTERS, count_tokens
 from shared.pricing.usage import Usage
 
@@ -42,6 +51,20 @@ def test_a_plain_chat_counts_as_openai_bills_it() -> None:
     system = [{"role": "system", "content": "You are a helpful assistant."}]
     assert estimate_input(body(messages=hello), "openai", "gpt-4o") == 9
     assert estimate_input(body(messages=system + hello), "openai", "gpt-4o") == 19
+
+
+def test_a_rate_limit_is_charged_with_input_and_expected_output() -> None:
+    """What is stated counts, within reason, for each of the answers; what is no request counts nothing."""
+    hello = [{"role": "user", "content": "Hello!"}]
+    for fields, output in (
+        ({}, EXPECTED_OUTPUT),
+        ({"max_tokens": 10, "n": 3}, 30),
+        ({"max_completion_tokens": 100_000}, MOST_EXPECTED),
+        ({"max_tokens": "many", "n": True}, EXPECTED_OUTPUT),
+    ):
+        assert estimate_request(body(messages=hello, **fields), "openai", "gpt-4o") == 9 + output
+    assert estimate_request(b"no JSON", "openai", "gpt-4o") == 0
+    assert estimate_request(b"[]", "openai", "gpt-4o") == 0
 
 
 def test_media_count_as_flat_figures_whatever_their_size() -> None:
