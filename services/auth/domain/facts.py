@@ -16,7 +16,7 @@ MAX_MODEL = 256
 """Characters of a native model's name that count, as in the ledger."""
 
 MAX_CHOICES = 128
-"""Answers that a request may ask for at once; what asks for more is the provider's to refuse."""
+"""Answers that a request is taken to ask for at most; what asks for more is the provider's to refuse."""
 
 MAX_REQUESTED = 10_000_000
 """Tokens of an answer; no model writes as many."""
@@ -100,16 +100,19 @@ def _has(fields: dict[str, Raw], name: str) -> bool:
 
 
 def _requested(fields: dict[str, Raw]) -> int | None:
-    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-        value = _value(fields.get(name))
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return min(value, MAX_REQUESTED)
-    return None
+    """Return the largest length that is asked for: which of the fields counts is the provider's to say."""
+    names = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+    stated = [value for name in names if (value := _whole(fields.get(name))) > 0]
+    return min(max(stated), MAX_REQUESTED) if stated else None
 
 
 def _choices(fields: dict[str, Raw]) -> int:
-    value = _value(fields.get("n"))
-    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_CHOICES else 1
+    return min(max(1, _whole(fields.get("n"))), MAX_CHOICES)
+
+
+def _whole(raw: Raw | None) -> int:
+    value = _value(raw)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _value(raw: Raw | None) -> Any:
