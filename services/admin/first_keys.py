@@ -7,6 +7,7 @@ import msgspec
 
 from services.admin.domain.key_bounds import KeyRules
 from services.admin.domain.key_fields import read_new_key
+from services.admin.domain.key_grants import for_llm_alone
 from services.admin.domain.key_ids import masked
 from services.admin.domain.requests import Request
 from shared.security.keys import key_digest, new_key, stored_hash
@@ -31,4 +32,4 @@ class FirstKeys:
             user_id=user,
             created_by=request.actor_name,
         )
-        return key, record
+        return key, for_llm_alone(record, request.caller)

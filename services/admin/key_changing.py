@@ -12,6 +12,7 @@ from services.admin.domain.requests import Request
 from services.admin.key_lookup import KeyLookup
 from services.admin.recording import Deed
 from shared.errors import Forbidden, InvalidRequest
+from shared.schemas.limits import Limits
 from shared.store.connection import Session
 from shared.store.keys import KeyRecord, Keys
 
@@ -38,7 +39,7 @@ class KeyChanging:
         giver = await self._lookup.own(caller, session)
         around = await self._lookup.surroundings(after, giver, session)
         if not caller.is_admin:
-            await self._check_place(before, after, request, session)
+            await self._check_place(before, after, around.limits, request, session)
         check_grant(caller, before, after, around)
         self._bounds.check_change(before, after, around.limits, request.now)
 
@@ -77,11 +78,13 @@ class KeyChanging:
             await self._keys.delete(item.hash, session)
         return [Deed("key", item.hash, "key.deleted", before=token_shape(item)) for item in records]
 
-    async def _check_place(self, before: KeyRecord, after: KeyRecord, request: Request, session: Session) -> None:
+    async def _check_place(
+        self, before: KeyRecord, after: KeyRecord, has: Limits, request: Request, session: Session
+    ) -> None:
         """Raise `Forbidden` where somebody who manages no group of the key widens it, or moves it elsewhere."""
         caller = request.caller
         if not administers(caller, await self._lookup.home(before, session)):
-            check_narrowed(before, after)
+            check_narrowed(before, after, await self._lookup.held(before, session), has)
             return
         moved = (before.user_id, before.team_id, before.organization_id) != (
             after.user_id,

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from services.admin.domain.declared import refuse_declared
 from services.admin.domain.key_grants import Surroundings
 from services.admin.domain.key_ids import shown_id
@@ -47,11 +49,22 @@ class KeyLookup:
     async def home(self, record: KeyRecord, session: Session = None) -> Home:
         """Return the groups that a key is in."""
         team = await self._teams.find(record.team_id, session) if record.team_id else None
-        return Home(record.team_id, record.organization_id or (team.organization_id if team else ""))
+        above = team.organization_id if team else ""
+        return Home(record.team_id, record.organization_id or above, above)
 
     async def own(self, caller: Caller, session: Session = None) -> KeyRecord | None:
-        """Return the key by which the caller came; None for the master key and for tokens of others."""
-        return await self._keys.find_by_id([caller.key], session) if caller.key else None
+        """Return the key by which the caller came, as it may give; None for the master key and for tokens of others.
+
+        Its limits are those that hold for it, its budget's included.
+        """
+        record = await self._keys.find_by_id([caller.key], session) if caller.key else None
+        if record is None:
+            return None
+        return msgspec.structs.replace(record, limits=await self.held(record, session))
+
+    async def held(self, record: KeyRecord, session: Session = None) -> Limits:
+        """Return what limits a key: its own limits, and those of its budget."""
+        return await self._limits_of(record, session)
 
     async def surroundings(self, record: KeyRecord, giver: KeyRecord | None, session: Session) -> Surroundings:
         """Return what stands around a key; raise `InvalidRequest`, which names the field, for what does not exist."""
@@ -101,7 +114,7 @@ class KeyLookup:
         return merged(own, budget.limits)
 
     async def _limits_of(self, holder: object, session: Session) -> Limits:
-        """Return what holds for a team, an organization or a user; a budget that is gone limits nothing."""
+        """Return what holds for a key, team, organization or user; a budget that is gone limits nothing."""
         if holder is None:
             return Limits()
         own: Limits = holder.limits  # type: ignore[attr-defined]

@@ -22,6 +22,7 @@ from services.admin.spending import Spending
 from services.admin.taking import Taken, Taking
 from services.admin.team_shapes import TeamShapes
 from shared.errors import Conflict, InvalidRequest, NotFound
+from shared.schemas.limits import Limits
 from shared.schemas.model_lists import ALL_PROXY_MODELS
 from shared.store.connection import Session
 from shared.store.people import TeamRecord
@@ -34,6 +35,8 @@ _DELETE = FieldPolicy(frozenset({"team_ids"}), {}, frozenset())
 _MODELS = FieldPolicy(frozenset({"models", "team_id"}), {}, frozenset())
 
 Change = Callable[[TeamRecord], TeamRecord]
+Check = Callable[[TeamRecord, TeamRecord, Limits, Limits], None]
+"""Raises where a change goes too far: from the team before and after, and the limits that hold for each."""
 
 
 class TeamRoutes:
@@ -95,18 +98,19 @@ class TeamRoutes:
         """Change a team; who administers nothing but the team gives it nothing more."""
 
         def change(before: TeamRecord) -> TeamRecord:
-            after = read_team_update(request.body, before, now=request.now, by=request.actor_name)
+            return read_team_update(request.body, before, now=request.now, by=request.actor_name)
+
+        def check(before: TeamRecord, after: TeamRecord, had: Limits, has: Limits) -> None:
             if not request.caller.administers_organization(before.organization_id):
-                check_by_team_admin(request.body, before, after)
+                check_by_team_admin(request.body, before, after, had, has)
             elif after.organization_id != before.organization_id:
                 require(
                     request.caller.administers_organization(after.organization_id),
                     "You may move a team between organizations that you administer.",
                     param="organization_id",
                 )
-            return after
 
-        team = await self._change(request, id, "team.updated", change)
+        team = await self._change(request, id, "team.updated", change, check)
         return await self._shapes.one(team, request), tuple(name for name in team.ignored if name in request.body)
 
     async def block(self, request: Request) -> Answer:
@@ -175,13 +179,17 @@ class TeamRoutes:
         team = await self._change(request, id, "team.blocked" if blocked else "team.unblocked", change)
         return Answer(await self._shapes.one(team, request))
 
-    async def _change(self, request: Request, id: str, action: str, change: Change) -> TeamRecord:
+    async def _change(
+        self, request: Request, id: str, action: str, change: Change, check: Check | None = None
+    ) -> TeamRecord:
         """Replace a team by what `change` makes of it, read and written in one transaction."""
 
         async def work(session: Session) -> tuple[TeamRecord, list[Deed]]:
             before = await self._found(id, request.caller, session)
             refuse_declared(before, "team", "team_id")
             after = change(before)
+            if check is not None:
+                check(before, after, await self._spending.limits(before), await self._spending.limits(after))
             await self._check_references(after, session, before)
             await self._people.teams.replace(after, session)
             return after, [Deed("team", id, action, team_shape(before), team_shape(after))]

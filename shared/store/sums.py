@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from shared.routes.passthrough import PREFIX
 from shared.schemas.events import Completion
 from shared.schemas.scopes import SEPARATOR, member_id
 from shared.store.connection import Document
@@ -90,12 +91,14 @@ class Tally:
         """Count a completion, or take it away."""
         party, tags = party_of(completion), tuple(dict.fromkeys(completion.tags))
         self._aliases[party.key] = completion.key_alias
-        slot = int(completion.ended // SLOT)
+        slot, native = int(completion.ended // SLOT), completion.route.startswith(PREFIX)
         line = Line("", "", "")
         for attempt in completion.attempts:
-            used = attempt.cost or attempt.usage.total_tokens or attempt.outcome == "success"
-            # A name that served nothing may be anything that a caller made up, and rows must not grow with it.
-            line = Line(completion.model_group, attempt.provider, attempt.model) if used else Line("", "", "")
+            # A name that served nothing may be anything that a caller made up, and rows must not grow with it. On
+            # native routes that is so until a provider counted tokens for it: it may answer without reading the name.
+            served = (attempt.cost or attempt.outcome == "success") and not native
+            used = served or attempt.usage.total_tokens
+            line = _line(completion.model_group, attempt.provider, attempt.model) if used else Line("", "", "")
             usage, amounts = attempt.usage, self._amounts(party, tags, slot, line)
             amounts[0] += sign * attempt.cost
             amounts[3] += sign * attempt.unpriced
@@ -173,6 +176,11 @@ class RowChange:
             given = self._party._asdict() | {"customer": "", "alias": self._alias}
             fields |= {name: value for name, value in given.items() if value}
         return fields
+
+
+def _line(*names: str) -> Line:
+    """Return where an attempt is counted: native routes have the names of callers, which may hold a separator."""
+    return Line(*(name.replace(SEPARATOR, " ") for name in names))
 
 
 def party_of(completion: Completion) -> Party:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_CHOICES = 128
-"""Answers that a request may ask for at once; what asks for more is the provider's to refuse."""
+"""Answers that a request is taken to ask for at most; what asks for more is the provider's to refuse."""
 
 MAX_REQUESTED = 10_000_000
 """Tokens of an answer; no model writes as many."""
@@ -14,15 +14,19 @@ Field = Callable[[str], Any]
 
 
 def requested_output(field: Field) -> int | None:
-    """Return the tokens of the answer at most, as the caller asked; None where it did not say."""
-    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-        value = field(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return min(value, MAX_REQUESTED)
-    return None
+    """Return the largest length that is asked for, in tokens; None where nothing is said.
+
+    Which of the fields counts is the provider's to say.
+    """
+    names = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+    stated = [value for name in names if (value := _whole(field(name))) > 0]
+    return min(max(stated), MAX_REQUESTED) if stated else None
 
 
 def choices(field: Field) -> int:
-    """Return how many answers the caller asked for."""
-    value = field("n")
-    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_CHOICES else 1
+    """Return how many answers are asked for."""
+    return min(max(1, _whole(field("n"))), MAX_CHOICES)
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -337,3 +337,39 @@ async def test_operators_of_queries_mean_nothing(office: Office, value: Any) -> 
     ):
         reply = await office.post(route, **{field: value})
         assert (reply.status, str(reply.body["param"]).partition("[")[0]) in ((400, field), (404, field)), reply.text
+
+
+async def test_nobody_gets_round_the_budget_that_its_key_refers_to(office: Office) -> None:
+    """Not by a limit of the key's own, not by an increase, and not by another key."""
+    token = (await made(office, user_id="worker", budget_id="small"))["token"]
+    for body, field in (
+        ({"max_budget": 999}, "max_budget"),
+        ({"temp_budget_increase": 9, "temp_budget_expiry": "1d"}, "temp_budget_increase"),
+    ):
+        reply = await office.post("key_update", WORKER, key=token, **body)
+        assert (reply.status, reply.body["param"]) == (403, field)
+    assert (await office.post("key_update", WORKER, key=token, max_budget=0.5)).status == 200
+    by_key = Principal("internal_user", key=token, user="worker")
+    assert (await made(office, by_key))["max_budget"] == 0.5
+    second = (await made(office, user_id="worker", budget_id="small"))["token"]
+    by_second = Principal("internal_user", key=second, user="worker")
+    assert (await made(office, by_second))["max_budget"] == 1.0
+    reply = await office.post("key_generate", by_second, max_budget=2)
+    assert (reply.status, reply.body["param"]) == (403, "max_budget")
+
+
+async def test_a_key_is_put_only_where_its_maker_may_put_it(office: Office) -> None:
+    """An organization's administrator uses no team outside of it, and a team's bills no other organization."""
+    now = time.time()
+    await teams(office.store).insert(TeamRecord("free", now))
+    await users(office.store).insert(UserRecord("boss", now))
+    for kind, group, user in (("organization", "o", "boss"), ("team", "free", "lead")):
+        place = MembershipRecord(membership_id(kind, group, user), kind, group, user, now, role="admin")  # type: ignore[arg-type]
+        await memberships(office.store).insert(place)
+    boss = Principal("internal_user", user="boss")
+    for caller in (boss, LEAD):
+        reply = await office.post("key_generate", caller, team_id="free", organization_id="o")
+        assert (reply.status, reply.body["param"]) == (403, "team_id")
+    token = (await made(office, LEAD, team_id="free", allowed_routes=["llm_api_routes"], user_id=None))["token"]
+    reply = await office.post("key_update", LEAD, key=token, organization_id="o")
+    assert (reply.status, reply.body["param"]) == (403, "team_id")

@@ -442,6 +442,17 @@ async def test_a_teams_administrator_gives_it_nothing_more(office: Office) -> No
     assert (over.status, over.body["param"]) == (403, "max_budget")
 
 
+async def test_a_teams_administrator_does_not_get_round_the_teams_budget(office: Office) -> None:
+    """A limit of the team's own would take the place of that of the budget that it refers to."""
+    await made(office, "budget_new", budget_id="b", max_budget=10, rpm_limit=5)
+    members = [{"role": "admin", "user_id": "lead"}]
+    await made(office, "team_new", team_id="t", budget_id="b", members_with_roles=members)
+    for change, param in (({"max_budget": 11}, "max_budget"), ({"rpm_limit": 6}, "rpm_limit")):
+        reply = await office.post("team_update", user("lead"), team_id="t", **change)
+        assert (reply.status, reply.body["param"]) == (403, param)
+    assert (await office.post("team_update", user("lead"), team_id="t", max_budget=9)).status == 200
+
+
 async def test_a_plain_member_sees_its_own_part_of_a_team(office: Office) -> None:
     """Neither other members' keys nor their budgets; and it changes nothing."""
     await made(
@@ -608,6 +619,7 @@ async def test_adding_a_stranger_to_an_organization_gives_no_power_over_it(offic
     assert (await office.get("user_info_v2", boss, user_id="stranger")).body["teams"] == []
     assert (await office.post("user_delete", boss, user_ids=["stranger"])).status == 403
     own = (await office.post("user_new", boss, organizations=["o"], teams=["here"])).body
+    assert own["allowed_routes"] == ["llm_api_routes"]  # else whoever made the user would manage in its name
     info = (await office.get("user_info", boss, user_id=own["user_id"])).body
     assert [key["token"] for key in info["keys"]] == [own["token"]]
     assert (await office.post("user_delete", boss, user_ids=[own["user_id"]])).status == 200

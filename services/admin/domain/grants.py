@@ -60,8 +60,11 @@ def check_kept(limits: Limits, before: Limits, noun: str) -> None:
     _check_there("max_budget", limits.max_budget, before.max_budget, noun)
     if before.max_budget is not None and limits.budget_duration != before.budget_duration:
         raise Forbidden(f"The {noun}'s budget has another period.", param="budget_duration")
-    if before.max_budget is not None and limits.extra_budget > before.extra_budget:
-        raise Forbidden(f"The {noun} does not have this increase.", param="temp_budget_increase")
+    if before.max_budget is not None and limits.extra_budget:
+        if limits.extra_budget > before.extra_budget:
+            raise Forbidden(f"The {noun} does not have this increase.", param="temp_budget_increase")
+        if limits.extra_until > before.extra_until:
+            raise Forbidden(f"The {noun}'s increase ends sooner.", param="temp_budget_expiry")
     for model, had in before.models.items():
         has = limits.models.get(model, ModelLimits())
         for name, field in _MODEL_COUNTS.items():

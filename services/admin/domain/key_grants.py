@@ -17,6 +17,9 @@ from shared.store.people import OrganizationRecord, TeamRecord, UserRecord
 
 NO_LIMITS = Limits()
 
+ORDINARY = frozenset({"internal_user", "internal_user_viewer"})
+"""Roles of users who administer the gateway neither wholly nor by looking."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -27,7 +30,7 @@ class Surroundings:
     """The key's own, else its team's."""
     user: UserRecord | None = None
     giver: KeyRecord | None = None
-    """The key by which the caller came."""
+    """The key by which the caller came, with the limits of its budget."""
     limits: Limits = NO_LIMITS
     """What holds for the key: its own limits, and those of its budget."""
     team_limits: Limits = NO_LIMITS
@@ -94,15 +97,19 @@ def check_grant(caller: Caller, before: KeyRecord | None, after: KeyRecord, arou
         _check_end(after, around.giver)
 
 
-def check_narrowed(before: KeyRecord, after: KeyRecord) -> None:
-    """Raise `Forbidden` where a user gives its own key more than it had; who administers its groups may do so."""
+def check_narrowed(before: KeyRecord, after: KeyRecord, before_limits: Limits, limits: Limits) -> None:
+    """Raise `Forbidden` where a user gives its own key more than it had; who administers its groups may do so.
+
+    `before_limits` and `limits` are those of the key with those of its budget: a limit of its own would take the
+    budget's place.
+    """
     for field in ("user_id", "team_id", "organization_id", "budget_id"):
         if getattr(after, field) != getattr(before, field):
             raise _not_yours(field)
     if before.models and (not after.models or not set(after.models) <= set(before.models)):
         raise _not_yours("models")
-    check_limits(after.limits, before.limits, "key")
-    check_kept(after.limits, before.limits, "key")
+    check_limits(news(limits, before_limits), before_limits, "key")
+    check_kept(limits, before_limits, "key")
     if before.expires is not None and (after.expires is None or after.expires > before.expires):
         raise _not_yours("duration")
     for field in ("allowed_routes", "allowed_addresses"):
@@ -134,9 +141,15 @@ def check_acts_for_llm_alone(
 
 
 def _check_own_routes(caller: Caller, after: KeyRecord, around: Surroundings) -> None:
-    """Raise `Forbidden` where a caller whose key may call some routes only makes itself one that may call others."""
+    """Raise `Forbidden` where a caller whose key may call some routes only gets one that may call others.
+
+    A key of its own user would be one, and a key of anybody else who administers the gateway.
+    """
     giver = around.giver
-    if giver is None or not giver.allowed_routes or not caller.is_user(after.user_id):
+    if giver is None or not giver.allowed_routes:
+        return
+    of_an_admin = around.user is not None and around.user.role not in ORDINARY
+    if not (of_an_admin or caller.is_user(after.user_id)):
         return
     if not after.allowed_routes or not set(after.allowed_routes) <= {LLM_ROUTES, *giver.allowed_routes}:
         raise Forbidden("The API key may not call all of these routes itself.", param="allowed_routes")

@@ -5,6 +5,7 @@ from services.auth.domain.route_access import may_call
 from services.auth.domain.standing import Standing
 from shared.errors import Forbidden, Unauthenticated
 from shared.routes import Policy
+from shared.routes.passthrough import PREFIX
 from shared.schemas.context import RequestContext
 
 
@@ -30,6 +31,8 @@ def check_allowed(standing: Standing, policy: Policy, ctx: RequestContext) -> No
         raise Forbidden("This API key may not call this route.")
     if standing.allowed_routes and not may_call(standing.allowed_routes, ctx.route, ctx.path):
         raise Forbidden("This API key may not call this route.", code="route_not_allowed")
+    if standing.guardrails and ctx.route.startswith(PREFIX):
+        raise Forbidden("This API key needs guardrails, which do not read this route.", code="guardrail_missing")
     for networks in standing.networks:
         if not covers(networks, ctx.client):
             raise Forbidden("This API key may not be used from this address.", code="address_not_allowed")

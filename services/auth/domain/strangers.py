@@ -1,5 +1,7 @@
 """How often the database is asked about keys that do not exist: a bound for each address, and one for all."""
 
+from ipaddress import IPv6Address, ip_address
+
 from cachetools import LRUCache
 
 from shared.errors import RateLimited, Unavailable
@@ -54,7 +56,7 @@ class Strangers:
 
         A key that exists costs nothing, so nobody needs room for all of its keys at once.
         """
-        own = self._by_address.get(address)
+        own = self._by_address.get(_home(address))
         if own is not None and (wait := own.wait(now)):
             self.turned_away += 1
             raise RateLimited("Too many API keys that do not exist came from this address.", retry_after=wait)
@@ -64,8 +66,22 @@ class Strangers:
 
     def note(self, address: str, now: float) -> None:
         """Count a key that does not exist."""
-        own = self._by_address.get(address)
+        home = _home(address)
+        own = self._by_address.get(home)
         if own is None:
-            own = self._by_address[address] = Allowance(ADDRESS_BURST, ADDRESS_PER_SECOND, now)
+            own = self._by_address[home] = Allowance(ADDRESS_BURST, ADDRESS_PER_SECOND, now)
         own.take(now)
         self._all.take(now)
+
+
+def _home(address: str) -> str:
+    """Return what stands for one client: of IPv6 a /64, of which a single host has every address (RFC 7421)."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Address(int(parsed) >> 64 << 64))

@@ -20,9 +20,10 @@ from services.admin.domain.key_grants import (
 )
 from services.admin.domain.key_queries import read_wanted, visible
 from services.admin.domain.key_rights import Home, administers, may_change, may_make, may_see
+from services.admin.domain.limit_fields import merged
 from services.admin.domain.rights import MASTER, Caller
 from shared.errors import Forbidden, InvalidRequest
-from shared.schemas.limits import Limits
+from shared.schemas.limits import Limits, ModelLimits
 from shared.store.keys import KeyFilter, KeyRecord
 from shared.store.people import TeamRecord, UserRecord
 
@@ -37,7 +38,7 @@ BOSS = Caller(
     organizations=frozenset({"o"}),
     administered_organizations=frozenset({"o"}),
 )
-HOME = Home("t", "o")
+HOME = Home("t", "o", "o")
 LLM = ("llm_api_routes",)
 
 
@@ -69,12 +70,40 @@ def test_users_make_keys_for_themselves_where_they_belong() -> None:
     assert may_make(WORKER, key(user_id="worker"), HOME)
     assert may_make(WORKER, key(user_id="worker", team_id=""), Home())
     for refused in (key(user_id="lead"), key(), key(user_id="worker", team_id="other"), key(team_id="")):
-        assert not may_make(WORKER, refused, Home(refused.team_id, "o"))
+        assert not may_make(WORKER, refused, Home(refused.team_id, "o", "o"))
     assert may_make(LEAD, key(user_id="worker"), HOME)
     assert may_make(LEAD, key(), HOME)
     assert not may_make(HOLDER, key(), HOME)
     assert not may_make(WATCHER, key(user_id="watcher"), HOME)
     assert administers(BOSS, HOME)
+
+
+def test_a_key_of_a_team_and_an_organization_needs_both() -> None:
+    """Who administers the one spends and bills nothing of the other, where the team is in no organization."""
+    both = key(organization_id="o")
+    foreign = Home("t", "o", "")
+    assert not may_make(BOSS, both, foreign)
+    assert not may_make(LEAD, both, foreign)
+    assert not may_make(WORKER, key(user_id="worker", organization_id="o"), foreign)
+    assert may_make(MASTER, both, foreign)
+    assert may_make(BOSS, both, Home("t", "o", "o"))
+    assert may_make(LEAD, both, Home("t", "o", "o"))
+    assert may_make(BOSS, key(team_id="", organization_id="o"), Home("", "o"))
+    assert not may_make(BOSS, key(team_id="", organization_id="p"), Home("", "p"))
+
+
+def test_a_key_for_some_routes_makes_no_key_of_an_administrator_for_others() -> None:
+    """Neither for its own user nor for another who administers the gateway; for ordinary users it does."""
+    giver = key(team_id="", allowed_routes=("/key/generate",))
+    admin = Caller("proxy_admin", key="k", user="root")
+    for role in ("proxy_admin", "proxy_admin_viewer"):
+        around = Surroundings(user=UserRecord("other", 1.0, role=role), giver=giver)
+        with pytest.raises(Forbidden) as refused:
+            check_grant(admin, None, key(team_id="", user_id="other"), around)
+        assert refused.value.param == "allowed_routes"
+        check_grant(admin, None, key(team_id="", user_id="other", allowed_routes=LLM), around)
+    around = Surroundings(user=UserRecord("worker", 1.0, role="internal_user"), giver=giver)
+    check_grant(admin, None, key(team_id="", user_id="worker"), around)
 
 
 def test_a_key_for_somebody_else_is_for_llm_routes() -> None:
@@ -186,6 +215,11 @@ BEFORE = key(
 )
 
 
+def narrowed(before: KeyRecord, after: KeyRecord) -> None:
+    """Check a change of a key that refers to no budget."""
+    check_narrowed(before, after, before.limits, after.limits)
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -210,13 +244,44 @@ BEFORE = key(
 def test_a_user_makes_its_own_key_narrower_and_nothing_else(change: dict[str, Any], field: str) -> None:
     """Whatever would give the key more is refused and named."""
     with pytest.raises(Forbidden) as refused:
-        check_narrowed(BEFORE, msgspec.structs.replace(BEFORE, **change))
+        narrowed(BEFORE, msgspec.structs.replace(BEFORE, **change))
     assert refused.value.param == field
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"max_budget": 1000}, "max_budget"),
+        ({"rpm": 1000}, "rpm_limit"),
+        ({"extra_budget": 1000, "extra_until": 9.0}, "temp_budget_increase"),
+        ({"models": {"a": ModelLimits(rpm=1000)}}, "model_rpm_limit"),
+    ],
+)
+def test_a_limit_of_its_own_does_not_get_round_the_budget_that_a_key_refers_to(
+    change: dict[str, Any], field: str
+) -> None:
+    """What holds is compared: a key whose own record states nothing has the limits of its budget."""
+    budget = Limits(rpm=5, max_budget=7, models={"a": ModelLimits(rpm=1)})
+    before = key(user_id="worker", budget_id="b")
+    after = msgspec.structs.replace(before, limits=Limits(**change))
+    with pytest.raises(Forbidden) as refused:
+        check_narrowed(before, after, merged(before.limits, budget), merged(after.limits, budget))
+    assert refused.value.param == field
+
+
+def test_a_user_does_not_prolong_an_increase_of_its_budget() -> None:
+    """The same increase for longer, or again once it is over, is more money."""
+    before = key(limits=Limits(max_budget=7, extra_budget=3, extra_until=9.0))
+    narrowed(before, before)
+    narrowed(before, msgspec.structs.replace(before, limits=Limits(max_budget=7, extra_budget=3, extra_until=8.0)))
+    with pytest.raises(Forbidden) as refused:
+        narrowed(before, msgspec.structs.replace(before, limits=Limits(max_budget=7, extra_budget=3, extra_until=10.0)))
+    assert refused.value.param == "temp_budget_expiry"
 
 
 def test_narrowing_and_naming_are_free() -> None:
     """Fewer models, lower limits, a sooner end, another alias and metadata."""
-    check_narrowed(
+    narrowed(
         BEFORE,
         msgspec.structs.replace(
             BEFORE, models=("a",), limits=Limits(rpm=1, max_budget=0), expires=1.0, key_alias="x", metadata={"a": 1}

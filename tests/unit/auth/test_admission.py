@@ -8,6 +8,7 @@ from services.auth.domain.admission import check_allowed, check_usable
 from services.auth.domain.standing import MASTER, Standing
 from shared.errors import Forbidden, Unauthenticated
 from shared.routes import ROUTES
+from shared.routes.llm import PASSTHROUGH
 from tests.unit.auth.making import context, key, organization, standing, team, user
 
 
@@ -98,3 +99,12 @@ def test_key_and_team_give_tags_and_guardrails() -> None:
     known = standing(key(tags=("a", "b"), guardrails=("g",)), team=team(tags=("b", "c"), guardrails=("h", "g")))
     assert known.tags == ("a", "b", "c")
     assert known.guardrails == ("g", "h")
+
+
+def test_a_key_that_needs_guardrails_does_not_call_native_routes() -> None:
+    """Nothing would read their bodies; on the routes that are read it works as before."""
+    known = standing(key(guardrails=("pii",)))
+    with pytest.raises(Forbidden, match="guardrails"):
+        check_allowed(known, PASSTHROUGH, context(route="passthrough:openai"))
+    check_allowed(standing(key()), PASSTHROUGH, context(route="passthrough:openai"))
+    check_allowed(known, ROUTES["chat_completions"].policy, context(route="chat_completions"))

@@ -52,17 +52,19 @@ def test_the_first_missing_field_is_named(enforced: tuple[str, ...], missing: st
     [
         ({}, None, 1),
         ({"max_tokens": 100}, 100, 1),
-        ({"max_completion_tokens": 50, "max_tokens": 100, "n": 3}, 50, 3),
+        ({"max_completion_tokens": 50, "max_tokens": 100, "n": 3}, 100, 3),
+        ({"max_completion_tokens": 1, "max_tokens": 100}, 100, 1),
         ({"max_tokens": None, "n": None}, None, 1),
         ({"max_tokens": -1, "n": 0}, None, 1),
         ({"max_tokens": True, "n": True}, None, 1),
         ({"max_tokens": "100", "n": "3"}, None, 1),
-        ({"max_tokens": 10**30, "n": 10**30}, 10_000_000, 1),
+        ({"max_tokens": 10**30, "n": 10**30}, 10_000_000, 128),
+        ({"n": 129}, None, 128),
         ({"max_tokens": 10**15}, 10_000_000, 1),
     ],
 )
 def test_what_is_asked_for(fields: dict[str, Any], requested: int | None, choices: int) -> None:
-    """Odd figures are the provider's to refuse; they make no hold of any size."""
+    """Odd figures are the provider's to refuse; they make no hold of any size, nor a small one for a large request."""
     facts = read_facts(chat(**fields), "openai")
     assert (facts.requested, facts.choices) == (requested, choices)
 

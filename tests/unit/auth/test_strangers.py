@@ -31,6 +31,24 @@ def test_an_address_has_a_burst_and_then_a_rate() -> None:
     assert strangers.turned_away == 900 + 990 + 900
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("", "not an address", False),
+    ],
+)
+def test_a_network_that_one_host_has_is_one_address(one: str, other: str, same: bool) -> None:
+    """Who has a /64 of IPv6 has no more guesses than who has one address, and does not use up everybody's."""
+    strangers = Strangers(0.0)
+    assert tried(strangers, one, 0.0, ADDRESS_BURST + 1) == ADDRESS_BURST
+    assert tried(strangers, other, 0.0, 1) == (0 if same else 1)
+
+
 def test_the_wait_that_is_told_is_right() -> None:
     """After it there is one look-up again."""
     strangers = Strangers(0.0)

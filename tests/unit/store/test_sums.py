@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.pricing.usage import Usage
 from shared.schemas.events import Attempt, Completion
 from shared.schemas.scopes import Scope, of_model, scopes_of
 from shared.store import pages, sums
@@ -128,6 +129,42 @@ def test_names_that_served_nothing_are_not_kept() -> None:
     [row] = [document for row, document in rows.items() if row.kind == "all"]
     assert list(row["lines"]) == [sums.escaped("\x1f\x1f")]
     assert sums.totals_of(row)["failed"] == 1000
+
+
+def native(number: int, model: str, **facts: Any) -> Completion:
+    """Return a request of a native route, which has the model's name as its caller gave it."""
+    attempt = Attempt(
+        id="a", deployment="d", provider="p", model=model, started=0, ended=1, outcome="success", status=200, **facts
+    )
+    return Completion(
+        request_id=f"r{number}", route="passthrough:openai", dialect="openai", model_group=model, outcome="success",
+        status=200, received=0, ended=1, attempts=(attempt,),
+    )  # fmt: skip
+
+
+def test_names_that_a_native_route_did_not_read_are_not_kept() -> None:
+    """A provider answers a list of its models whatever the body names; the money and the requests still count."""
+    tally = sums.Tally()
+    for number in range(1000):
+        tally.add(native(number, f"m{number}", cost=1))
+    tally.add(native(1000, "real", usage=Usage(input=1)))
+    rows: Rows = {}
+    added(rows, tally)
+    [row] = [document for row, document in rows.items() if row.kind == "all"]
+    assert set(row["lines"]) == {sums.escaped("\x1f\x1f"), sums.escaped("real\x1fp\x1freal")}
+    assert (sums.totals_of(row)["requests"], row["spend"]) == (1001, 1000)
+
+
+def test_a_separator_in_a_models_name_leaves_a_row_readable() -> None:
+    """Callers of native routes write names as they like, and every sum reads every line."""
+    tally = sums.Tally()
+    tally.add(native(1, "a\x1fb\x1fc", usage=Usage(input=1), cost=7))
+    rows: Rows = {}
+    added(rows, tally)
+    for row in rows.values():
+        assert [line for line, _ in sums.lines_of(row)] == [("a b c", "p", "a b c")]
+        assert sums.spend_of_row(row, "g") == 0
+        assert sums.spend_of_row(row, "") == 7
 
 
 def test_of_a_scope_that_has_no_money_nothing_is_asked() -> None:

@@ -52,7 +52,7 @@ class Decider:
         if not found and not line:
             return self._admit(ask, draft)
         refusal = self._refusal(ask, found, line, draft)
-        if patience > draft.moment.now and judging.passes(refusal) and not self.waiting.full:
+        if patience > draft.moment.now and judging.passes(refusal) and self.waiting.has_room_for(ask.tenant):
             self._line_up(Waiter(ask, patience), refusal)
             return False
         return self._refuse(ask, refusal, draft)

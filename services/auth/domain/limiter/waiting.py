@@ -8,6 +8,9 @@ from shared.schemas.limits import Ask, Measure
 MOST_WAITING = 10_000
 """Requests that may wait at once; one more is refused."""
 
+MOST_OF_A_TENANT = 2_500
+"""Requests of one tenant that may wait for room: the place is everybody's, above all of those whose budget is read."""
+
 WOKEN = 300
 """Requests that may go on by one call, so that its record stays small; the others go on by the next one."""
 
@@ -85,6 +88,7 @@ class WaitingRoom:
         self.ready: deque[Waiter] = deque()
         """Those whose budget was read; they may be gone."""
         self._waiters: dict[str, Waiter] = {}
+        self._of_tenant: dict[str, int] = {}
         self._unread: dict[str, list[Waiter]] = {}
         self._ends: list[tuple[float, str]] = []
         self._round: list[str] = []
@@ -99,6 +103,10 @@ class WaitingRoom:
     def full(self) -> bool:
         """True when nobody else may wait."""
         return len(self._waiters) >= MOST_WAITING
+
+    def has_room_for(self, tenant: str) -> bool:
+        """Tell whether one more request of a tenant may wait for room."""
+        return not self.full and self._of_tenant.get(tenant, 0) < MOST_OF_A_TENANT
 
     def line_up(self, waiter: Waiter, scope: str, measure: Measure) -> None:
         """Let a request wait for room in a scope, as long as its patience lasts."""
@@ -129,6 +137,12 @@ class WaitingRoom:
         waiter = self._waiters.pop(id, None)
         if waiter:
             waiter.gone = True
+            tenant = waiter.ask.tenant
+            left = self._of_tenant[tenant] - 1
+            if left:
+                self._of_tenant[tenant] = left
+            else:
+                del self._of_tenant[tenant]
 
     def leave_all(self, owner: str) -> None:
         """Take out the requests of an owner that died."""
@@ -158,4 +172,5 @@ class WaitingRoom:
     def _enter(self, waiter: Waiter, until: float) -> None:
         waiter.until = until
         self._waiters[waiter.ask.id] = waiter
+        self._of_tenant[waiter.ask.tenant] = self._of_tenant.get(waiter.ask.tenant, 0) + 1
         heapq.heappush(self._ends, (until, waiter.ask.id))

@@ -135,10 +135,23 @@ def test_one_that_moves_on_to_another_line_keeps_its_patience() -> None:
 def test_the_line_is_bounded() -> None:
     """One more is refused at once."""
     driven = Driven()
-    asks: list[Ask] = [driven.ask(KEY, wait=50) for _ in range(10_002)]
+    asks: list[Ask] = [driven.ask(KEY, wait=50, tenant=str(number % 5)) for number in range(10_002)]
     driven.turn(*asks)
     assert driven.limiter.sizes()["waiting"] == 10_000
     assert driven.verdicts[asks[-1].id].refusal is not None
+
+
+def test_no_tenant_takes_all_of_the_room_to_wait() -> None:
+    """Beyond a quarter of it a tenant is refused at once, and another one waits as before."""
+    driven = Driven()
+    running = driven.ask(KEY)
+    asks = [driven.ask(KEY, wait=50, tenant="loud") for _ in range(2_501)]
+    driven.turn(running, *asks)
+    assert driven.limiter.sizes()["waiting"] == 2_500
+    assert driven.verdicts[asks[-1].id].refusal is not None
+    assert driven.turn(quiet := driven.ask(KEY, wait=50, tenant="quiet")).waiting == [quiet.id]
+    driven.turn(Released(running.id, True))
+    assert driven.turn(later := driven.ask(KEY, wait=50, tenant="loud")).waiting == [later.id]
 
 
 def test_many_go_on_in_several_steps() -> None:
