@@ -340,7 +340,9 @@ def test_without_a_salt_key_all_but_the_credentials_come(imported: Import) -> No
     [
         ("mysql://x:canary@h/d", "--database-url must be"),
         ("postgresql://x:canary@127.0.0.1:1/d", "cannot be opened"),
-        ("postgresql://x:canary@127.0.0.1:port/d", "cannot be opened"),
+        ("postgresql://x:canary@127.0.0.1:port/d", "cannot be read"),
+        ("postgresql://x:canary#1@127.0.0.1/d", "percent-encoded"),
+        ("postgresql://x:canary/1@127.0.0.1/d", "percent-encoded"),
         ("postgresql://x:canary@nowhere.invalid/d", "cannot be opened"),
     ],
 )
@@ -357,6 +359,18 @@ def test_a_database_without_litellms_tables_is_named(imported: Import, litellm: 
     other = litellm.url.replace(litellm.name, "postgres")
     with pytest.raises(StackError, match="is no database of LiteLLM's"):
         imported.run(url=other)
+
+
+def test_json_that_is_stored_as_text_is_read(imported: Import, litellm: LiteLLMDatabase) -> None:
+    """As some versions of LiteLLM wrote it."""
+    members = [{"role": "user", "user_id": "bob"}]
+    litellm.add("TeamTable", team_id="texts", members_with_roles=json.dumps(members), metadata='{"a": 1}')
+    assert imported.run() == 0
+    team = imported.ask(lambda store: teams(store).find("texts"))
+    assert team is not None
+    assert team.metadata == {"a": 1}
+    id = membership_id("team", "texts", "bob")
+    assert imported.ask(lambda store: memberships(store).find(id)) is not None
 
 
 def test_parameters_of_litellms_own_client_are_no_harm(imported: Import, litellm: LiteLLMDatabase) -> None:

@@ -15,7 +15,7 @@ from shared.schemas.scopes import Scope, member_id
 from shared.store.people import GroupKind, MemberRole, MembershipRecord, membership_id
 from tollway.litellm.found import Found, Known, Record, Spent, Triple
 from tollway.litellm.keys import check_permission
-from tollway.litellm.rows import Body, LeftOut, anchored, author, body_of, moment, nano_of
+from tollway.litellm.rows import Body, LeftOut, anchored, author, body_of, mapping, moment, nano_of
 
 _ROLES = {"org_admin": "internal_user", "team": "internal_user_viewer", "customer": "internal_user_viewer"}
 """LiteLLM's roles that are none of the whole gateway; an organization's administrator is one by its membership."""
@@ -155,5 +155,4 @@ def _id(row: Mapping[str, Any], name: str) -> str:
 
 
 def _without(row: Mapping[str, Any], name: str) -> dict[str, Any]:
-    metadata = row.get("metadata")
-    return {key: value for key, value in metadata.items() if key != name} if isinstance(metadata, dict) else {}
+    return {key: value for key, value in mapping(row.get("metadata")).items() if key != name}

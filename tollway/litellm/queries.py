@@ -45,7 +45,11 @@ FROM (
     ) AS user_id, e.value->>'user_email' AS user_email
     FROM "LiteLLM_TeamTable" t
     CROSS JOIN LATERAL jsonb_array_elements(
-        CASE jsonb_typeof(t.members_with_roles) WHEN 'array' THEN t.members_with_roles ELSE '[]'::jsonb END
+        CASE jsonb_typeof(t.members_with_roles)
+            WHEN 'array' THEN t.members_with_roles
+            WHEN 'string' THEN (t.members_with_roles #>> '{}')::jsonb
+            ELSE '[]'::jsonb
+        END
     ) e
 ) m
 LEFT JOIN "LiteLLM_TeamMembership" s ON s.team_id = m.team_id AND s.user_id = m.user_id

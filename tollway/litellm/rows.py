@@ -75,6 +75,9 @@ _LIFTED = frozenset(
 _RESTRICTING = frozenset({"model_itpm_limit", "model_otpm_limit"})
 """Such fields that no route here has, and that restrict."""
 
+_OBJECTS = frozenset({"aliases", "config", "metadata", "model_max_budget", "permissions"})
+"""Columns of JSON objects; some versions of LiteLLM stored them as texts of JSON."""
+
 _SECRET = frozenset({"logging", "callback_settings"})
 """Metadata that holds credentials of logging services."""
 
@@ -104,17 +107,17 @@ def body_of(row: Row, policy: FieldPolicy, *, dropped: frozenset[str] = frozense
         if name in _SERVERS or says_nothing(value, False):
             continue
         if name in policy.names and name not in dropped:
-            body.fields[name] = value
+            body.fields[name] = mapping(value) if name in _OBJECTS else value
         else:
             body.notes.append(name)
-    if isinstance(row.get("metadata"), dict):
+    if "metadata" in body.fields:
         _lift(body, policy)
     return body
 
 
 def _lift(body: Body, policy: FieldPolicy) -> None:
     metadata: dict[str, Any] = {}
-    for name, value in dict(body.fields.get("metadata") or {}).items():
+    for name, value in body.fields["metadata"].items():
         if says_nothing(value, False):
             continue
         if name in _RESTRICTING:
@@ -164,7 +167,7 @@ def author(row: Row) -> str:
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """Return a JSON object of a column; some versions of LiteLLM store it as a text of JSON."""
+    """Return a JSON object of a column, also where it is stored as a text of JSON; empty for anything else."""
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)

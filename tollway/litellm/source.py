@@ -71,7 +71,13 @@ async def opened(url: str) -> AsyncIterator[Source]:
         connection = await asyncpg.connect(
             address, timeout=CONNECT_SECONDS, statement_cache_size=0, server_settings={"search_path": schema}
         )
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except ValueError:
+        # What it says may quote a part of the address, and a password with it.
+        raise StackError(
+            "--database-url cannot be read; characters such as '/', '#' and '@' in its password must be "
+            "percent-encoded (%2F, %23, %40)."
+        ) from None
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StackError(f"LiteLLM's database {shown(url)} cannot be opened: {_why(error)}") from None
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -100,6 +106,8 @@ def cleaned(url: str) -> tuple[str, str]:
 def shown(url: str) -> str:
     """Return where a database is, without who asks."""
     parts = urlsplit(url)
+    if "@" in parts.path + parts.fragment:
+        return "at that address"  # a password that is not percent-encoded has torn it apart
     return f"{parts.path.lstrip('/') or 'postgres'} at {parts.netloc.rpartition('@')[2] or 'this machine'}"
 
 
