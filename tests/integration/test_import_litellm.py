@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 
 from services.admin.domain.key_ids import stored_candidates
 from shared.periods import period
+from shared.pricing.money import to_nano
 from shared.schemas.limits import Limits, ModelLimits
 from shared.schemas.scopes import Scope, member_id
 from shared.security.sealing import unseal
@@ -47,9 +51,9 @@ def server(tmp_path: Path) -> Iterator[StoreServer]:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLMDatabase]:
+def postgres() -> Iterator[LiteLLMDatabase]:
     """One PostgreSQL for all tests here."""
-    with LiteLLMDatabase(Path(tmp_path_factory.mktemp("pg"))) as database:
+    with LiteLLMDatabase() as database:
         yield database
 
 
@@ -352,6 +356,46 @@ def test_an_address_where_no_database_answers_is_one_sentence(imported: Import, 
         imported.run(url=url)
     assert "canary" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_wrong_password_and_a_missing_right_are_one_sentence(imported: Import, litellm: LiteLLMDatabase) -> None:
+    """As the server says it, without the password."""
+    litellm.add_role("stranger", "canary-right")
+    with pytest.raises(StackError, match="password authentication failed for user") as error:
+        imported.run(url=litellm.url_of("stranger", "canary-wrong"))
+    assert "canary" not in str(error.value)
+    with pytest.raises(StackError, match="or none that this user may read") as error:
+        imported.run(url=litellm.url_of("stranger", "canary-right"))
+    assert "canary" not in str(error.value)
+
+
+def test_an_import_that_is_killed_is_finished_by_another(imported: Import, litellm: LiteLLMDatabase) -> None:
+    """Each object and its spend once."""
+    litellm.execute(
+        """INSERT INTO "LiteLLM_VerificationToken" (token, spend) SELECT encode(sha256(n::text::bytea), 'hex'), 0.001
+        FROM generate_series(1, 2000) n"""
+    )
+    command = [sys.executable, "-m", "tollway", "import-litellm", "--database-url", litellm.url]
+    secrets = {"TOLLWAY_SECRET": SECRET.hex(), "TOLLWAY_ENCRYPTION_KEY": ENCRYPTION.hex(), "LITELLM_SALT_KEY": SALT}
+    with subprocess.Popen(command, env=os.environ | secrets, stdout=subprocess.DEVNULL) as process:
+        end = time.monotonic() + 60
+        while (written := imported.ask(lambda store: Keys(store).count())) < 300:
+            assert time.monotonic() < end
+            assert process.poll() is None
+        process.kill()
+    assert written < 2000
+    assert imported.run() == 0
+    assert imported.ask(lambda store: Keys(store).count()) == 2002
+    spent = imported.ask(_openings)
+    assert len(spent) == 2007
+    assert sum(spent) == 2000 * NANO // 1000 + sum(map(to_nano, (0.75, 2.0, 4.0, 3.25, 12.5, 4.5, 1.75)))
+    verified = imported.ask(lambda store: verify(store, "test", lambda what, more: None))
+    assert verified.differences == ()
+
+
+async def _openings(store: Store) -> list[int]:
+    found = await store.database.ledger.find({"route": "import"}, {"cost": 1}).to_list(length=None)
+    return [item["cost"] for item in found]
 
 
 def test_a_database_without_litellms_tables_is_named(imported: Import, litellm: LiteLLMDatabase) -> None:

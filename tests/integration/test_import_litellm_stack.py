@@ -31,9 +31,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def litellm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLLMDatabase]:
+def litellm() -> Iterator[LiteLLMDatabase]:
     """LiteLLM's database, whose keys have spent what they may."""
-    with LiteLLMDatabase(Path(tmp_path_factory.mktemp("pg"))) as database:
+    with LiteLLMDatabase() as database:
         fill(database)
         add, soon = database.add, at(days=-3)
         add("VerificationToken", token=token_of(OVER), max_budget=1.0, spend=1.5, budget_duration="30d",

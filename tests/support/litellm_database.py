@@ -4,6 +4,8 @@ import asyncio
 import base64
 import json
 import os
+import tempfile
+import time
 import uuid
 import warnings
 from collections.abc import Mapping
@@ -25,10 +27,15 @@ SCHEMA = Path(__file__).with_name("litellm_schema.sql")
 
 
 class LiteLLMDatabase:
-    """Runs PostgreSQL in a folder of its own; `url` is one database there, with LiteLLM's tables."""
+    """Runs PostgreSQL in a folder of its own; `url` is one database there, with LiteLLM's tables.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    The folder is none of pytest's: PostgreSQL refuses to run as root, and pytest takes the rights of everybody else
+    from its folders with each test.
+    """
+
+    def __init__(self) -> None:
+        self._place = tempfile.TemporaryDirectory(prefix="tollway-pg-")
+        self._folder = Path(self._place.name) / "data"
         self.name = f"litellm_{uuid.uuid4().hex[:8]}"
 
     def __enter__(self) -> Self:
@@ -41,6 +48,7 @@ class LiteLLMDatabase:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.cleanup()
+        self._place.cleanup()
 
     @property
     def url(self) -> str:
@@ -59,6 +67,31 @@ class LiteLLMDatabase:
         self.execute(
             f"INSERT INTO {name} ({names}) SELECT {names} FROM jsonb_populate_record(NULL::{name}, '{text}'::jsonb)"
         )
+
+    def url_of(self, role: str, password: str) -> str:
+        """Return the address for somebody who must say a password, the right one or another."""
+        return self.url.replace("postgres:@", f"{role}:{password}@")
+
+    def add_role(self, role: str, password: str) -> None:
+        """Make a role that must say its password, and wait until the server asks for it."""
+        self.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+        rules = self._folder / "pg_hba.conf"
+        rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
+        self.execute("SELECT pg_reload_conf()")
+        end = time.monotonic() + 10
+        while not self._refuses(self.url_of(role, "wrong")):
+            assert time.monotonic() < end, "the server goes on without a password"
+            time.sleep(0.02)
+
+    def _refuses(self, url: str) -> bool:
+        async def run() -> None:
+            await (await asyncpg.connect(url)).close()
+
+        try:
+            asyncio.run(run())
+        except asyncpg.InvalidPasswordError:
+            return True
+        return False
 
     def execute(self, statement: str) -> None:
         """Run statements."""

@@ -84,7 +84,8 @@ async def opened(url: str) -> AsyncIterator[Source]:
             tables = await _tables(connection, schema)
             missing = [name for name in queries.NEEDED if name not in tables]
             if missing:
-                raise StackError(f'{shown(url)} is no database of LiteLLM\'s: it has no table "{missing[0]}".')
+                what = f'it has no table "{missing[0]}", or none that this user may read'
+                raise StackError(f"{shown(url)} is no database of LiteLLM's: {what}.")
             yield Source(connection, tables)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError) as error:
         raise StackError(f"LiteLLM's database cannot be read: {_why(error)}") from None
