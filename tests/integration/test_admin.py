@@ -1,6 +1,7 @@
 """The admin service on a real nats-server and a real store, asked the way edge and auth ask it."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -370,7 +371,7 @@ async def test_a_store_that_is_away_is_503_and_changes_nothing(
             await edge.bus.barrier()
             await eventually(lambda: edge.address_of("admin") is not None)
             office = Office(Stage(edge, lambda call: None, max_in_hand=1), lanes, store)
-            server.stop()
+            server.stop(signal.SIGTERM)
             answers = await asyncio.gather(
                 office.post("key_generate", key_alias="a"),
                 office.get("key_info", key="sk-0123456789abcdef"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -23,9 +24,10 @@ from shared.schemas.events import Attempt, Completion
 from shared.security.keys import key_digest, stored_hash
 from shared.settings import Configuration, Runtime
 from shared.store.connection import Store
+from shared.store.keys import KeyRecord, Keys
 from shared.store.ledger import Ledger
 from shared.store.setup import ensure_indexes
-from tests.support.office import Office
+from tests.support.office import MASTER, Office
 from tests.support.route_samples import SPEND_SAMPLES
 from tests.support.store_server import StoreServer
 from tests.support.tenants import Tenant, make_tenant
@@ -250,6 +252,21 @@ async def test_everybody_sees_what_is_theirs(office: Office) -> None:
     for route in ("spend_keys", "global_spend_keys", "global_spend_models", "global_spend_logs"):
         [mine] = (await office.get(route, asking(one, "internal_user"))).body
         assert mine.get("spend", mine.get("total_spend")) == 0.001
+
+
+async def test_a_key_made_anew_goes_by_its_new_hash_too(office: Office) -> None:
+    """The ledger knows it by its first hash; its holder and its administrator may name the new one."""
+    now = time.time()
+    old, new = (f"{secrets.token_hex(32)}" for _ in range(2))
+    keys = Keys(office.store)
+    await keys.insert(KeyRecord(new, "sk-...", now, account=old))
+    await Ledger(office.store).write([completion(0, now, key=old)])
+    holder = Principal("key_holder", key=old)
+    for asking_one in (holder, MASTER):
+        for id in (old, new):
+            answer = await office.get("spend_logs", asking_one, api_key=id)
+            assert (answer.status, len(answer.body)) == (200, 1)
+    assert (await office.get("spend_logs", holder, api_key=secrets.token_hex(32))).status == 403
 
 
 async def test_an_export_streams_every_entry(office: Office) -> None:

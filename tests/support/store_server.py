@@ -1,11 +1,11 @@
 """A real MongoDB-protocol store for tests."""
 
-import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from signal import SIGKILL, SIGSTOP, Signals
 from types import TracebackType
 
 from tests.support.nats_server import free_port
@@ -40,18 +40,21 @@ class StoreServer:
                 assert time.monotonic() < end, "the store did not start"
                 time.sleep(0.05)
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: Signals) -> None:
         """Send it a signal."""
         assert self._process is not None
-        if number == signal.SIGSTOP:
+        if number == SIGSTOP:
             stop(self._process.pid)
         else:
             self._process.send_signal(number)
 
-    def stop(self) -> None:
-        """Kill it."""
+    def stop(self, number: Signals = SIGKILL) -> None:
+        """Kill it, or end it by another signal.
+
+        One that is killed in its first seconds may not have written its own tables yet, and never starts again.
+        """
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(number)
             self._process.wait(10)
             self._process = None
 
