@@ -283,10 +283,10 @@ async def test_an_export_streams_every_entry(office: Office) -> None:
     assert [row["request_id"] for row in rows] == [item.request_id for item in batch]
     assert (rows[0]["spend"], rows[0]["user"], rows[0]["request_tags"]) == ("0.000001234", "'=1+1", "a;b")
     answer = await office.get("spend_logs_export", format="ndjson", start_date=(
-        datetime.fromtimestamp(now, UTC) - timedelta(seconds=5500)
+        datetime.fromtimestamp(now, UTC) - timedelta(seconds=5505)
     ).isoformat())  # fmt: skip
     lines = [json.loads(line) for line in answer.text.splitlines()]
-    assert [line["request_id"] for line in lines] == [item.request_id for item in batch if item.ended >= now - 5500]
+    assert [line["request_id"] for line in lines] == [item.request_id for item in batch if item.ended >= now - 5505]
     assert lines[0]["metadata"]["attempts"][0]["usage"]["output"] == 2
 
 
