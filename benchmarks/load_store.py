@@ -166,7 +166,7 @@ async def key_page(keys: Keys, skip: int) -> list[KeyRecord]:
 async def team_page(keys: Keys, team: str) -> list[KeyRecord]:
     """Return the newest hundred keys of a team, as a list that counts them does."""
     hashes = await keys.hashes(KeyFilter(team_id=team))
-    return await keys.find_many(hashes[:100])
+    return list((await keys.find_many(hashes[:100])).values())
 
 
 async def timed(name: str, ask: Callable[[], Awaitable[Any]]) -> None:

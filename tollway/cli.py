@@ -171,6 +171,47 @@ def ledger_rebuild(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     raise typer.Exit(rebuild_ledger(data_dir))
 
 
+@app.command("import-litellm")
+def import_litellm(
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            "--database-url",
+            envvar="LITELLM_DATABASE_URL",
+            metavar="postgresql://…",
+            help="LiteLLM's DATABASE_URL; it is only read.",
+            show_default=False,
+            show_envvar=True,
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also replace what was changed, made or deleted here meanwhile.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write the whole report there, as JSON.")
+    ] = None,
+    config: Config = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Bring keys, people, budgets, spend, models and credentials out of LiteLLM's database.
+
+    Clients keep their keys. Run it as often as you like: nothing is brought twice. LITELLM_SALT_KEY opens LiteLLM's
+    credentials. With MONGODB_URL set, TOLLWAY_SECRET and TOLLWAY_ENCRYPTION_KEY must be those of the services there.
+    Exit code 3 says that something was left out; the report says what and why.
+    """
+    if database_url is None:
+        raise StackError(
+            "say where LiteLLM's database is: --database-url postgresql://user:password@host:5432/litellm."
+        )
+    from tollway.litellm.run import Wish, import_database
+
+    configuration = load(config_path(config), os.environ)
+    raise typer.Exit(
+        import_database(Wish(database_url, data_dir, configuration, dry_run, overwrite, report), os.environ)
+    )
+
+
 @app.command("demo-provider")
 def demo_provider(
     port: Annotated[int, typer.Option(help="Port to listen on, 0 for a free one.")] = 9100,

@@ -67,7 +67,8 @@ class KeyListing:
             found = [record for shelf in counts for record in await self._keys.shelf(shelf)]
         elif wanted.is_plain and wanted.descending and len(filters) == 1:
             hashes = await self._keys.hashes(filters[0])
-            return await self._keys.find_many(hashes[skip : skip + wanted.size]), len(hashes)
+            page = await self._keys.find_many(hashes[skip : skip + wanted.size])
+            return list(page.values()), len(hashes)
         else:
             found = await self._read(filters)
         matching = wanted.ordered(record for record in found if wanted.matches(record))

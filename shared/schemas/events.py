@@ -66,6 +66,8 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     """True for a request whose worker died: a later event of the same request replaces it."""
     limited: bool = False
     """True where the limiter holds something for the request, until it is told what it used."""
+    opening: str = ""
+    """The one scope, by its text, for which this counts, and for nothing else: what was spent elsewhere, before."""
 
     @property
     def cost(self) -> int:

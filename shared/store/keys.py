@@ -11,15 +11,10 @@ from shared.errors import Conflict
 from shared.schemas.limits import Limits
 from shared.store.connection import Document, Session, Store, translated
 from shared.store.key_shelves import KeyShelves
+from shared.store.objects import IN_ONE_QUESTION, is_duplicate
 
 _AS_TEXT = ("metadata", "ignored", "limits", "aliases", "permissions")
 """Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
-
-
-DUPLICATE_KEY = 11000
-
-IN_ONE_QUESTION = 50
-"""Keys asked for by one query: the embedded store's time for a list of ids grows with its square."""
 
 MOST_SUPERSEDED = 100
 """Keys that one key was before and that may still work."""
@@ -105,6 +100,16 @@ class Keys:
             document = await self._keys.find_one({"_id": hash}, session=session)
         return _record(document) if document else None
 
+    async def find_many(self, hashes: Sequence[str], session: Session = None) -> dict[str, KeyRecord]:
+        """Return the keys that exist, by their stored hashes, in the order of the hashes."""
+        found: dict[str, KeyRecord] = {}
+        with translated():
+            for start in range(0, len(hashes), IN_ONE_QUESTION):
+                some = {"_id": {"$in": list(hashes[start : start + IN_ONE_QUESTION])}}
+                documents = await self._keys.find(some, session=session).to_list(length=None)
+                found |= {document["_id"]: _record(document) for document in documents}
+        return {hash: found[hash] for hash in hashes if hash in found}
+
     async def find_by_id(self, hashes: Sequence[str], session: Session = None) -> KeyRecord | None:
         """Return the key that one of the stored hashes means: its own, or the first one of a key made anew since."""
         for hash in hashes:
@@ -155,7 +160,7 @@ class Keys:
         try:
             await self._keys.insert_many([_document(record) for record in records], session=session)
         except BulkWriteError as error:
-            if any(int(item.get("code", 0)) == DUPLICATE_KEY for item in (error.details or {}).get("writeErrors", ())):
+            if is_duplicate(error):
                 raise _taken(records[0], error) from None
             raise
 
@@ -233,16 +238,6 @@ class Keys:
         with translated():
             found = await self._keys.find(query, {"created_at": 1}).sort("created_at", -1).to_list(length=None)
         return [document["_id"] for document in found]
-
-    async def find_many(self, hashes: Sequence[str]) -> list[KeyRecord]:
-        """Return the keys that exist, in the order of their hashes."""
-        found: dict[str, KeyRecord] = {}
-        with translated():
-            for start in range(0, len(hashes), IN_ONE_QUESTION):
-                some = list(hashes[start : start + IN_ONE_QUESTION])
-                documents = await self._keys.find({"_id": {"$in": some}}).to_list(length=None)
-                found |= {document["_id"]: _record(document) for document in documents}
-        return [found[hash] for hash in hashes if hash in found]
 
     async def count(self, only: KeyFilter = KeyFilter()) -> int:  # noqa: B008
         """Return how many keys a filter names; without a filter the shelves know."""

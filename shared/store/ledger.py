@@ -9,11 +9,11 @@ from bson.errors import BSONError
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from shared.errors import InternalError
+from shared.errors import Conflict, InternalError
 from shared.schemas.events import Completion
 from shared.schemas.scopes import Scope
 from shared.store import entries, pages
-from shared.store.connection import Session, Store, StoreUnavailable
+from shared.store.connection import Session, Store, StoreUnavailable, translated
 from shared.store.ledger_pause import writing
 from shared.store.listing import Listing
 from shared.store.pages import Entry, entry_of
@@ -64,6 +64,16 @@ class Ledger:
             return await self._store.atomically(lambda session: self._insert(unique, session))
         except _Known:
             return await self._write_known(unique)
+
+    async def add(self, completions: Sequence[Completion], session: Session) -> None:
+        """Write completions that are new within somebody else's transaction; raise `Conflict` where one is not."""
+        if not completions:
+            return
+        with translated():
+            try:
+                await self._insert(entries.once_each(completions), session)
+            except _Known:
+                raise Conflict("The ledger has one of these requests already.") from None
 
     async def _write_known(self, news: dict[str, Completion]) -> int:
         for _ in range(TRIES):

@@ -25,7 +25,7 @@ FEWEST_PAGES, MOST_PAGES = 20, 200
 
 LONGEST = DAY // SLICE
 
-LISTS = (ALL, *(listed(kind) for kind in ("caller", "team", "organization", "customer", "tag")))
+LISTS = (ALL, *(listed(kind) for kind in ("caller", "team", "organization", "customer", "tag", "opening")))
 """Every row stands under one of these names, once."""
 
 
@@ -47,7 +47,8 @@ class LedgerWalk:
     async def days(self) -> list[str]:
         """Return the days that have a sum, the first one first."""
         with translated():
-            rows = await self._database.rollups.find({"names": ALL}, {"day": 1}).to_list(length=None)
+            query = {"names": {"$in": [ALL, listed("opening")]}}
+            rows = await self._database.rollups.find(query, {"day": 1}).to_list(length=None)
         return sorted({row["day"] for row in rows})
 
     async def pieces(self, days: list[str]) -> AsyncIterator[Piece]:

@@ -1,6 +1,6 @@
 """Deployments that were added over the API, and how they become the deployments that the router knows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -80,6 +80,17 @@ class Models:
         with translated():
             document = await self._models.find_one({"_id": id}, session=session)
         return _record(document) if document else None
+
+    async def find_many(self, ids: Sequence[str], session: Session = None) -> dict[str, ModelRecord]:
+        """Return the deployments that exist, by id."""
+        with translated():
+            documents = await self._models.find({"_id": {"$in": list(ids)}}, session=session).to_list(length=None)
+        return {document["_id"]: _record(document) for document in documents}
+
+    async def insert_many(self, records: Sequence[ModelRecord], session: Session) -> None:
+        """Store new deployments; raise `Conflict` when an id is taken."""
+        for record in records:
+            await self.insert(record, session)
 
     async def using(self, credential: str, session: Session = None) -> list[str]:
         """Return the ids of the deployments that use a stored credential."""

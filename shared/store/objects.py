@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from shared.errors import Conflict
 from shared.store.connection import Document, Session, Store, translated
@@ -14,6 +14,8 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 AS_TEXT = ("metadata", "ignored", "limits")
 """Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
+
+DUPLICATE_KEY = 11000
 
 IN_ONE_QUESTION = 50
 """Records asked for by one query: the embedded store's time for a list of ids grows with its square."""
@@ -46,6 +48,11 @@ def every(*queries: Query) -> Query:
     """Return a query that matches what all of the queries do; none of them matches everything."""
     said = [dict(query) for query in queries if query]
     return {"$and": said} if len(said) > 1 else said[0] if said else {}
+
+
+def is_duplicate(error: BulkWriteError) -> bool:
+    """Tell whether something that must be unique is taken."""
+    return any(int(item.get("code", 0)) == DUPLICATE_KEY for item in (error.details or {}).get("writeErrors", ()))
 
 
 class Objects(Generic[R]):
@@ -91,6 +98,18 @@ class Objects(Generic[R]):
                 await self._documents.insert_one(self._document(record), session=session)
             except DuplicateKeyError:
                 raise Conflict(f"This {self._noun} exists already.", param=self._param) from None
+
+    async def insert_many(self, records: Sequence[R], session: Session) -> None:
+        """Store new records by one question; raise `Conflict` when an id, or what else must be unique, is taken."""
+        if not records:
+            return
+        with translated():
+            try:
+                await self._documents.insert_many([self._document(record) for record in records], session=session)
+            except BulkWriteError as error:
+                if is_duplicate(error):
+                    raise Conflict(f"This {self._noun} exists already.", param=self._param) from None
+                raise
 
     async def replace(self, record: R, session: Session) -> None:
         """Write a record that was read by the same session, so that no change in between is lost."""

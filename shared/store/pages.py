@@ -29,6 +29,8 @@ class Owner(NamedTuple):
     party: Party
     group: str
     tags: tuple[str, ...]
+    opening: str = ""
+    """The one name under which it is listed; empty for what really was a request."""
 
 
 class Entry(NamedTuple):
@@ -44,14 +46,15 @@ class Entry(NamedTuple):
 
 def entry_of(completion: Completion, sign: int = 1) -> Entry:
     """Return where a completion is listed."""
-    owner = Owner(party_of(completion), completion.model_group, tuple(dict.fromkeys(completion.tags)))
+    tags = tuple(dict.fromkeys(completion.tags))
+    owner = Owner(party_of(completion), completion.model_group, tags, completion.opening)
     return Entry(owner, completion.request_id, completion.ended, completion.cost, completion.status >= 400, sign)
 
 
 def owner_of(document: Mapping[str, Any]) -> Owner:
     """Return whom a document, as readers get it, is listed for."""
     party = Party(*(document[name] for name in ("key", "user", "team", "organization", "end_user")))
-    return Owner(party, document["model_group"], tuple(document["tags"]))
+    return Owner(party, document["model_group"], tuple(document["tags"]), document.get("opening", ""))
 
 
 def slice_of(moment: float) -> int:
@@ -85,7 +88,8 @@ def _put(page: Document, owners: dict[Owner, int], entry: Entry) -> None:
     place = owners.get(entry.owner)
     if place is None:
         place = owners[entry.owner] = len(owners)
-        page["owners"].append([*entry.owner.party, entry.owner.group, list(entry.owner.tags)])
+        opening = [entry.owner.opening] if entry.owner.opening else []
+        page["owners"].append([*entry.owner.party, entry.owner.group, list(entry.owner.tags), *opening])
         page["sums"].append(0)
     number = len(page["requests"])
     page["sums"][place] += entry.sign * entry.cost
@@ -108,6 +112,8 @@ def _names(owners: Iterable[list[Any]]) -> list[str]:
 
 def names_of_owner(owner: Owner) -> list[str]:
     """Return the names under which an owner's pages are found, besides `ALL`."""
+    if owner.opening:
+        return [owner.opening]
     party = owner.party
     groups = (("team", party.team), ("organization", party.organization), ("customer", party.customer))
     return [
@@ -118,7 +124,7 @@ def names_of_owner(owner: Owner) -> list[str]:
 
 
 def _owner(stored: list[Any]) -> Owner:
-    return Owner(Party(*stored[:5]), stored[5], tuple(stored[6]))
+    return Owner(Party(*stored[:5]), stored[5], tuple(stored[6]), *stored[7:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +173,8 @@ class Wanted:
         """Tell whether requests of an owner are wanted."""
         party = owner.party
         return (
-            self.key in ("", party.key)
+            owner.opening in ("", self.name)
+            and self.key in ("", party.key)
             and self.user in ("", party.user)
             and self.team in ("", party.team)
             and self.organization in ("", party.organization)

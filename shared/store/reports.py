@@ -55,12 +55,13 @@ class Reports:
         self._rows = store.database.rollups
 
     async def days(self, name: str, first: str, last: str) -> AsyncIterator[Day]:
-        """Yield the rows under a name (`shared.store.sums.named` or `listed`), in no order."""
+        """Yield the rows under a name (`shared.store.sums.named` or `listed`), in no order; openings are in none."""
         query = {"names": name, "day": {"$gte": first, "$lte": last}}
         cursor = self._rows.find(query, {"slots": 0, "names": 0}).batch_size(IN_ONE_BATCH)
         with translated():
             async for row in cursor:
-                yield _day(row)
+                if row["kind"] != "opening":
+                    yield _day(row)
 
     async def callers(self, wanted: Wanted, first: str, last: str) -> AsyncIterator[Day]:
         """Yield the rows of the callers that are wanted; its customer and tag say nothing here."""

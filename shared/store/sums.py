@@ -30,9 +30,10 @@ DAY = 86_400
 SLOT = 1800
 """Seconds of a part of a day that has its own spend: nearly every time zone's midnight begins one."""
 
-Kind = Literal["all", "caller", "team", "organization", "customer", "tag"]
+Kind = Literal["all", "caller", "team", "organization", "customer", "tag", "opening"]
 """Whose row it is. A *caller* is a key with its user, team and organization, so that one row serves all that ask for
-a key, a user, or a member of a team."""
+a key, a user, or a member of a team. An *opening* is what was spent in one scope before, in another gateway: it stands
+in no total and in no report."""
 
 ALL = "all"
 
@@ -78,6 +79,7 @@ class Cell(NamedTuple):
     tags: tuple[str, ...]
     slot: int
     line: Line
+    opening: str
 
 
 class Tally:
@@ -92,6 +94,7 @@ class Tally:
         party, tags = party_of(completion), tuple(dict.fromkeys(completion.tags))
         self._aliases[party.key] = completion.key_alias
         slot, native = int(completion.ended // SLOT), completion.route.startswith(PREFIX)
+        opening = completion.opening
         line = Line("", "", "")
         for attempt in completion.attempts:
             # A name that served nothing may be anything that a caller made up, and rows must not grow with it. On
@@ -99,14 +102,14 @@ class Tally:
             served = (attempt.cost or attempt.outcome == "success") and not native
             used = served or attempt.usage.total_tokens
             line = _line(completion.model_group, attempt.provider, attempt.model) if used else Line("", "", "")
-            usage, amounts = attempt.usage, self._amounts(party, tags, slot, line)
+            usage, amounts = attempt.usage, self._amounts(Cell(party, tags, slot, line, opening))
             amounts[0] += sign * attempt.cost
             amounts[3] += sign * attempt.unpriced
             amounts[4] += sign * usage.prompt_tokens
             amounts[5] += sign * usage.completion_tokens
             amounts[6] += sign * usage.cache_read
             amounts[7] += sign * (usage.cache_write_5m + usage.cache_write_1h)
-        amounts = self._amounts(party, tags, slot, line)
+        amounts = self._amounts(Cell(party, tags, slot, line, opening))
         amounts[1] += sign
         amounts[2] += sign * (completion.status >= 400)
 
@@ -122,7 +125,7 @@ class Tally:
             if not any(amounts):
                 continue
             day = day_of(cell.slot * SLOT)
-            for kind, id in rows_of(cell.party, cell.tags):
+            for kind, id in rows_of(cell.party, cell.tags, cell.opening):
                 row = Row(kind, id, day)
                 change = found.get(row)
                 if change is None:
@@ -130,8 +133,7 @@ class Tally:
                 change.add(cell, amounts)
         return found
 
-    def _amounts(self, party: Party, tags: tuple[str, ...], slot: int, line: Line) -> Amounts:
-        cell = Cell(party, tags, slot, line)
+    def _amounts(self, cell: Cell) -> Amounts:
         amounts = self._cells.get(cell)
         if amounts is None:
             amounts = self._cells[cell] = [0] * len(AMOUNTS)
@@ -190,8 +192,11 @@ def party_of(completion: Completion) -> Party:
     )  # fmt: skip
 
 
-def rows_of(party: Party, tags: Iterable[str]) -> Iterator[tuple[Kind, str]]:
+def rows_of(party: Party, tags: Iterable[str], opening: str = "") -> Iterator[tuple[Kind, str]]:
     """Yield whose rows a request is counted in."""
+    if opening:
+        yield "opening", opening
+        return
     yield "all", ""
     yield "caller", SEPARATOR.join(party[:4])
     if party.team:
@@ -208,6 +213,8 @@ def names_of(row: Row, party: Party) -> list[str]:
     """Return the names under which a row is found: what it is summed for, and the lists that it stands in."""
     if row.kind == "all":
         return [ALL]
+    if row.kind == "opening":
+        return [row.id, listed("opening")]
     if row.kind != "caller":
         return [named(row.kind, row.id), listed(row.kind)]
     return [

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +82,25 @@ def test_a_request_is_summed_and_listed_for_each_of_its_scopes(completion: Compl
         assert page["names"].count(wanted.name) == 1
         assert pages.sum_of(page, wanted) == completion.cost
         assert pages.sum_of(page, pages.Wanted.of_scope(of_model(scope, "another"))) == 0
+
+
+@given(completions(), st.data())
+def test_an_opening_counts_for_its_scope_alone(completion: Completion, data: st.DataObject) -> None:
+    """In no total, for nobody else that it names, and beside other requests on the same page."""
+    scopes = scopes_of(**sums.party_of(completion)._asdict())
+    if not scopes:
+        return
+    scope = data.draw(st.sampled_from(scopes))
+    brought = msgspec.structs.replace(completion, opening=scope.text, request_id="opening")
+    tally = sums.Tally()
+    tally.add(brought)
+    names = [name for change in tally.rows().values() for name in change.identity()["names"]]
+    assert names == [pages.Wanted.of_scope(scope).name, sums.listed("opening")]
+    [page] = pages.pages([pages.entry_of(brought), pages.entry_of(completion)])
+    for other in (*scopes, None):
+        wanted = pages.Wanted.of_scope(other) if other else pages.Wanted()
+        assert pages.sum_of(page, wanted) == completion.cost * (2 if other == scope else 1)
+    assert {entry.owner.opening for entry in pages.entries_on(page)} == {"", scope.text}
 
 
 @given(st.lists(completions("rstuvw"), max_size=12, unique_by=lambda item: item.request_id))
