@@ -50,13 +50,21 @@ def as_it_came(
 
 
 async def arriving(request: web.Request, settings: ServerSettings) -> Arrival:
-    """Return the request's body: a short one of known length is read, any other is left to arrive."""
+    """Return the request's body: a short one of known length is read, any other is left to arrive.
+
+    JSON is read without a stated length, too: auth looks in it for the model, which has limits, and for the end user.
+    """
     length = request.content_length
     if length is not None and length > settings.max_upload_bytes:
         raise BodyTooLarge(f"The request body is larger than {settings.max_upload_bytes} bytes.")
     if not request.can_read_body:
         return Arrival()
     upload = ArrivingUpload(request.content, settings.max_upload_bytes)
-    if length is None or length > INLINE_BYTES:
-        return Arrival(upload=upload)
-    return Arrival(await upload.whole(request[RECEIVED] + settings.request_timeout))
+    end = request[RECEIVED] + settings.request_timeout
+    if length is not None and length <= INLINE_BYTES:
+        return Arrival(await upload.whole(end))
+    if length is None and "json" in request.content_type:
+        body = await upload.short(INLINE_BYTES, end)
+        if body is not None:
+            return Arrival(body)
+    return Arrival(upload=upload)

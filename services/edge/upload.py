@@ -8,6 +8,9 @@ from aiohttp import StreamReader, web
 
 from shared.errors import BodyTooLarge, ClientGone, InvalidRequest
 
+PIECE = 64 * 1024
+"""Bytes of a piece, of what was read before anybody asked for it."""
+
 SILENT_SECONDS = 30.0
 """How long a client may send nothing of a body that is waited for."""
 
@@ -19,6 +22,7 @@ class ArrivingUpload:
         self._content = content
         self._limit = limit
         self._taken = 0
+        self._ahead = b""
         self.begun = False
         """True once bytes (or the end) were handed out: they cannot be had a second time."""
 
@@ -28,6 +32,10 @@ class ArrivingUpload:
         Raises `BodyTooLarge` past the limit, `ClientGone` when the client left in the middle, `InvalidRequest`
         when its framing is wrong.
         """
+        if self._ahead:
+            data, self._ahead = self._ahead[:PIECE], self._ahead[PIECE:]
+            self.begun = True
+            return data
         try:
             data = await self._content.readany()
         except (ConnectionError, aiohttp.ClientConnectionError):
@@ -54,4 +62,17 @@ class ArrivingUpload:
         # A body that came with its head needs no clock.
         while piece := await (self.piece() if self._content.is_eof() else self.next(end)):
             body += piece
+        return body
+
+    async def short(self, most: int, end: float) -> bytes | None:
+        """Return all of it where it has at most so many bytes; None where it has more, and then nothing is lost.
+
+        Raises what `next` does.
+        """
+        body = b""
+        while piece := await (self.piece() if self._content.is_eof() else self.next(end)):
+            body += piece
+            if len(body) > most:
+                self._ahead, self.begun = body, False
+                return None
         return body

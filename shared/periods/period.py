@@ -24,13 +24,19 @@ def period(duration: str, anchor: float, now: float, zone: str = "UTC") -> tuple
     """Return begin and end, as Unix seconds, of the period that holds `now`; `FOREVER` for an empty duration.
 
     `anchor` is when the budget's first period began, and `zone` an IANA time zone. A midnight that a change of the
-    clocks skips is the first moment after it. Raises `ValueError` for what is no duration, and
+    clocks skips is the first moment after it. Raises `ValueError` for what is no duration or never ends, and
     `zoneinfo.ZoneInfoNotFoundError`.
     """
     if not duration:
         return FOREVER
     length, place = parse(duration), ZoneInfo(zone)
-    boundary, number = _BY_UNIT[length.unit](length, anchor, now, place)
+    try:
+        return _around(now, *_BY_UNIT[length.unit](length, anchor, now, place))
+    except OverflowError:
+        raise ValueError("the period ends when no calendar does") from None
+
+
+def _around(now: float, boundary: Boundary, number: int) -> tuple[float, float]:
     while boundary(number) > now:
         number -= 1
     while (until := boundary(number + 1)) <= now:

@@ -116,3 +116,10 @@ def test_a_period_has_about_its_length(duration: str, anchor: float, now: float,
     slack = 3 * 86_400 if unit == "mo" or duration == "30d" else 3600
     assert until - since <= length + slack
     assert until - since >= min(length, 1800) * 0.5 or length > 3600
+
+
+@pytest.mark.parametrize("duration", ["999999w", "999999mo"])
+def test_a_period_beyond_all_calendars_is_told_like_any_bad_one(duration: str) -> None:
+    """A configuration file may say it; whoever asks takes it for a period that never ends, and nothing fails."""
+    with pytest.raises(ValueError, match=r"calendar|year"):
+        period(duration, 1_800_000_000.0, 1_800_000_000.0)
