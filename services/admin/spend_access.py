@@ -81,6 +81,14 @@ class SpendAccess:
             team = await self._teams.find(asked.team)
             if team is None or not caller.sees_team(asked.team, team.organization_id):
                 raise Forbidden("This team's spend is not yours to see.", param="team_id")
+        if asked.user not in ("", caller.user) and not await self._administers(request, asked):
+            raise Forbidden("Another user's spend is for administrators of the group to see.", param="user_id")
+
+    async def _administers(self, request: Request, asked: Wanted) -> bool:
+        if not asked.team:
+            return bool(asked.organization)  # whoever may name an organization administers it
+        team = await self._teams.find(asked.team)
+        return team is not None and request.caller.administers_team(asked.team, team.organization_id)
 
     async def _visible_key(self, request: Request, candidates: tuple[str, ...]) -> str:
         for hash in candidates:

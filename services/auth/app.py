@@ -28,8 +28,10 @@ from shared.catalog.following import FileFollower
 from shared.errors import Unavailable
 from shared.offload import Offload
 from shared.periods import period
+from shared.pricing.money import to_nano
 from shared.pricing.table import PriceTable
 from shared.pricing.warm import warm
+from shared.routes.passthrough import route_name
 from shared.schemas.control import Change
 from shared.settings import Configuration, Deployment, Runtime
 from shared.store.changes import Changes
@@ -75,6 +77,11 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         Asking(worker, limiter, settings.limits),
         offload,
         allow_unpriced=settings.limits.allow_unpriced,
+        flat={
+            route_name(endpoint): to_nano(endpoint.cost_per_request)
+            for endpoint in settings.pass_through_endpoints
+            if endpoint.cost_per_request is not None
+        },
     )
     holders = _token_holders(worker, store, settings, known)
     admission = Admission(

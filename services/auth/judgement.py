@@ -1,8 +1,9 @@
 """What is asked of a request once its caller is known: what its body must hold, for whom it is, its limits."""
 
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import msgspec
 
@@ -48,13 +49,22 @@ class Judgement:
     """Passes requests on, or raises why not; a request on which nothing more depends is not read."""
 
     def __init__(
-        self, offers: Offers, customers: Customers, asking: Asking, offload: Offload, *, allow_unpriced: bool
+        self,
+        offers: Offers,
+        customers: Customers,
+        asking: Asking,
+        offload: Offload,
+        *,
+        allow_unpriced: bool,
+        flat: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._offers = offers
         self._customers = customers
         self._asking = asking
         self._offload = offload
         self._allow_unpriced = allow_unpriced
+        self._flat = flat
+        """Nano-dollars for each request, by the native routes whose requests cost the same."""
 
     def pass_on(self, call: Call, standing: Standing, model: str, policy: Policy) -> Later | None:
         """Pass on a request, at once where nothing must be waited for.
@@ -136,7 +146,7 @@ class Judgement:
     async def _size(self, case: Case, quotas: tuple[Quota, ...]) -> Estimate:
         """Return how large the request may become; raises `Forbidden` for a model without a price under a budget."""
         if not case.model:
-            return Estimate()
+            return Estimate(cost=self._flat.get(case.call.ctx.route, 0))
         offers = await self._offered(case)
         if not self._allow_unpriced and any(quota.budget is not None for quota in quotas):
             check_priced(case.call.ctx.model or case.model, offers)

@@ -115,7 +115,10 @@ class _Mending:
         await self._written(self._pages, list(map(InsertOne, pages.pages(map(pages.entry_of, documents)))))
 
     async def pages_of(self, day: str, walk: LedgerWalk) -> list[Completion]:
-        """Return a day's documents; write its pages anew where they do not add up to them."""
+        """Return a day's documents; write its pages anew where they do not add up to them.
+
+        A day that its last document left keeps no page, for it keeps no row by which one would be found.
+        """
         listed, on_pages, documents, found = Sums(), Sums(), [], []
         async for piece in walk.pieces([day]):
             listed.add_listed(piece.documents)
@@ -123,7 +126,7 @@ class _Mending:
                 on_pages.add_page(page)
             found += [page["_id"] for page in piece.pages]
             documents += piece.documents
-        if any(listed.differences(on_pages, "pages", "")):
+        if not documents or any(listed.differences(on_pages, "pages", "")):
             await self.enlist(documents)
             await self._written(self._pages, [DeleteOne({"_id": id}) for id in found])
         return documents

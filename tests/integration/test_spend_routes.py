@@ -246,6 +246,9 @@ async def test_everybody_sees_what_is_theirs(office: Office) -> None:
         assert await seen(persona, team_id=f"team-{one.name}") == everyone
     assert await seen("organization_admin", organization_id=f"org-{one.name}") == everyone
     assert await seen("team_admin", organization_id=f"org-{one.name}") == -403
+    of_another = {"team_id": f"team-{one.name}", "user_id": f"team_admin-{one.name}"}
+    assert await seen("internal_user", **of_another) == -403
+    assert await seen("organization_admin", **of_another) == await seen("team_admin", **of_another) == 1
     assert await seen("key_holder", team_id=f"team-{one.name}") == 1
     nobody = await office.get("spend_logs", Principal("internal_user"))
     assert nobody.status == 403

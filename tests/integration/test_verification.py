@@ -99,6 +99,17 @@ def test_what_was_written_is_verified_and_rebuilt_to_the_same(server: StoreServe
     asyncio.run(play())
 
 
+async def test_a_day_that_its_only_request_left_leaves_nothing(store: Store) -> None:
+    """An estimate of after midnight that gave way to what really happened before it."""
+    ledger = Ledger(store)
+    await ledger.write([finished(1, ended=DAY + 1.0, estimated=True)])
+    await ledger.write([finished(1, ended=DAY - 1.0)])
+    assert (await verify(store, "me", quiet)).differences == ()
+    assert await rebuild(store, "me", quiet) == 1
+    assert (await verify(store, "me", quiet)).differences == ()
+    assert await store.database.ledger_pages.count_documents({}) == 1
+
+
 async def test_every_kind_of_damage_is_seen_and_mended(store: Store) -> None:
     """In documents, in figures, in parts of a row whose sum is right, and in pages."""
     ledger, database = Ledger(store), store.database
