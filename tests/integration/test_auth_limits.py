@@ -24,9 +24,14 @@ from shared.store.people import (
     users,
 )
 from tests.support.limited import Answer, ask, burst, limited_key, statuses
+from tests.support.nats_server import free_port
 from tests.support.stack import Stack
 
+FLAT_PORT = free_port()
 CONFIG = {
+    "pass_through_endpoints": [
+        {"path": "/flat", "target": f"http://127.0.0.1:{FLAT_PORT}", "cost_per_request": 0.01},
+    ],
     "server": {"trusted_proxies": ["127.0.0.0/8"]},
     "models": [
         {
@@ -217,3 +222,29 @@ async def test_a_key_works_from_its_networks(stack: Stack, http: aiohttp.ClientS
         headers = {"Authorization": f"Bearer {key}"} | ({"X-Forwarded-For": forwarded} if forwarded else {})
         async with http.get("/v1/models", headers=headers) as answer:
             assert answer.status == status, forwarded
+
+
+async def test_an_endpoint_with_a_price_per_request_holds_it(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """Of twenty at once as many go on as the budget has room for, though none of them has ended yet."""
+    key = await limited_key(stack, Limits(max_budget=2 * NANO // 100))
+    go_on = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await go_on.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    async def call() -> int:
+        async with http.post(f"{stack.url}/flat", headers={"Authorization": f"Bearer {key}"}) as answer:
+            return answer.status
+
+    async with await asyncio.start_server(serve, "127.0.0.1", FLAT_PORT):
+        calls = [asyncio.ensure_future(call()) for _ in range(20)]
+        async with asyncio.timeout(30):
+            while sum(one.done() for one in calls) < 18:
+                await asyncio.sleep(0.02)
+        go_on.set()
+        results = [await one for one in calls]
+    assert (results.count(200), results.count(429)) == (2, 18)
