@@ -8,11 +8,10 @@ from services.admin.domain.declared import refuse_declared
 from services.admin.domain.key_grants import Surroundings
 from services.admin.domain.key_ids import shown_id
 from services.admin.domain.key_rights import Home, may_change, may_see
-from services.admin.domain.limit_fields import merged
 from services.admin.domain.requests import Request
 from services.admin.domain.rights import Caller
 from shared.errors import Forbidden, InvalidRequest, NotFound
-from shared.schemas.limits import Limits
+from shared.schemas.limits import Limits, merged
 from shared.store.budgets import budgets
 from shared.store.connection import Session, Store
 from shared.store.keys import KeyRecord, Keys

@@ -4,10 +4,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.admin.domain.limit_fields import merged
 from shared.periods import period
 from shared.pricing.money import to_dollars
-from shared.schemas.limits import Limits
+from shared.schemas.limits import Limits, merged
 from shared.schemas.scopes import Scope
 from shared.store.budgets import budgets
 from shared.store.connection import Store

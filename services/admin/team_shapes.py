@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from services.admin.domain.limit_fields import merged
 from services.admin.domain.member_shapes import member_shape, team_membership_shape
 from services.admin.domain.requests import Request
 from services.admin.domain.team_shapes import team_shape
 from services.admin.people import MOST_MEMBERS, People
 from services.admin.spending import Spending
+from shared.schemas.limits import merged
 from shared.schemas.scopes import Scope, member_id
 from shared.store.objects import IN_ONE_QUESTION, every, one_of
 from shared.store.people import MembershipRecord, TeamRecord
@@ -61,7 +61,9 @@ class TeamShapes:
     async def membership(self, team: TeamRecord, member: MembershipRecord, request: Request) -> dict[str, Any]:
         """Return what one member may use within a team and what it has spent there."""
         scope = Scope("member", member_id(team.id, member.user))
-        held = msgspec.structs.replace(member, limits=merged(member.limits, team.member_limits))
+        since = member.limits.budget_since or team.member_limits.budget_since
+        limits = msgspec.structs.replace(merged(member.limits, team.member_limits), budget_since=since)
+        held = msgspec.structs.replace(member, limits=limits)
         spent = await self._spending.of(scope, held, request.now)
         return team_membership_shape(member, spent.shape)
 

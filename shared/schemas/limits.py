@@ -40,6 +40,23 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     extra_until: float = 0.0
 
 
+def merged(own: Limits, further: Limits) -> Limits:
+    """Return limits of which an object's own win, field by field; a budget's amount and period stay together."""
+    money = own if own.max_budget is not None else further
+    return Limits(
+        rpm=own.rpm if own.rpm is not None else further.rpm,
+        tpm=own.tpm if own.tpm is not None else further.tpm,
+        parallel=own.parallel if own.parallel is not None else further.parallel,
+        max_budget=money.max_budget,
+        soft_budget=own.soft_budget if own.soft_budget is not None else further.soft_budget,
+        budget_duration=money.budget_duration if money.max_budget is not None else own.budget_duration,
+        budget_since=own.budget_since,
+        models={**further.models, **own.models},
+        extra_budget=own.extra_budget,
+        extra_until=own.extra_until,
+    )
+
+
 class Quota(msgspec.Struct, frozen=True, omit_defaults=True):
     """One scope in which a request counts, with the limits that hold there now.
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from services.admin.domain.limit_fields import budget_table_shape, merged
+from services.admin.domain.limit_fields import budget_table_shape
 from services.admin.domain.times import shown
 from shared.pricing.money import to_dollars
+from shared.schemas.limits import merged
 from shared.store.budgets import BudgetRecord
 from shared.store.people import CustomerRecord
 

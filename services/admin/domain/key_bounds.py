@@ -8,10 +8,10 @@ import msgspec
 
 from services.admin.domain.durations import end_of
 from services.admin.domain.fields import Fields
-from services.admin.domain.limit_fields import merged, read_limits
+from services.admin.domain.limit_fields import read_limits
 from shared.errors import InvalidRequest
 from shared.pricing.money import to_dollars
-from shared.schemas.limits import Limits
+from shared.schemas.limits import Limits, merged
 from shared.store.keys import KeyRecord
 
 _FIELDS = {"rpm": "rpm_limit", "tpm": "tpm_limit", "parallel": "max_parallel_requests", "max_budget": "max_budget"}

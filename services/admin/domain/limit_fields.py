@@ -4,10 +4,7 @@ They are the same for keys, users, teams, members, organizations, customers and 
 inside it is nano-dollars.
 """
 
-from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from services.admin.domain.durations import checked, end_of
 from services.admin.domain.fields import Fields
@@ -74,20 +71,6 @@ def budget_table_shape(limits: Limits, id: str = "", reset_at: float | None = No
     if not id and limits == Limits():
         return None
     return {"budget_id": id or None, **limits_shape(limits, reset_at)}
-
-
-def merged(own: Limits, budget: Limits) -> Limits:
-    """Return what holds for an object that refers to a budget: its own limits, and the budget's where it has none."""
-    default = Limits()
-    missing: Mapping[str, Any] = {
-        name: getattr(budget, name)
-        for name in ("rpm", "tpm", "parallel", "soft_budget")
-        if getattr(own, name) == getattr(default, name)
-    }
-    if own.max_budget is None:
-        period = {name: getattr(budget, name) for name in ("max_budget", "budget_duration", "budget_since")}
-        missing = {**missing, **period}
-    return msgspec.structs.replace(own, models={**budget.models, **own.models}, **missing)
 
 
 def _temporary(fields: Fields, before: Limits, now: float) -> tuple[int, float]:

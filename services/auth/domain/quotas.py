@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from services.auth.domain.surroundings import Surroundings
-from shared.schemas.limits import Limits, ModelLimits, Quota
+from shared.schemas.limits import Limits, ModelLimits, Quota, merged
 from shared.schemas.scopes import Scope, ScopeKind, of_model, scopes_of
 from shared.store.budgets import BudgetRecord
 from shared.store.keys import KeyRecord
@@ -104,23 +104,6 @@ def customer_plan(id: str, customer: CustomerRecord | None, budget: BudgetRecord
     if not limits.budget_since and customer is not None:
         limits = msgspec.structs.replace(limits, budget_since=customer.created_at)
     return _plan([(Scope("customer", id), limits)], rules)
-
-
-def merged(own: Limits, further: Limits) -> Limits:
-    """Return limits of which an object's own win, field by field; a budget's amount and period stay together."""
-    money = own if own.max_budget is not None else further
-    return Limits(
-        rpm=own.rpm if own.rpm is not None else further.rpm,
-        tpm=own.tpm if own.tpm is not None else further.tpm,
-        parallel=own.parallel if own.parallel is not None else further.parallel,
-        max_budget=money.max_budget,
-        soft_budget=own.soft_budget if own.soft_budget is not None else further.soft_budget,
-        budget_duration=money.budget_duration if money.max_budget is not None else own.budget_duration,
-        budget_since=own.budget_since,
-        models={**further.models, **own.models},
-        extra_budget=own.extra_budget,
-        extra_until=own.extra_until,
-    )
 
 
 class _Limited(Protocol):

@@ -3,16 +3,17 @@
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.admin.domain.fields import Fields
 from services.admin.domain.grants import check_kept, check_limits, check_models
-from services.admin.domain.limit_fields import LIMIT_FIELDS, budget_table_shape, limits_shape, merged, read_limits
+from services.admin.domain.limit_fields import LIMIT_FIELDS, budget_table_shape, limits_shape, read_limits
 from shared.errors import Forbidden, InvalidRequest
 from shared.pricing.money import to_dollars, to_nano
-from shared.schemas.limits import Limits, ModelLimits
+from shared.schemas.limits import Limits, ModelLimits, merged
 from shared.schemas.model_lists import ALL_PROXY_MODELS, ALL_TEAM_MODELS
 
 NOW = 1_700_000_000.0
@@ -165,11 +166,11 @@ def test_dollars_are_exact_to_the_nano_dollar(dollars: Any) -> None:
 
 
 def test_an_objects_own_limit_wins_over_its_budgets() -> None:
-    """A budget fills in what the object does not say; money and its period come together."""
+    """A budget fills in what the object does not say; money and its period come together, from the object's own begin."""
     budget = Limits(
         rpm=5, tpm=6, max_budget=7, budget_duration="1d", budget_since=3.0, models={"a": ModelLimits(rpm=1)}
     )
-    assert merged(Limits(), budget) == budget
+    assert merged(Limits(), budget) == msgspec.structs.replace(budget, budget_since=0.0)
     own = Limits(rpm=1, max_budget=2, models={"b": ModelLimits(rpm=2)})
     both = merged(own, budget)
     assert (both.rpm, both.tpm, both.max_budget, both.budget_duration) == (1, 6, 2, "")

@@ -20,10 +20,9 @@ from services.admin.domain.key_grants import (
 )
 from services.admin.domain.key_queries import read_wanted, visible
 from services.admin.domain.key_rights import Home, administers, may_change, may_make, may_see
-from services.admin.domain.limit_fields import merged
 from services.admin.domain.rights import MASTER, Caller
 from shared.errors import Forbidden, InvalidRequest
-from shared.schemas.limits import Limits, ModelLimits
+from shared.schemas.limits import Limits, ModelLimits, merged
 from shared.store.keys import KeyFilter, KeyRecord
 from shared.store.people import TeamRecord, UserRecord
 

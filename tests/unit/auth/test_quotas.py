@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.domain.quotas import COUNTED, Rules, customer_plan, merged, weigh
-from shared.schemas.limits import Limits, ModelLimits, Quota
+from services.auth.domain.quotas import COUNTED, Rules, customer_plan, weigh
+from shared.schemas.limits import Limits, ModelLimits, Quota, merged
 from shared.schemas.scopes import Scope, member_id, of_model
 from shared.store.budgets import BudgetRecord
 from shared.store.people import CustomerRecord
