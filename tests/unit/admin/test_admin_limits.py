@@ -166,7 +166,7 @@ def test_dollars_are_exact_to_the_nano_dollar(dollars: Any) -> None:
 
 
 def test_an_objects_own_limit_wins_over_its_budgets() -> None:
-    """A budget fills in what the object does not say; money and its period come together, from the object's own begin."""
+    """A budget fills in what the object does not say; money and period come together, from its own begin."""
     budget = Limits(
         rpm=5, tpm=6, max_budget=7, budget_duration="1d", budget_since=3.0, models={"a": ModelLimits(rpm=1)}
     )
