@@ -17,7 +17,11 @@ from tests.support.limited import BODY, Answer, ask
 from tests.support.managing import Management
 from tests.support.stack import Stack
 
-LIMITS = {"tokens": {"tpm_limit": 1}, "parallel": {"max_parallel_requests": 1}, "budget": {"max_budget": 1e-9}}
+LIMITS: dict[str, dict[str, Any]] = {
+    "tokens": {"tpm_limit": 1},
+    "parallel": {"max_parallel_requests": 1},
+    "budget": {"max_budget": 1e-9},
+}
 """What the first request uses up, by the measure that the refusal of the next one names."""
 
 SCOPES = ("key", "user", "team", "member", "organization", "customer")
