@@ -100,16 +100,29 @@ async def test_what_is_short_ends_whole_and_what_is_long_ends_with_an_error(
 async def test_a_request_that_is_on_its_way_is_answered_as_its_connections_last(
     stack: Stack, http: aiohttp.ClientSession
 ) -> None:
-    """A client with a kept connection cannot know of the end; new connections are not taken."""
-    assert (await ask(http, "/v1/chat/completions", "", stream=False))[0] == 200
-    stack.send(signal.SIGTERM)
-    await until(lambda: "Stopping: " in stack.said())
-    body = {"model": "demo", "messages": HELLO}
-    async with http.post("/v1/chat/completions", json=body) as response:
-        assert response.status == 200
-        assert response.headers["Connection"] == "close"
-        assert '"finish_reason":"stop"' in await response.text()
-    with pytest.raises(aiohttp.ClientConnectionError):
-        await ask(http, "/v1/chat/completions", "", stream=False)
+    """A client with a kept connection cannot know of the end yet; a new connection is not taken any more."""
+    path, headers = "/v1/chat/completions", stack.headers()
+    async with aiohttp.ClientSession(stack.url, headers=headers) as kept, aiohttp.ClientSession(stack.url) as probe:
+        assert (await ask(kept, path, "", stream=False))[0] == 200
+        last = asyncio.ensure_future(ask(http, path, "latency=2s", stream=False))
+        while await open_calls(stack) != 1:
+            await asyncio.sleep(0.02)
+        assert not await is_draining(probe)
+        stack.send(signal.SIGTERM)
+        while not await is_draining(probe):
+            await asyncio.sleep(0.02)
+        late = asyncio.ensure_future(ask(probe, path, "", stream=False))
+        async with kept.post(path, json={"model": "demo", "messages": HELLO}) as response:
+            assert (response.status, response.headers["Connection"]) == (200, "close")
+            assert '"finish_reason":"stop"' in await response.text()
+        assert (await last)[0] == 200
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await late
     await until(lambda: stack.process.poll() is not None)
     assert stack.process.returncode == 0
+
+
+async def is_draining(http: aiohttp.ClientSession) -> bool:
+    """Tell whether the edge closes the connections that it answers on."""
+    async with http.get("/health/liveliness") as response:
+        return response.headers.get("Connection") == "close"
