@@ -1,0 +1,90 @@
+"""Ten windows of a limit on the whole stack, four auth workers, bursts at the boundaries: exactly the limit in each."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from shared.schemas.limits import Limits
+from tests.support.limited import Answer, admissions, burst, limited_key, statuses
+from tests.support.stack import Stack
+from tests.support.trouble import whole
+
+WORKERS = {"auth": 4}
+LIMIT, SECONDS, WINDOWS = 100, 2, 10
+CROWD, FEW = 130, 30
+"""Requests of one burst, and of one on the boundary."""
+
+
+@pytest.fixture(scope="module", params=["fixed", "sliding"])
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose windows are two seconds long."""
+    config = {"limits": {"window": request.param, "window_seconds": SECONDS}}
+    with Stack(tmp_path_factory.mktemp("windows"), workers=WORKERS, config=config) as running:
+        yield running
+
+
+@pytest.fixture
+async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client without a bound of its own."""
+    await whole(stack, WORKERS)
+    async with aiohttp.ClientSession(stack.url, connector=aiohttp.TCPConnector(limit=0)) as session:
+        yield session
+
+
+@pytest.mark.timeout(120)
+async def test_ten_windows(stack: Stack, http: aiohttp.ClientSession, request: pytest.FixtureRequest) -> None:
+    """Bursts right before and right after the boundary: what the journal admitted, and what clients were told."""
+    key = await limited_key(stack, Limits(rpm=LIMIT))
+    await burst(http, await limited_key(stack, Limits(rpm=10**6)), CROWD)
+    if "fixed" in request.node.name:
+        answers = await at_boundaries_of_the_clock(http, key)
+        per_window = Counter(int(at // SECONDS) for at in await admissions(stack, key))
+        assert len(per_window) == WINDOWS
+        assert set(per_window.values()) == {LIMIT}
+    else:
+        answers = await behind_each_other(http, key)
+        taken = sorted(await admissions(stack, key))
+        spans = [later - earlier for earlier, later in zip(taken, taken[LIMIT:], strict=False)]
+        assert min(spans) >= SECONDS
+    assert statuses(answers).keys() == {200, 429}
+    assert statuses(answers)[200] == len(await admissions(stack, key)) >= LIMIT * WINDOWS
+    waits = [int(answer.headers["retry-after"]) for answer in answers if answer.status == 429]
+    assert 1 <= min(waits) <= max(waits) <= SECONDS
+
+
+async def at_boundaries_of_the_clock(http: aiohttp.ClientSession, key: str) -> list[Answer]:
+    """Use up a window before it ends, and the next as it begins, with a burst on the boundary; five times over."""
+    answers: list[Answer] = []
+    for _ in range(WINDOWS // 2):
+        boundary = (time.time() // (2 * SECONDS) + 1) * 2 * SECONDS + SECONDS
+        await until_time(boundary - 0.85 * SECONDS)
+        last = asyncio.ensure_future(burst(http, key, CROWD))
+        await until_time(boundary - 0.05)
+        between = asyncio.ensure_future(burst(http, key, FEW))
+        await until_time(boundary)
+        answers += await burst(http, key, CROWD)
+        answers += [*await last, *await between]
+    return answers
+
+
+async def behind_each_other(http: aiohttp.ClientSession, key: str) -> list[Answer]:
+    """Send a burst, one right before its window is over, which gets nothing, and the next right behind it."""
+    answers: list[Answer] = []
+    for _ in range(WINDOWS):
+        crowd = await burst(http, key, CROWD)
+        passed = [answer for answer in crowd if answer.status == 200]
+        assert len(passed) == LIMIT
+        await until_time(min(answer.began for answer in passed) + SECONDS - 0.1)
+        early = await burst(http, key, FEW)
+        answers += [*crowd, *early]
+        await until_time(max(answer.ended for answer in [*passed, *early] if answer.status == 200) + SECONDS)
+    return answers
+
+
+async def until_time(moment: float) -> None:
+    """Wait for a time of the clock (Unix seconds)."""
+    await asyncio.sleep(max(0.0, moment - time.time()))
