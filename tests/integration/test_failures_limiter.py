@@ -14,7 +14,7 @@ from shared.bus import subjects
 from shared.bus.connection import Bus
 from shared.pricing.money import NANO
 from shared.schemas.limits import Limits
-from tests.support.limited import Answer, ask, burst, limited_key, statuses
+from tests.support.limited import Answer, active, ask, burst, limited_key, statuses
 from tests.support.stack import Stack
 from tests.support.traffic import until
 from tests.support.trouble import frozen, gauges, whole
@@ -51,12 +51,6 @@ def minute(stack: Stack) -> tuple[str, float]:
         return key, time.time()
 
     return asyncio.run(use_up())
-
-
-def active(stack: Stack) -> int:
-    """Return the process that took over last."""
-    told = [json.loads(line) for line in stack.logs("auth").splitlines() if '"limiter.took_over"' in line]
-    return int(max(told, key=lambda line: line["epoch"])["pid"])
 
 
 def passed(answers: list[Answer]) -> int:

@@ -1,6 +1,7 @@
 """Keys with limits, put straight into a running stack's store; and bursts of requests by them."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -66,6 +67,12 @@ async def burst(http: aiohttp.ClientSession, key: str, number: int, behaviour: s
 def statuses(answers: list[Answer]) -> Counter[int]:
     """Return how many answers had each status."""
     return Counter(answer.status for answer in answers)
+
+
+def active(stack: Stack) -> int:
+    """Return the process that took over the limiter last."""
+    told = [json.loads(line) for line in stack.logs("auth").splitlines() if '"limiter.took_over"' in line]
+    return int(max(told, key=lambda line: line["epoch"])["pid"])
 
 
 async def admissions(stack: Stack, key: str) -> list[float]:
