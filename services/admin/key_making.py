@@ -15,7 +15,13 @@ from services.admin.domain.key_fields import (
     read_key_update,
     read_new_key,
 )
-from services.admin.domain.key_grants import check_acts_for_llm_alone, check_grant, for_llm_alone, inherited
+from services.admin.domain.key_grants import (
+    check_acts_for_llm_alone,
+    check_grant,
+    check_routes,
+    for_llm_alone,
+    inherited,
+)
 from services.admin.domain.key_ids import masked, stored_candidates
 from services.admin.domain.key_rights import may_make
 from services.admin.domain.key_shapes import generated_shape, token_shape
@@ -86,6 +92,7 @@ class KeyMaking:
             if stored_hash(key_digest(key), self._secret) == before.hash:
                 raise Conflict("'new_key' is the key as it is.", param="new_key")
             check_acts_for_llm_alone(request.caller, before, after, shown=True)
+            check_routes(request.caller, before, after, shown=True)
             await self._changing.check(before, after, request, session)
             after = self._anew(after, before, key, request)
             return after, await self._changing.supersede(before, after, grace, request, session)
@@ -96,7 +103,7 @@ class KeyMaking:
 
     def _wanted(self, request: Request) -> NewKey:
         wanted = read_new_key(request.body, request.now)
-        self._changing.check_guardrails(wanted.record.guardrails)
+        self._changing.check_names(wanted.record)
         return wanted
 
     async def _make(self, wanted: NewKey, request: Request) -> Answer:

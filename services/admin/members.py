@@ -17,8 +17,9 @@ from services.admin.domain.member_fields import (
 from services.admin.domain.member_shapes import deed_shape, team_member_limits_shape
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.rights import require
+from services.admin.domain.route_grants import check_makes
 from services.admin.domain.user_shapes import user_shape
-from services.admin.joining import Joining
+from services.admin.joining import ADMIN_OF, Joining
 from services.admin.people import People
 from services.admin.recording import Deed, Recorder
 from services.admin.taking import Taken, Taking
@@ -107,6 +108,8 @@ class MemberRoutes:
                 models=fields.updated("allowed_models", fields.texts, before.models),
                 updated_at=request.now,
             )
+            if after.role == "admin" != before.role:
+                check_makes(request.caller.routes, ADMIN_OF["team"], "role")
             _check_grant(request, team, after.limits, after.models)
             await self._people.memberships.replace(after, session)
             return after, [Deed("member", after.id, "team.member_updated", deed_shape(before), deed_shape(after))]

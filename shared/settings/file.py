@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
+from shared.routes.names import wrong_name
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
 from shared.settings.declared import (
@@ -494,6 +495,15 @@ class Configuration(_Section):
             twice = repeated(names)
             if twice:
                 raise ValueError(f"there are two of the {what} '{twice}'; each needs a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _routes_exist(self) -> Self:
+        endpoints = [endpoint.path for endpoint in self.pass_through_endpoints]
+        for key in self.keys:
+            wrong = wrong_name(key.allowed_routes, endpoints)
+            if wrong:
+                raise ValueError(f"of the key '{key.key_alias}' {wrong}")
         return self
 
     @model_validator(mode="after")

@@ -152,6 +152,15 @@ async def test_concurrent_updates_lose_neither(office: Office) -> None:
     assert (shape["model_rpm_limit"], shape["tags"]) == ({"a": 9}, ["x"])
 
 
+async def test_a_route_that_does_not_exist_is_named(office: Office) -> None:
+    """With the nearest right name; what a key has may stay in it."""
+    for entry, meant in (("llm_api_route", "llm_api_routes"), ("/key/generat", "/key/generate")):
+        for route, body in (("key_generate", {}), ("key_update", {"key": (await made(office))["token"]})):
+            reply = await office.post(route, **body, allowed_routes=[entry])
+            assert (reply.status, reply.body["param"]) == (400, "allowed_routes"), reply.text
+            assert f"'{meant}'" in reply.body["message"]
+
+
 async def test_what_does_not_exist_is_named(office: Office) -> None:
     """A team, an organization, a budget or a guardrail that is not there is 400 with the field."""
     for field, value in (("team_id", "x"), ("organization_id", "x"), ("budget_id", "x"), ("guardrails", ["x"])):

@@ -62,7 +62,7 @@ KEY_SAMPLES: Mapping[str, Sample] = {
 }
 
 USER_SAMPLES: Mapping[str, Sample] = {
-    "user_new": body(lambda place: {"user_id": place.fresh, "organizations": [place.organization]}),
+    "user_new": body(lambda place: {"organizations": [place.organization]}),
     "user_info": query(lambda place: {"user_id": place.user}),
     "user_info_v2": query(lambda place: {"user_id": place.user}),
     "user_update": body(lambda place: {"user_id": place.user, "user_alias": "a"}),
@@ -71,7 +71,7 @@ USER_SAMPLES: Mapping[str, Sample] = {
 }
 
 TEAM_SAMPLES: Mapping[str, Sample] = {
-    "team_new": body(lambda place: {"team_id": place.fresh, "organization_id": place.organization}),
+    "team_new": body(lambda place: {"organization_id": place.organization}),
     "team_info": query(lambda place: {"team_id": place.team}),
     "team_update": body(lambda place: {"team_id": place.team, "team_alias": "a"}),
     "team_patch": Sample(lambda place: Ask(body={"team_alias": "a"}, path={"team_id": place.team})),

@@ -1,11 +1,11 @@
 """May this caller do this? Pure decisions; every denial says why without telling what exists."""
 
 from services.auth.domain.networks import covers
-from services.auth.domain.route_access import may_call
 from services.auth.domain.standing import Standing
 from shared.errors import Forbidden, Unauthenticated
 from shared.routes import Policy
-from shared.routes.passthrough import PREFIX
+from shared.routes.access import may_call
+from shared.routes.llm import PREFIX
 from shared.schemas.context import RequestContext
 
 
