@@ -182,10 +182,21 @@ async def test_a_deployment_of_the_file_may_refer_to_its_credential(declared: De
         for name in ("DEMO_API_KEY", "MISSING_API_KEY")
     ]
     groups = [{"model_name": f"referring-{number}", "deployments": [item]} for number, item in enumerate(deployments)]
+    groups.append({"model_name": "referring-both", "deployments": deployments})
     declared.write({**FIRST, "models": [*FIRST["models"], *groups]})
     await manage.post("/config/reload")
     assert await answers(manage, None, "referring-0", 200)
-    assert await answers(manage, None, "referring-1", 404)
+    assert await answers(manage, None, "referring-both", 200)
+    assert await answers(manage, None, "referring-1", 503)
+    assert "'referring-1' exists" in (await chat(manage, None, "referring-1")).message
+    assert await answers(manage, None, "referring-2", 404)
+    params = {"model": "openai/demo", "api_base": base, "litellm_credential_name": "demo-account"}
+    credential = {"credential_name": "demo-account", "credential_values": {"api_key": "os.environ/MISSING_API_KEY"}}
+    assert (await manage.post("/credentials", **credential)).status == 200
+    made = await manage.post("/model/new", model_name="stored", litellm_params=params)
+    assert await answers(manage, None, "stored", 503)
+    assert (await manage.post("/model/delete", id=made.body["model_info"]["id"])).status == 200
+    assert await answers(manage, None, "stored", 404)
     assert await answers(manage, None, "fixed", 200)
     assert DEMO_KEY not in declared.stack.logs()
 
