@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.fields import Fields
 from services.admin.domain.grants import check_limits, check_models
 from services.admin.domain.member_fields import (
@@ -86,7 +87,7 @@ class MemberRoutes:
             member = await self._people.member("team", id, person, session)
             taken = Taken()
             await self._taking.keys(KeyFilter(team_id=id, user_id=member.user), taken, session, param="user_id")
-            await self._taking.members({"_id": member.id}, taken, session)
+            await self._taking.members({"_id": member.id}, taken, session, param="user_id")
             return (team, taken), taken.deeds
 
         team, taken = await self._recorder.carry_out(request, work)
@@ -101,6 +102,7 @@ class MemberRoutes:
         async def work(session: Session) -> tuple[MembershipRecord, list[Deed]]:
             team = await self._team(id, request, session)
             before = await self._people.member("team", id, person, session)
+            refuse_declared(before, "member", "user_id")
             after = msgspec.structs.replace(
                 before,
                 role=read_role(fields, TEAM_ROLES, before.role),

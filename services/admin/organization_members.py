@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.fields import Fields
 from services.admin.domain.member_fields import (
     ORGANIZATION_ADD,
@@ -72,6 +73,7 @@ class OrganizationMemberRoutes:
         async def work(session: Session) -> tuple[MembershipRecord, list[Deed]]:
             await self._check(id, request, session)
             before = await self._people.member("organization", id, person, session)
+            refuse_declared(before, "member", "user_id")
             role = read_role(fields, ORGANIZATION_ROLES, before.role)
             after = msgspec.structs.replace(before, role=role, updated_at=request.now)
             if after.role == "admin" != before.role:
@@ -93,7 +95,7 @@ class OrganizationMemberRoutes:
             await self._check(id, request, session)
             member = await self._people.member("organization", id, person, session)
             taken = Taken()
-            await self._taking.members({"_id": member.id}, taken, session)
+            await self._taking.members({"_id": member.id}, taken, session, param="user_id")
             return member, taken.deeds
 
         member = await self._recorder.carry_out(request, work)

@@ -131,7 +131,7 @@ class UserRoutes:
             raise _no_user(id, "user_ids")
         refuse_declared(user, "user", "user_ids")
         await self._taking.keys(KeyFilter(user_id=id), taken, session, param="user_ids")
-        await self._taking.members({"user": id}, taken, session)
+        await self._taking.members({"user": id}, taken, session, param="user_ids")
         await self._people.users.delete(id, session)
         taken.deeds.append(Deed("user", id, "user.deleted", before=user_shape(user)))
 

@@ -13,6 +13,7 @@ from shared.settings.declared import (
     DeclaredBudget,
     DeclaredCustomer,
     DeclaredKey,
+    DeclaredOrganization,
     DeclaredTeam,
     DeclaredUser,
     repeated,
@@ -448,11 +449,13 @@ class Configuration(_Section):
     models: tuple[ModelGroup, ...] = ()
     """Model groups; more can be added over the API, and provider keys in the environment add theirs."""
     budgets: tuple[DeclaredBudget, ...] = ()
-    """Budgets that stand in the file; so do the users, teams, keys and customers below."""
+    """Budgets that stand in the file; so do the users, organizations, teams, keys and customers below."""
     users: tuple[DeclaredUser, ...] = ()
     """Internal users."""
+    organizations: tuple[DeclaredOrganization, ...] = ()
+    """Organizations, with members."""
     teams: tuple[DeclaredTeam, ...] = ()
-    """Teams."""
+    """Teams, with members."""
     keys: tuple[DeclaredKey, ...] = ()
     """Virtual keys."""
     customers: tuple[DeclaredCustomer, ...] = ()
@@ -488,6 +491,7 @@ class Configuration(_Section):
             ("deployment id", [item.id for group in self.models for item in group.deployments if item.id]),
             ("budget", [budget.budget_id for budget in self.budgets]),
             ("user", [user.user_id for user in self.users]),
+            ("organization", [organization.organization_id for organization in self.organizations]),
             ("team", [team.team_id for team in self.teams]),
             ("key", [key.key_alias for key in self.keys]),
             ("customer", [customer.user_id for customer in self.customers]),
