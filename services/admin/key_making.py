@@ -23,6 +23,7 @@ from services.admin.domain.key_grants import (
     inherited,
 )
 from services.admin.domain.key_ids import masked, stored_candidates
+from services.admin.domain.key_permissions import kept_fields
 from services.admin.domain.key_rights import may_make
 from services.admin.domain.key_shapes import generated_shape, token_shape
 from services.admin.domain.requests import Answer, Request
@@ -99,7 +100,7 @@ class KeyMaking:
 
         record = await self._recorder.carry_out(request, work)
         answer = await self._told(record, key, fields.text("duration"), request)
-        return Answer(answer, tuple(name for name in record.ignored if name in request.body))
+        return Answer(answer, tuple(name for name in kept_fields(record) if name in request.body))
 
     def _wanted(self, request: Request) -> NewKey:
         wanted = read_new_key(request.body, request.now)
@@ -122,7 +123,7 @@ class KeyMaking:
             return record, [Deed("key", record.hash, "key.generated", after=token_shape(record))]
 
         record = await self._recorder.carry_out(request, work)
-        return Answer(await self._told(record, key, wanted.duration, request), tuple(record.ignored))
+        return Answer(await self._told(record, key, wanted.duration, request), kept_fields(record))
 
     async def _told(self, record: KeyRecord, key: str, duration: str, request: Request) -> dict[str, Any]:
         return generated_shape(await self._shapes.one(record, request), key, duration)

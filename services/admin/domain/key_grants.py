@@ -80,11 +80,11 @@ def check_grant(caller: Caller, before: KeyRecord | None, after: KeyRecord, arou
     `before` is None for a new key. Administrators of the gateway have everything, but what their own key may not call.
     """
     check_routes(caller, before, after)
+    if after.permissions != (before.permissions if before else {}):
+        _check_permissions(caller)
     if caller.is_admin:
         return
     check_acts_for_llm_alone(caller, before, after)
-    if after.permissions != (before.permissions if before else {}):
-        raise Forbidden("Only proxy administrators may set 'permissions' of a key.", param="permissions")
     stays = before is not None and _place(before) == _place(after)
     if not (stays and before is not None and before.models == after.models):
         _check_models(after, around)
@@ -152,6 +152,14 @@ def check_routes(caller: Caller, before: KeyRecord | None, after: KeyRecord, *, 
         return
     if not may_hand_on(after.allowed_routes, caller.routes):
         raise Forbidden("The API key of the caller may not call all of these routes itself.", param="allowed_routes")
+
+
+def _check_permissions(caller: Caller) -> None:
+    """Raise `Forbidden` unless a caller may change the permissions of keys: they show what everybody spent."""
+    if not caller.is_admin:
+        raise Forbidden("Only proxy administrators may set 'permissions' of a key.", param="permissions")
+    if not within(("global_spend_tracking_routes",), caller.routes):
+        raise Forbidden("The API key of the caller may not see what everybody spent.", param="permissions")
 
 
 def _calls_as_before(before: KeyRecord | None, after: KeyRecord) -> bool:

@@ -159,6 +159,19 @@ def test_nobody_gives_what_the_team_does_not_have(after: KeyRecord, field: str) 
     check_grant(LEAD, None, key(models=("a",)), within)
 
 
+def test_a_key_for_some_routes_grants_no_look_at_what_everybody_spent() -> None:
+    """Unless it may look itself."""
+    granted = key(permissions={"get_spend_routes": True}, allowed_routes=LLM)
+    for routes, may in ((("/key/generate",), False), (("/key/generate", "/global/*"), True), ((), True)):
+        admin = Caller("proxy_admin", key="k", user="root", routes=routes)
+        if may:
+            check_grant(admin, None, granted, Surroundings())
+            continue
+        with pytest.raises(Forbidden) as refused:
+            check_grant(admin, None, granted, Surroundings())
+        assert refused.value.param == "permissions"
+
+
 def test_what_is_as_it_was_is_no_grant() -> None:
     """A key whose budget is above its team's can be renamed by who manages the team, and its other limits changed."""
     had = Limits(max_budget=99, rpm=5)
