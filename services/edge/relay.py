@@ -22,10 +22,15 @@ from shared.schemas.context import RequestContext
 from shared.schemas.events import encode_completion
 from shared.schemas.frames import Ending, FrameHeader, Opening
 
+WholeAnswer = Callable[[web.Request, int, dict[str, str], tuple[tuple[str, str], ...], bytes], web.StreamResponse]
+"""Makes an answer out of its status, our headers, its producer's headers, and its body."""
+
 log = structlog.get_logger(__name__)
 
 STUCK_SECONDS = 5.0
 """How long past its request's deadline a client may leave the last bytes unread before its connection is cut."""
+
+_OPENING = Opening()
 
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
@@ -42,6 +47,7 @@ class Relay:
         lanes: Lanes,
         leases: Leases,
         writer: EventWriter,
+        make_whole: WholeAnswer,
         ping_seconds: float,
         id: str,
     ) -> None:
@@ -51,6 +57,7 @@ class Relay:
         self._leases = leases
         self._lease = leases.begin(id)
         self._writer = writer
+        self._make_whole = make_whole
         self._ping_seconds = ping_seconds
         self._finished = False
         self._last = b"\n\n"
@@ -108,7 +115,7 @@ class Relay:
                 return _error_response(header, header.error, ctx)
             if header.end is not None:
                 self._finish(lane, header.end)
-                return _whole(header, data, ctx)
+                return self._whole(request, header, data, ctx)
             return await self._stream(request, ctx, lane, header, data)
         finally:
             self._lease.note(lane)
@@ -120,6 +127,13 @@ class Relay:
         self._lease.note(lane)
         self._lease.end(ending)
 
+    def _whole(self, request: web.Request, header: FrameHeader, data: bytes, ctx: RequestContext) -> web.StreamResponse:
+        opening = header.open or _OPENING
+        headers = id_headers(ctx.id, ctx.label) | limit_headers(header.admitted)
+        if header.end is not None:
+            headers |= ending_headers(header.end, time.time() - ctx.received)
+        return self._make_whole(request, opening.status, headers, opening.headers, data)
+
     async def _first(self, lane: Lane, ctx: RequestContext) -> tuple[FrameHeader, bytes]:
         frame = await lane.next(max(0.0, ctx.deadline - time.time()))
         if frame is None:
@@ -129,7 +143,7 @@ class Relay:
     async def _stream(
         self, request: web.Request, ctx: RequestContext, lane: Lane, header: FrameHeader, data: bytes
     ) -> web.StreamResponse:
-        opening = header.open or Opening()
+        opening = header.open or _OPENING
         headers = answer_headers(id_headers(ctx.id, ctx.label) | limit_headers(header.admitted), opening.headers)
         response = web.StreamResponse(status=opening.status, headers=headers)
         # Pass-through answers stay as they came: no comment and no event of ours goes in between.
@@ -196,14 +210,6 @@ class Relay:
 def _cut(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
-
-
-def _whole(header: FrameHeader, data: bytes, ctx: RequestContext) -> web.Response:
-    opening = header.open or Opening()
-    headers = id_headers(ctx.id, ctx.label) | limit_headers(header.admitted)
-    if header.end is not None:
-        headers |= ending_headers(header.end, time.time() - ctx.received)
-    return web.Response(status=opening.status, body=data, headers=answer_headers(headers, opening.headers))
 
 
 def _error_response(header: FrameHeader, error: ErrorBody, ctx: RequestContext) -> web.Response:

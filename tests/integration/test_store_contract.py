@@ -19,8 +19,8 @@ from shared.store.key_shelves import ROOM
 from shared.store.keys import KeyFilter, KeyRecord, Keys
 from shared.store.models import ModelRecord, Models, to_deployment, usable_deployments
 from shared.store.setup import ensure_indexes
-from tests.support.nats_server import free_port
 from tests.support.store_server import StoreServer
+from tollway.stack.servers import free_port
 
 
 @pytest.fixture(scope="module")

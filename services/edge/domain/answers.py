@@ -1,6 +1,7 @@
 """The headers that Tollway adds to answers."""
 
 import math
+from collections.abc import Mapping
 
 from multidict import CIMultiDict
 
@@ -25,7 +26,7 @@ def id_headers(request_id: str, label: str) -> dict[str, str]:
     }
 
 
-def answer_headers(ours: dict[str, str], theirs: tuple[tuple[str, str], ...]) -> CIMultiDict[str]:
+def answer_headers(ours: Mapping[str, str], theirs: tuple[tuple[str, str], ...]) -> CIMultiDict[str]:
     """Return all headers of an answer: what its producer says wins, as often as it says it."""
     headers = CIMultiDict(theirs)
     for name, value in ours.items():
