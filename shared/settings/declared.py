@@ -6,12 +6,10 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.settings.section import Section
+from shared.settings.words import Digest, Duration, Id, Name
 
-Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Name = Annotated[str, Field(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Dollars = Annotated[float, Field(ge=0, le=1e9)]
 Count = Annotated[int, Field(ge=0)]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
 
 
 class ModelBudget(Section):
@@ -169,7 +167,7 @@ class DeclaredKey(_Limited):
     """Its name, by which it lasts: with another value it goes on with the same spend."""
     key: SecretStr | None = None
     """The key itself, `sk-` and at least 16 characters in all; write it as `${NAME}`."""
-    key_hash: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    key_hash: Digest | None = None
     """Or its SHA-256 in hexadecimal digits, which is LiteLLM's id of a key."""
     models: tuple[Id, ...] = ()
     """Model groups that it may use; empty means all."""

@@ -20,6 +20,7 @@ from shared.settings.declared import (
 )
 from shared.settings.jwt import JwtIssuer, check_issuers
 from shared.settings.section import Section as _Section
+from shared.settings.words import Duration, Mount
 
 
 class ServerSettings(_Section):
@@ -204,10 +205,6 @@ class PassThroughEndpoint(_Section):
     """The clocks of its calls."""
 
 
-Duration = Annotated[str, Field(pattern="^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
-"""A number and a unit, such as `30d` or `1mo`."""
-
-
 class UserDefaults(_Section):
     """What new users get where `/user/new` says nothing, under its names."""
 
@@ -308,7 +305,7 @@ class VaultSettings(_Section):
     """Where it is."""
     token: SecretStr | None = None
     """The token for it; write it as `${VAULT_TOKEN}`."""
-    mount: str = Field("secret", pattern="^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    mount: Mount = "secret"
     """Where the store is mounted."""
     namespace: str = ""
     """The namespace, where Vault has several."""

@@ -168,9 +168,9 @@ def test_deployments_are_compared_by_id() -> None:
         ({"teams": [{"team_id": "t", "members": [{"user_id": "u"}, {"user_id": "u"}]}]}, "stands there twice"),
         ({"teams": [{"team_id": "t", "members": [{"user_id": "u", "role": "org_admin"}]}]}, "'admin' or 'user'"),
         ({"keys": [{"key_alias": "k", "key": KEY, "allowed_routes": ["/key/generat"]}]}, "perhaps '/key/generate'"),
-        ({"budgets": [{"budget_id": "b", "budget_duration": "soon"}]}, "pattern"),
+        ({"budgets": [{"budget_id": "b", "budget_duration": "soon"}]}, "use a number and s, m"),
         ({"budgets": [{"budget_id": "b", "max_budget": -1}]}, "greater than or equal"),
-        ({"users": [{"user_id": "a\x1fb"}]}, "pattern"),
+        ({"users": [{"user_id": "a\x1fb"}]}, "leave control characters out"),
         ({"customers": [{"user_id": "c", "spend": 1}]}, "not permitted"),
     ],
 )
