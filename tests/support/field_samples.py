@@ -118,6 +118,7 @@ FIELD_SAMPLES: Mapping[str, FieldSample] = {
     **dict.fromkeys(("key_generate", "key_service_account"), _NEW_KEY),
     **dict.fromkeys(("key_update", "key_regenerate"), _KEY),
     **dict.fromkeys(("key_delete", "key_block", "key_unblock"), FieldSample({}, _NAMES)),
+    "spend_calculate": FieldSample({}, frozenset({"completion_response", "messages", "model"})),
     "user_new": _NEW_USER,
     "user_update": _USER,
     "user_delete": _OBJECT_ONLY,
