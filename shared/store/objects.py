@@ -17,8 +17,8 @@ AS_TEXT = ("metadata", "ignored", "limits")
 
 DUPLICATE_KEY = 11000
 
-IN_ONE_QUESTION = 50
-"""Records asked for by one query: the embedded store's time for a list of ids grows with its square."""
+IN_ONE_QUESTION = 15
+"""Records asked for by one query: the embedded store compares each of them with each id that was asked for."""
 
 Query = Mapping[str, Any]
 """Fields and the scalars they must equal, or what `containing` and `one_of` return; made from typed values only."""
