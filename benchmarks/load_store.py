@@ -18,10 +18,10 @@ from benchmarks.store_filling import Filling, noted_shape
 from benchmarks.store_shape import CUSTOMERS, DAY, Population, Shape
 from shared.schemas.scopes import Scope, member_id
 from shared.store.connection import Store
-from shared.store.key_shelves import shelves_of_page
 from shared.store.keys import KeyFilter, KeyRecord, Keys
 from shared.store.ledger import Ledger
 from shared.store.pages import Wanted
+from shared.store.shelves import shelves_of_page
 from shared.store.sums import ALL, listed
 from shared.store.verification import verify
 from tests.support.store_server import StoreServer

@@ -13,6 +13,7 @@ from shared.schemas.events import Completion
 from shared.store import entries, pages
 from shared.store.checking import document_of
 from shared.store.connection import Document, Store
+from shared.store.key_counts import BEGUN
 from shared.store.objects import is_duplicate
 from shared.store.setup import ensure_indexes
 from shared.store.sums import Tally
@@ -53,6 +54,7 @@ class Filling:
             ):  # fmt: skip
                 await self._some(bar, name, total, getattr(made, name))
             await self._shelve()
+            await self._count_keys()
             await self._ledger(bar)
             task = bar.add_task("indexes", total=1)
             await ensure_indexes(self._store)
@@ -68,15 +70,21 @@ class Filling:
             bar.advance(task, len(batch))
 
     async def _shelve(self) -> None:
-        """Say how many keys there are, unless keys were made since."""
+        """Say how many keys there are, unless that was said already; the start puts the others on shelves."""
         for collection, document in (
-            ("key_shelves", {"_id": "keys", "on": self._population.shelves()}),
+            ("shelves", {"_id": "keys", "on": self._population.shelves()}),
             ("counters", {"_id": "keys", "number": self._shape.keys}),
         ):
             try:
                 await self._database[collection].insert_one(document)
             except DuplicateKeyError:
                 continue
+
+    async def _count_keys(self) -> None:
+        counts = self._population.key_counts()
+        for some in _batches(({"_id": owner, "number": number} for owner, number in counts.items())):
+            await self._write("key_counts", some)
+        await self._write("key_counts", [BEGUN])
 
     async def _ledger(self, bar: Progress) -> None:
         first = await self._done("days")

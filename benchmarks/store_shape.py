@@ -1,6 +1,7 @@
 """What a filled store holds: keys, users, teams, memberships, and a ledger; each run makes the same."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,9 +12,10 @@ from shared.pricing.usage import Usage
 from shared.schemas.events import Attempt, Completion
 from shared.security.keys import key_digest, stored_hash
 from shared.store.connection import Document
-from shared.store.key_shelves import ROOM
+from shared.store.key_counts import owner_name
 from shared.store.keys import KeyRecord
 from shared.store.people import MembershipRecord, TeamRecord, UserRecord, membership_id
+from shared.store.shelves import ROOM
 
 MODELS = ("gpt-4o-mini", "gpt-4o", "claude-sonnet", "demo")
 CUSTOMERS = 5000
@@ -83,6 +85,14 @@ class Population:
         """Return how many keys stand on each shelf."""
         full, rest = divmod(self._shape.keys, ROOM)
         return {str(shelf): ROOM for shelf in range(full)} | ({str(full): rest} if rest else {})
+
+    def key_counts(self) -> "Counter[str]":
+        """Return how many keys users and teams have, as they are counted."""
+        shape, found = self._shape, Counter[str]()
+        for number in range(shape.keys):
+            found[owner_name("user_id", shape.user(number))] += 1
+            found[owner_name("team_id", shape.team(number))] += 1
+        return found
 
     def users(self, first: int) -> Iterator[Document]:
         """Yield the users from a number on."""

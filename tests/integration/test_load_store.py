@@ -10,10 +10,10 @@ from benchmarks.store_filling import Filling, noted_shape
 from benchmarks.store_shape import DAY, Population, Shape
 from shared.schemas.scopes import Scope
 from shared.store.connection import Store
-from shared.store.key_shelves import shelves_of_page
 from shared.store.keys import Keys
 from shared.store.ledger import Ledger
 from shared.store.people import memberships, teams, users
+from shared.store.shelves import shelves_of_page
 from shared.store.verification import verify
 from tests.support.store_server import StoreServer
 
