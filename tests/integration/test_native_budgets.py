@@ -17,7 +17,7 @@ from shared.bus.bodies import INLINE_BYTES
 from shared.pricing.money import NANO
 from shared.schemas.limits import Limits, ModelLimits
 from tests.support.limited import limited_key
-from tests.support.nats_server import free_port
+from tollway.stack.servers import free_port
 from tests.support.stack import Stack
 
 PORT = free_port()
