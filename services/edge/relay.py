@@ -8,7 +8,14 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from services.edge.domain.answers import answer_headers, ending_headers, error_headers, id_headers, limit_headers
+from services.edge.domain.answers import (
+    answer_headers,
+    ending_headers,
+    error_headers,
+    id_headers,
+    limit_headers,
+    opening_headers,
+)
 from services.edge.domain.losses import lost_completion
 from services.edge.facts import CODE
 from services.edge.leases import Leases
@@ -145,7 +152,8 @@ class Relay:
         self, request: web.Request, ctx: RequestContext, lane: Lane, header: FrameHeader, data: bytes
     ) -> web.StreamResponse:
         opening = header.open or _OPENING
-        headers = answer_headers(id_headers(ctx.id, ctx.label) | limit_headers(header.admitted), opening.headers)
+        ours = id_headers(ctx.id, ctx.label) | limit_headers(header.admitted)
+        headers = answer_headers(ours | opening_headers(opening, time.time() - ctx.received), opening.headers)
         response = web.StreamResponse(status=opening.status, headers=headers)
         # Pass-through answers stay as they came: no comment and no event of ours goes in between.
         events = ctx.next != "passthrough" and headers.get("content-type", "").startswith("text/event-stream")
