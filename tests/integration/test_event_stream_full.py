@@ -23,12 +23,15 @@ from shared.telemetry.families import EVENTS_LOST
 from tests.support.books import Books
 from tests.support.bus_user import on_the_bus
 from tests.support.stack import Stack
-from tests.support.traffic import Traffic, until
+from tests.support.traffic import Result, Traffic, send, until
 from tests.support.trouble import check, frozen, gauges, recovered
 
 ROOM = 256 * 1024
+HASTE = 0.8
+"""Up to this share of the room many requests at a time fill it, from there on one after the other."""
+
 FILLED = 0.92
-"""More than the share at which requests are refused, and so much less than all that a few more still fit."""
+"""More than the share at which requests are refused."""
 
 
 @asynccontextmanager
@@ -43,9 +46,9 @@ async def little_room(jetstream: JetStreamContext) -> AsyncIterator[None]:
         await jetstream.update_stream(config, max_bytes=usual)
 
 
-async def filled(jetstream: JetStreamContext) -> bool:
-    """Tell whether the event stream is nearly full."""
-    return (await jetstream.stream_info(subjects.EVENT_STREAM)).state.bytes >= ROOM * FILLED
+async def share_of_room(jetstream: JetStreamContext) -> float:
+    """Return how full the event stream is."""
+    return (await jetstream.stream_info(subjects.EVENT_STREAM)).state.bytes / ROOM
 
 
 @pytest.mark.timeout(120)
@@ -74,15 +77,18 @@ async def test_admission_stops_before_the_stream_is_full_and_begins_again(tmp_pa
         await books.close()
 
 
-async def fill(stack: Stack, jetstream: JetStreamContext) -> list[Any]:
+async def fill(stack: Stack, jetstream: JetStreamContext) -> list[Result]:
     """Send requests until their events nearly fill the stream; return what came of them."""
     traffic = Traffic(stack, stack.master_key, 4, "nonce")
     await traffic.start()
-    while not await filled(jetstream):
+    while await share_of_room(jetstream) < HASTE:
         await asyncio.sleep(0.01)
     results = await traffic.stop()
     assert {result.outcome for result in results} == {"complete"}
-    return list(results)
+    async with aiohttp.ClientSession(stack.url) as http:
+        while results[-1].outcome == "complete" and await share_of_room(jetstream) < FILLED:
+            results.append(await send(http, stack.master_key, f"single{len(results)}", stream=False))
+    return results
 
 
 async def refused_everywhere(stack: Stack, http: aiohttp.ClientSession, books: Books) -> None:
