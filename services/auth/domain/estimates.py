@@ -9,11 +9,7 @@ from shared.errors import Forbidden
 from shared.pricing.estimate import expected_output
 
 DEFAULT_OUTPUT = 4096
-"""Tokens of an answer for which neither the caller nor the deployment states a maximum."""
-
-MOST_OUTPUT = 16_384
-"""Tokens of an answer for which the caller states none, whatever the model could write: a larger hold would keep
-others waiting for money that is hardly ever spent."""
+"""Tokens of an answer for which the caller states no maximum, and nobody knows the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +40,9 @@ def check_priced(asked: str, offers: Sequence[Offer]) -> None:
 
 
 def _bound(facts: Facts, offer: Offer) -> int:
-    possible = offer.deployment.max_output_tokens
+    possible = offer.most_output
     if facts.requested is None:
-        output = min(possible or DEFAULT_OUTPUT, MOST_OUTPUT)
+        output = possible or DEFAULT_OUTPUT
     else:
         output = min(facts.requested, possible) if possible else facts.requested
     return facts.choices * offer.price.bound(facts.input or 0, output)
