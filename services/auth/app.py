@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from services.auth.asking import Asking
 from services.auth.customers import Customers
 from services.auth.domain.limiter import Limiter
 from services.auth.domain.offers import Offer
@@ -18,6 +17,7 @@ from services.auth.limiter.tally import Tally
 from services.auth.offers import Offers, offer_of
 from services.auth.records import Records
 from services.auth.standings import Standings
+from shared.bus.asking import Asking
 from shared.bus.changes import ChangeFollower
 from shared.bus.limits import LimiterClient
 from shared.bus.stage import Stage

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from services.auth.domain.facts import Facts
 from services.auth.domain.offers import Offer
 from shared.errors import Forbidden
+from shared.pricing.bounds import cost_bound
 from shared.pricing.estimate import expected_output
-
-DEFAULT_OUTPUT = 4096
-"""Tokens of an answer for which the caller states no maximum, and nobody knows the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +38,4 @@ def check_priced(asked: str, offers: Sequence[Offer]) -> None:
 
 
 def _bound(facts: Facts, offer: Offer) -> int:
-    possible = offer.most_output
-    if facts.requested is None:
-        output = possible or DEFAULT_OUTPUT
-    else:
-        output = min(facts.requested, possible) if possible else facts.requested
-    return facts.choices * offer.price.bound(facts.input or 0, output)
+    return cost_bound(offer.price, facts.input or 0, facts.requested, facts.choices, offer.most_output)

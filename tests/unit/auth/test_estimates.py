@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.auth.domain.estimates import (
-    DEFAULT_OUTPUT,
     check_priced,
     estimate,
 )
@@ -17,6 +16,7 @@ from services.auth.domain.facts import Facts, read_native_facts
 from services.auth.domain.offers import Offer
 from services.auth.offers import offer_of
 from shared.errors import Forbidden
+from shared.pricing.bounds import DEFAULT_OUTPUT
 from shared.pricing.estimate import EXPECTED_OUTPUT, MOST_EXPECTED
 from shared.pricing.prices import UNPRICED, Price
 from shared.pricing.table import PriceTable

@@ -9,7 +9,7 @@ from services.auth.domain.limiter.guarding import Guard, Step, unguarded
 from services.auth.domain.limiter.judging import LEDGER, Obstacle
 from services.auth.domain.limiter.purse import UNREAD, Purse
 from services.auth.domain.limiter.readings import MOST_ASIDE, Readings
-from services.auth.domain.limiter.records import Admitted, Began
+from services.auth.domain.limiter.records import Admitted, Began, SoftReached
 from services.auth.domain.limiter.refused import Refused
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.tables import BUDGET, ScopeState
@@ -176,6 +176,7 @@ class Decider:
         self._state.scope_awaited(refusal.scope, awaited=True)
 
     def _refuse(self, ask: Ask, refusal: Refusal, draft: Draft) -> bool:
+        self._watch(ask)
         verdict = judging.answer(ask, self._state.scopes, draft.moment, refusal)
         self.refused.add(verdict, draft.moment.now)
         draft.verdicts.append(verdict)
@@ -189,8 +190,10 @@ class Decider:
         state = self._state
         scopes, counted = [], []
         known = state.scopes
+        watched = False
         for quota in ask.quotas:
             bits = judging.counted_by(quota)
+            watched = watched or quota.soft is not None
             if bits:
                 scopes.append(quota.scope)
                 counted.append(bits)
@@ -203,11 +206,31 @@ class Decider:
             ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted), tenant
         )  # fmt: skip
         state.admit(admitted, draft.moment)
+        draft.admitted.append(admitted)
+        if watched:
+            self._watch(ask)
         if self.waiting.queues and not ask.wait:
             self._overtake(scopes)
-        draft.admitted.append(admitted)
         draft.verdicts.append(judging.answer(ask, known, draft.moment))
         return True
+
+    def tell(self, draft: Draft) -> None:
+        """Tell of the soft budgets that are spent as of now."""
+        for state in self._state.reached:
+            if (purse := state.purse) is not None and purse.reached:
+                since, until, spent = purse.since, purse.until, purse.spent
+                draft.reached.append(SoftReached(state.text, since, until, purse.tell(), spent, draft.moment.now))
+        self._state.reached.clear()
+
+    def _watch(self, ask: Ask) -> None:
+        """Note the soft budgets that a question states, and those that are spent already."""
+        for quota in ask.quotas:
+            if quota.soft is None or (state := self._state.scopes.get(quota.scope)) is None:
+                continue
+            if (purse := state.purse) is not None and (purse.since == quota.since or not purse.read):
+                purse.watch(quota.soft)
+                if purse.reached:
+                    self._state.reached.append(state)
 
     def _overtake(self, scopes: list[str]) -> None:
         for scope in scopes:

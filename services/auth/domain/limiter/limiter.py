@@ -62,7 +62,7 @@ class Limiter:
         self._decider.go_on(draft)
         for ask in asks:
             self._decider.ask(ask, draft)
-        return draft.result()
+        return self._result(draft)
 
     def load(self, scope: str, since: float, spent: int, now: float) -> TurnResult:
         """Take in what the ledger says that a scope spent since a time; ignored unless it is still waited for.
@@ -72,7 +72,7 @@ class Limiter:
         moment, draft = self._begin(now)
         reading = self._decider.readings.end(scope, since)
         if reading is None:
-            return draft.result()
+            return self._result(draft)
         known = self._state.scopes.get(scope, judging.BLANK).purse
         fits = self._capacity.takes((scope,), reading.tenant)
         if fits and (known is None or not known.read or not 0 < reading.until <= known.since):
@@ -81,7 +81,7 @@ class Limiter:
             draft.loaded.append(loaded)
         self._decider.waiting.read(scope)
         self._decider.go_on(draft, most=WOKEN_BY_READING)
-        return draft.result()
+        return self._result(draft)
 
     def lost(self, owner: str, now: float) -> TurnResult:
         """Give back the slots of an owner that died. Its money stays held until it is settled or dropped."""
@@ -90,7 +90,7 @@ class Limiter:
         if self._state.lose(owner):
             draft.lost.append(owner)
         self._decider.go_on(draft)
-        return draft.result()
+        return self._result(draft)
 
     def tick(self, now: float) -> TurnResult:
         """Do what time alone does; to be called several times a second."""
@@ -112,7 +112,7 @@ class Limiter:
         for waiter in over:
             self._decider.give_up(waiter, draft)
         self._decider.go_on(draft, self._decider.waiting.some(LINES_AT_ONCE))
-        return draft.result()
+        return self._result(draft)
 
     def apply(self, record: Record) -> None:
         """Do what the active limiter did."""
@@ -155,6 +155,11 @@ class Limiter:
             "readings": len(self._decider.readings),
             "refused": len(self._decider.refused),
         }
+
+    def _result(self, draft: Draft) -> TurnResult:
+        if self._state.reached:
+            self._decider.tell(draft)
+        return draft.result()
 
     def _begin(self, now: float) -> tuple[Moment, Draft]:
         state = self._state

@@ -42,6 +42,8 @@ class State:
         """When a settlement last came for a request that is not known: budgets read before lack it."""
         self.freed: dict[str, None] = {}
         """Awaited scopes in which something became free; whoever looks at those who wait clears it."""
+        self.reached: list[ScopeState] = []
+        """Scopes whose soft budget may be spent as of now; whoever tells of them clears it."""
         self._snapshot: Snapshot | None = None
         self._snapshots = 0
         self._keep = 0
@@ -159,6 +161,8 @@ class State:
             if counted & BUDGET and (purse := state.purse):
                 purse.held -= admitted.cost
                 purse.charge(charged.cost, charged.at)
+                if purse.spent >= purse.soft:
+                    self.reached.append(state)
             if counted & TOKENS and (window := state.tokens):
                 window.correct(hold.bucket, difference, moment.first)
             state.used = moment.now
@@ -221,6 +225,8 @@ class State:
         purse.since, purse.until, purse.spent = loaded.since, loaded.until, loaded.spent
         purse.asked, purse.read = loaded.asked, self.now
         purse.again, purse.pause = loaded.again, loaded.pause
+        if purse.spent >= purse.soft:
+            self.reached.append(state)
         state.used = self.now
         if state.awaited:
             self.freed[state.text] = None
