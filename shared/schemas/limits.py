@@ -93,7 +93,7 @@ class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
     wait: float = 0.0
     """Seconds that it may wait for its turn instead of being refused; 0 for an answer at once."""
     tenant: str = ""
-    """Whose turn it is: those who wait are served in fair order between tenants."""
+    """Whose turn it is: those who wait are served in fair order between tenants, and none fills the tables alone."""
 
     @property
     def length(self) -> int:
