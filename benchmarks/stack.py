@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ import aiohttp
 from benchmarks.contenders import Contender
 from benchmarks.payloads import INPUT_COST_PER_TOKEN, MODEL, OUTPUT_COST_PER_TOKEN, chat_body
 from benchmarks.processes import ProcessFailed, end, running
+from tollway.stack.servers import free_port
 
 START_LIMIT = 60.0
 _WORDS = ("hunter2", "project nightjar", "the secret ingredient", "internal only", "do not distribute")
@@ -28,7 +28,7 @@ class Stack:
     """A running Tollway."""
 
     process: asyncio.subprocess.Process
-    folder: Path
+    data: Path
     port: int
     master_key: str
     first_answer: float
@@ -41,7 +41,7 @@ class Stack:
 
     def pids(self) -> dict[str, list[int]]:
         """Return the process ids of each service, the servers and the supervisor, as `run.json` has them."""
-        return read_pids(json.loads((self.folder / "data" / "run.json").read_text()))
+        return read_pids(json.loads((self.data / "run.json").read_text()))
 
     def contender(self, key: str) -> Contender:
         """Return it as it is measured."""
@@ -55,20 +55,24 @@ def read_pids(facts: dict[str, Any]) -> dict[str, list[int]]:
 
 
 @asynccontextmanager
-async def tollway_up(folder: Path, upstream: int, *arguments: str) -> AsyncIterator[Stack]:
-    """Start the whole stack on a free port, wait for its first answer, and stop it when left."""
+async def tollway_up(folder: Path, upstream: int, *arguments: str, data: Path | None = None) -> AsyncIterator[Stack]:
+    """Start the whole stack on a free port, wait for its first answer, and stop it when left.
+
+    `data` is a data folder that stays; without it there is one within `folder`.
+    """
+    data = data or folder / "data"
     folder.mkdir(parents=True, exist_ok=True)
-    port, master_key = _free_port(), f"sk-{secrets.token_hex(16)}"
+    port, master_key = free_port(), f"sk-{secrets.token_hex(16)}"
     config = folder / "tollway.yaml"
     config.write_text(json.dumps(configuration(upstream)))
     command = [sys.executable, "-m", "tollway", "up", "--config", str(config), "--port", str(port)]
-    command += ["--data-dir", str(folder / "data"), *arguments]
+    command += ["--data-dir", str(data), *arguments]
     began = time.perf_counter()
     with (folder / "up.log").open("ab") as log:
         async with running(command, stdout=log, stderr=log, env=_environment(master_key)) as process:
             try:
                 await _first_answer(process, port, master_key, folder)
-                yield Stack(process, folder, port, master_key, time.perf_counter() - began)
+                yield Stack(process, data, port, master_key, time.perf_counter() - began)
             finally:
                 await end(process, 45)
 
@@ -118,9 +122,3 @@ async def _first_answer(process: asyncio.subprocess.Process, port: int, key: str
 
 def _last_words(folder: Path) -> str:
     return " / ".join((folder / "up.log").read_text(errors="replace").strip().splitlines()[-3:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -68,7 +68,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=known.reset)
     known.records.follow(follower)
     limiter = LimiterClient(worker)
-    seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
+    window, seconds = settings.limits.window, settings.limits.window_seconds
+    seat = Seat(worker, lambda: Limiter(window, seconds), Ledger(store), Tally(worker.metrics))
     seat.serve(limiter)
     offers = Offers(known.catalog, prices)
     judgement = Judgement(

@@ -21,7 +21,8 @@ from shared.catalog.catalog import provider_names
 from shared.errors import BodyTooLarge, InvalidRequest
 from shared.offload import INLINE_LIMIT, Offload
 from shared.routes import Policy
-from shared.routes.passthrough import PREFIX, VENDORS
+from shared.routes.llm import PREFIX
+from shared.routes.passthrough import VENDORS
 from shared.schemas.context import RequestContext
 from shared.schemas.limits import Admitted, Quota, Unasked
 

@@ -17,8 +17,8 @@ from shared.bus.bodies import INLINE_BYTES
 from shared.pricing.money import NANO
 from shared.schemas.limits import Limits, ModelLimits
 from tests.support.limited import limited_key
-from tests.support.nats_server import free_port
 from tests.support.stack import Stack
+from tollway.stack.servers import free_port
 
 PORT = free_port()
 MOST_JSON = 2 * 1024**2

@@ -30,7 +30,7 @@ class Decider:
         """Decide a question that came. A repeated one changes nothing."""
         state, now = self._state, draft.moment.now
         if ask.id in state.holds or ask.id in state.ended:
-            draft.verdicts.append(judging.again(ask, state.scopes, draft.moment, state.grid))
+            draft.verdicts.append(judging.again(ask, state.scopes, draft.moment))
         elif known := self.refused.get(ask.id, now):
             draft.verdicts.append(known)
         elif ask.id in self.waiting or (
@@ -113,7 +113,7 @@ class Decider:
     def _still_waits(self, ask: Ask, scope: str, draft: Draft) -> bool:
         found = self._obstacles(ask, draft)
         here = any(quota.scope == scope and not bits & LEDGER for quota, _, bits in found)
-        return here and judging.passes(judging.longest(found, ask.tokens, draft.moment, self._state.grid))
+        return here and judging.passes(judging.longest(found, ask.tokens, draft.moment))
 
     def _keep_read(self, quota: Quota, state: ScopeState, draft: Draft) -> None:
         """Have a budget read that is not known, or was read long ago."""
@@ -145,12 +145,12 @@ class Decider:
         return ""
 
     def _refusal(self, ask: Ask, found: list[Obstacle], line: str, draft: Draft) -> Refusal:
-        moment, grid = draft.moment, self._state.grid
+        moment = draft.moment
         if found:
-            return judging.longest(found, ask.tokens, moment, grid)
+            return judging.longest(found, ask.tokens, moment)
         quota = next(quota for quota in ask.quotas if quota.scope == line)
         state = self._state.scopes.get(line, judging.BLANK)
-        return judging.kept(quota, state, self.waiting.queues[line].measure, ask.tokens, moment, grid)
+        return judging.kept(quota, state, self.waiting.queues[line].measure, ask.tokens, moment)
 
     def _line_up(self, waiter: Waiter, refusal: Refusal) -> None:
         self.waiting.line_up(waiter, refusal.scope, refusal.measure)
@@ -158,7 +158,7 @@ class Decider:
 
     def _refuse(self, ask: Ask, refusal: Refusal, draft: Draft) -> bool:
         self._watch(ask)
-        verdict = judging.answer(ask, self._state.scopes, draft.moment, self._state.grid, refusal)
+        verdict = judging.answer(ask, self._state.scopes, draft.moment, refusal)
         self.refused.add(verdict, draft.moment.now)
         draft.verdicts.append(verdict)
         return True
@@ -189,7 +189,7 @@ class Decider:
         if self.waiting.queues and not ask.wait:
             self._overtake(scopes)
         draft.admitted.append(admitted)
-        draft.verdicts.append(judging.answer(ask, known, draft.moment, state.grid))
+        draft.verdicts.append(judging.answer(ask, known, draft.moment))
         return True
 
     def tell(self, draft: Draft) -> None:

@@ -12,7 +12,7 @@ from services.auth.domain.limiter.records import Charged, Freed, Loaded, Record,
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.sweeping import Sweeper
 from services.auth.domain.limiter.waiting import WOKEN_BY_READING
-from services.auth.domain.limiter.windows import Moment, WindowKind
+from services.auth.domain.limiter.windows import MINUTE, Moment, WindowKind
 from shared.schemas.limits import Ask, Released, Settled
 
 MOST_SCOPES = 500_000
@@ -34,8 +34,10 @@ class Limiter:
     Those who wait, and readings of the ledger under way, are not replicated: whoever waits asks again.
     """
 
-    def __init__(self, window: WindowKind = "sliding", *, most_scopes: int = MOST_SCOPES) -> None:
-        self._state = State(window)
+    def __init__(
+        self, window: WindowKind = "sliding", seconds: float = MINUTE, *, most_scopes: int = MOST_SCOPES
+    ) -> None:
+        self._state = State(window, seconds)
         self._decider = Decider(self._state, most_scopes, MOST_HOLDS)
         self._sweeper = Sweeper(self._state, most_scopes)
 
