@@ -4,7 +4,9 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
@@ -16,9 +18,11 @@ from tests.support.limited import Answer, ask, limited_key
 from tests.support.stack import Stack
 from tests.support.trouble import whole
 
+ZONE = "America/New_York"
 WORKERS = {"edge": 1, "auth": 2, "router": 1}
 CONFIG = {
     "demo": True,
+    "limits": {"time_zone": ZONE},
     "models": [
         {
             "model_name": "cheap-then-dear",
@@ -126,6 +130,20 @@ async def test_every_view_says_the_same_within_two_seconds(stack: Stack, http: a
             await asyncio.sleep(0.05)
     message = json.loads(refused.text)["error"]["message"]
     assert f"Current cost: {spent / NANO:.9f}".rstrip("0") in message
+
+
+async def test_budgets_reset_at_midnight_of_the_stated_zone(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """What the API says of a budget's end, for days, weeks and months; whatever the clocks do in between."""
+    for duration in ("1d", "7d", "1mo"):
+        made = await manage(stack, http, "/key/generate", max_budget=1, budget_duration=duration)
+        info = (await look(stack, http, "/key/info", key=made["key"]))["info"]
+        reset = datetime.fromisoformat(info["budget_reset_at"]).astimezone(ZoneInfo(ZONE))
+        now = datetime.now(ZoneInfo(ZONE))
+        assert (reset.hour, reset.minute, reset.second) == (0, 0, 0)
+        assert reset > now - timedelta(minutes=1)
+        days = {"1d": 1, "7d": 7 - now.weekday(), "1mo": (reset.date() - now.date()).days}[duration]
+        assert (reset.date() - now.date()).days in (days, days - 1)
+        assert duration != "1mo" or reset.day == 1
 
 
 async def test_another_deployment_is_charged_at_its_own_price(
