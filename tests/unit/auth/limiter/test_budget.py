@@ -1,7 +1,11 @@
 """Money: holds, settlements, periods, and the ledger from which a budget is read."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from shared.periods import period
 from shared.schemas.limits import Quota, Released, Settled
 from tests.unit.auth.limiter.driven import START, Driven, picture
 
@@ -225,6 +229,28 @@ def test_soft_budgets_are_said_and_refuse_nothing() -> None:
     driven.sleep(20)
     driven.end(ask, cost=600)
     assert driven.turn(driven.ask(soft)).verdicts[0].soft == ("team\x1fx",)
+
+
+def test_a_budget_resets_at_midnight_though_the_clocks_change() -> None:
+    """The day has 23 hours: what was spent before midnight counts until then, and nothing of it after."""
+    zone = "Europe/Berlin"
+    midnight = datetime(2027, 3, 28, tzinfo=ZoneInfo(zone)).timestamp()
+
+    def today() -> Quota:
+        since, until = period("1d", 0.0, driven.now, zone)
+        return Quota("team\x1fx", budget=1000, since=since, until=until)
+
+    driven = Driven()
+    driven.now = midnight + 60
+    first = driven.ask(today(), lasts=30 * 3600)
+    driven.turn(first)
+    driven.load("team\x1fx", since=midnight)
+    driven.sleep(60)
+    driven.end(first, cost=1000)
+    driven.sleep(23 * 3600 - 121)
+    assert not driven.passes(driven.ask(today()))
+    driven.sleep(2)
+    assert driven.passes(driven.ask(today()))
 
 
 def test_a_temporary_increase_is_a_larger_budget() -> None:
