@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from shared.store import entries, pages
+from shared.store.by_ids import documents_by_id
 from shared.store.connection import Document, Session, Store, translated
 from shared.store.pages import Entry, Wanted, slice_of
-
-IN_ONE_QUESTION = 50
-"""Documents asked for by one query: the embedded store's time for a list of ids grows with its square."""
 
 AT_ONCE = 500
 """Documents that a walk over many holds in memory."""
@@ -65,11 +63,7 @@ class Listing:
 
     async def raw(self, ids: Sequence[str], session: Session = None) -> list[Document]:
         """Return documents as they are stored, by their ids, in no order; to be called where errors are translated."""
-        found: list[Document] = []
-        for start in range(0, len(ids), IN_ONE_QUESTION):
-            some = list(ids[start : start + IN_ONE_QUESTION])
-            found += await self._ledger.find({"_id": {"$in": some}}, session=session).to_list(length=None)
-        return found
+        return await documents_by_id(self._ledger, ids, session)
 
 
 def mark_of(document: Document) -> Mark:
