@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from shared.bus.credit import Allowance, split
 from shared.bus.envelope import join
 from shared.bus.gathering import BUSY_LANES
@@ -96,8 +98,10 @@ class ReplyLane:
                 more = bool(rest)
 
     async def end(self, ending: Ending, data: bytes = b"") -> None:
-        """Send the last bytes and the proper end."""
+        """Send the last bytes and the proper end; its facts go first where nothing of the answer went out before."""
         *pieces, last = split(data)
+        if pieces and self._next == 0 and self._opening is not None:
+            self._opening = msgspec.structs.replace(self._opening, ending=ending)
         for piece in pieces:
             await self.send(piece)
         while self._allowance.exhausted and self._next > 0 and last:

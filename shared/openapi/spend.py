@@ -158,7 +158,7 @@ SPEND_SHAPES: dict[str, Shape] = {
             *_FILTERS,
             Query("request_id", "Only this request's entry.", STRING),
             Query("summarize", "`false` for entries where both dates are given; otherwise sums by day.", BOOLEAN),
-            Query("page_size", "Entries in the answer, 1000 at most.", INTEGER),
+            Query("page_size", "Entries in the answer: 250 unless said otherwise, 1000 at most.", INTEGER),
             Query("cursor", "Where the page before ended: its header `x-tollway-next-cursor`.", STRING),
         ),
         answer=array({"anyOf": [_LEDGER_ENTRY, _SUM_OF_DAY]}),

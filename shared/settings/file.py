@@ -345,6 +345,8 @@ class LimitSettings(_Section):
 
     window: Literal["sliding", "fixed"] = "sliding"
     """`sliding`: no 60 seconds hold more than the limit. `fixed`: no minute of the clock does."""
+    window_seconds: int = Field(60, ge=1, le=3600)
+    """Seconds in which `rpm` and `tpm` limits count, as LiteLLM's `LITELLM_RATE_LIMIT_WINDOW_SIZE`."""
     budget_exceeded_status: Literal[400, 422, 429] = 400
     """The status of a request over a budget; LiteLLM has used all three."""
     answer_seconds: float = Field(10.0, gt=0)

@@ -1,17 +1,17 @@
 """Finds the ledger's documents: by their pages, the newest first, from wherever an earlier answer ended."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from shared.store import entries, pages
 from shared.store.by_ids import documents_by_id
 from shared.store.connection import Document, Session, Store, translated
-from shared.store.pages import Entry, Wanted, slice_of
+from shared.store.pages import Mark, Wanted, slice_of
+
+GROWTH = 4
+"""How much longer the next step is at most."""
 
 AT_ONCE = 500
 """Documents that a walk over many holds in memory."""
-
-Mark = tuple[float, str]
-"""Where a request stands among others: when it ended (Unix seconds), and its id."""
 
 
 class Listing:
@@ -42,9 +42,10 @@ class Listing:
             while last >= first and len(listed) < limit:
                 begin = max(first, last - step + 1)
                 query = {"names": wanted.name, "slice": {"$gte": begin, "$lte": last}}
-                marks = _standing(await self._pages.find(query).to_list(length=None), wanted)
-                listed += [mark for mark in marks if since <= mark[0] < until and (before is None or mark < before)]
-                last, step = begin - 1, step * 4
+                marks = pages.standing(await self._pages.find(query).to_list(length=None), wanted)
+                new = [mark for mark in marks if since <= mark[0] < until and (before is None or mark < before)]
+                listed += new
+                last, step = begin - 1, _next_step(step, len(new), limit - len(listed))
             listed = sorted(listed, reverse=True)[:limit]
             documents = {item["_id"]: item for item in await self.raw([id for _, id in listed])}
         return [entries.shown(documents[id]) for _, id in listed if id in documents]
@@ -71,12 +72,8 @@ def mark_of(document: Document) -> Mark:
     return float(document["ended"]), str(document["_id"])
 
 
-def _standing(found: Iterable[Document], wanted: Wanted) -> set[Mark]:
-    """Return the wanted requests on pages, without those that were taken back."""
-    counts: dict[Entry, int] = {}
-    for page in found:
-        for entry in pages.entries_on(page):
-            if wanted.includes(entry.owner) and wanted.failed in (None, entry.failed):
-                place = entry._replace(sign=1)
-                counts[place] = counts.get(place, 0) + entry.sign
-    return {(entry.ended, entry.request) for entry, count in counts.items() if count > 0}
+def _next_step(step: int, found: int, missing: int) -> int:
+    """Return how many slices to read next: what holds the rest if they are as full as the last ones, or four times."""
+    if not found:
+        return step * GROWTH
+    return min(max(1, step * missing * 5 // (found * 4)), step * GROWTH)

@@ -247,6 +247,11 @@ def listed(kind: str, within: str = "", id: str = "") -> str:
     return SEPARATOR.join(("list", kind, within, id)) if within else SEPARATOR.join(("list", kind))
 
 
+def is_list(name: str) -> bool:
+    """Tell whether a name is that of a list, which may be long."""
+    return name.startswith(f"list{SEPARATOR}")
+
+
 def spend_of_row(row: Mapping[str, Any], group: str) -> int:
     """Return a row's spend, or that of one model group."""
     if not group:
