@@ -43,4 +43,4 @@ class Prices:
             deployment = next((item for item in self._deployments.values() if item.provider == "demo"), None)
         if deployment is None:
             deployment = Deployment.model_validate({"provider": provider, "model": model, "api_base": api_base})
-        return self._table.price_of(deployment), deployment.max_output_tokens
+        return self._table.price_of(deployment), self._table.most_output(deployment)

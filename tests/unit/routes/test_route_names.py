@@ -17,8 +17,8 @@ from shared.routes.names import wrong_name
         *("internal_user_routes", "mcp_routes", "openai_route_names"),
         # An id where the route has one.
         *("/v1/models/gpt-4o", "/v1/models/{model}", "/key/sk-1/regenerate", "/team/t/members/me"),
-        *GROUPS,
-        *NATIVE_GROUPS,
+        *sorted(GROUPS),
+        *sorted(NATIVE_GROUPS),
         *(path for route in ROUTES.values() for path in route.paths),
     ],
 )

@@ -1,7 +1,9 @@
 """Money: holds, settlements, periods, and the ledger from which a budget is read."""
 
+import pytest
+
 from shared.schemas.limits import Quota, Released, Settled
-from tests.unit.auth.limiter.driven import START, Driven
+from tests.unit.auth.limiter.driven import START, Driven, picture
 
 TEAM = Quota("team\x1fx", budget=1000)
 
@@ -248,3 +250,34 @@ def test_who_waits_for_a_period_that_is_over_goes_on_in_the_next() -> None:
     driven.turn(first)
     driven.load("team\x1fx", since=START + 10)
     assert (driven.verdicts[late.id].refusal, driven.verdicts[first.id].refusal) == (None, None)
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_an_estimate_gives_way_to_the_real_use(over: bool) -> None:
+    """Whoever was taken for dead was not: the budget is read anew once its event came, and the estimate is gone."""
+    driven = Driven()
+    quota = Quota("key\x1fk", budget=1000)
+    ask = driven.ask(quota, cost=500)
+    driven.turn(ask)
+    driven.load(quota.scope)
+    driven.needed.clear()
+    driven.sleep(1)
+    estimate = Settled(ask.id, 0, 900, estimated=True)
+    driven.turn(estimate, *([Released(ask.id, True)] if over else []))
+    driven.sleep(10)
+    driven.turn(estimate)
+    assert driven.passes(driven.ask(quota, id="second"))
+    driven.turn(Released("second", False))
+    assert driven.needed == []
+    driven.turn(Settled(ask.id, 0, 100))
+    assert driven.passes(driven.ask(quota))
+    assert [needed.scope for needed in driven.needed] == [quota.scope]
+    driven.load(quota.scope, 100)
+    assert spent(driven, quota.scope) == 100
+    assert picture(driven.standby, driven.now) == picture(driven.limiter, driven.now)
+
+
+def spent(driven: Driven, scope: str) -> int:
+    """Return what a scope has spent, as the limiter knows it."""
+    entry = picture(driven.limiter, driven.now)["scopes"][scope]  # type: ignore[index]
+    return int(entry.purse.spent)
