@@ -5,7 +5,8 @@ from functools import lru_cache
 from services.passthrough.domain.targets import Target
 from shared.pricing.prices import Price
 from shared.pricing.table import PriceTable
-from shared.settings.file import Configuration, Deployment
+from shared.settings.file import Configuration
+from shared.settings.models import Deployment
 
 KEPT = 1024
 """Prices that are remembered; callers may name any model."""

@@ -11,7 +11,7 @@ from shared.bus.worker import Worker
 from shared.errors import InternalError, Overloaded, Unavailable
 from shared.schemas.limits import Admitted, Ask, Quota, Verdict
 from shared.schemas.scopes import Scope
-from shared.settings.file import LimitSettings
+from shared.settings.admission import LimitSettings
 from shared.wire.scope_refusals import error_of
 
 log = structlog.get_logger(__name__)

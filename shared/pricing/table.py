@@ -10,7 +10,7 @@ import yaml
 from shared.pricing import snapshot
 from shared.pricing.dollars import FIELDS, always, service_tiers
 from shared.pricing.prices import UNPRICED, Price
-from shared.settings.file import Deployment
+from shared.settings.models import Deployment
 from shared.settings.problems import ConfigurationError
 
 DEMO_PRICES = {"input_cost_per_token": "1e-6", "output_cost_per_token": "2e-6"}

@@ -1,17 +1,11 @@
 """Finds the ledger's documents: by their pages, the newest first, from wherever an earlier answer ended."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from shared.store import entries, pages
+from shared.store.by_ids import documents_by_id
 from shared.store.connection import Document, Session, Store, translated
 from shared.store.pages import Mark, Wanted, slice_of
-
-IN_ONE_QUESTION = 15
-"""Documents asked for by one query: the embedded store compares each of them with each id that was asked for."""
-
-QUESTIONS_AT_ONCE = 2
-"""Queries under way for one reader, so that one is decoded while the other is answered."""
 
 GROWTH = 4
 """How much longer the next step is at most."""
@@ -70,16 +64,7 @@ class Listing:
 
     async def raw(self, ids: Sequence[str], session: Session = None) -> list[Document]:
         """Return documents as they are stored, by their ids, in no order; to be called where errors are translated."""
-        parts = iter([list(ids[start : start + IN_ONE_QUESTION]) for start in range(0, len(ids), IN_ONE_QUESTION)])
-        found: list[Document] = []
-
-        async def ask() -> None:
-            for some in parts:
-                found.extend(await self._ledger.find({"_id": {"$in": some}}, session=session).to_list(length=None))
-
-        # A transaction takes one question after the other.
-        await asyncio.gather(*(ask() for _ in range(1 if session else QUESTIONS_AT_ONCE)))
-        return found
+        return await documents_by_id(self._ledger, ids, session)
 
 
 def mark_of(document: Document) -> Mark:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.settings import Configuration, load
-from shared.settings.file import ServerSettings
+from shared.settings.server import ServerSettings
 from tollway.services import SERVICES
 from tollway.stack.announce import Terminal
 from tollway.stack.environment import Surroundings, nats_login, plain, service_environment
