@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 REAL_MODEL := .venv-real-model
 
 ARGS ?=
+# Files of tests run side by side; 0 runs them one after the other.
+TEST_WORKERS ?= 2
 
 .PHONY: help venv run test lint types drift check generate docs bench bench-peers profile test-real-model
 
@@ -25,7 +27,7 @@ run: venv ## Start everything on this machine (make run ARGS="--port 4001")
 	@$(BIN)/python -m tollway up $(ARGS)
 
 test: venv ## Run the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 $(REAL_MODEL)/.installed: requirements/real-model.lock | $(VENV)/.installed
 	$(BIN)/python -m venv $(REAL_MODEL)

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +16,7 @@ import aiohttp
 from benchmarks.contenders import Contender
 from benchmarks.payloads import MODEL, chat_body
 from benchmarks.processes import ProcessFailed, running
+from tollway.stack.servers import free_port
 
 REQUIREMENT = "litellm[proxy]!=1.82.7,!=1.82.8,!=1.107.0"
 """The newest that resolves, but none of the releases that are known as compromised."""
@@ -71,7 +71,7 @@ async def litellm(folder: Path, upstream: int) -> AsyncIterator[Contender]:
     """Run its proxy before the upstream on that port."""
     command = await install()
     folder.mkdir(parents=True, exist_ok=True)
-    key, port = f"sk-{secrets.token_hex(16)}", _free_port()
+    key, port = f"sk-{secrets.token_hex(16)}", free_port()
     config = folder / "litellm.yaml"
     config.write_text(json.dumps(configuration(upstream, key)))
     arguments = ["--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
@@ -110,9 +110,3 @@ async def _first_answer(process: asyncio.subprocess.Process, port: int, key: str
                 pass
             await asyncio.sleep(0.2)
     raise ProcessFailed(f"litellm gave no answer within {START_LIMIT:.0f} s")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ import aiohttp
 from benchmarks.contenders import Contender
 from benchmarks.payloads import INPUT_COST_PER_TOKEN, MODEL, OUTPUT_COST_PER_TOKEN, chat_body
 from benchmarks.processes import ProcessFailed, end, running
+from tollway.stack.servers import free_port
 
 START_LIMIT = 300.0
 _WORDS = ("hunter2", "project nightjar", "the secret ingredient", "internal only", "do not distribute")
@@ -62,7 +62,7 @@ async def tollway_up(folder: Path, upstream: int, *arguments: str, data: Path | 
     """
     data = data or folder / "data"
     folder.mkdir(parents=True, exist_ok=True)
-    port, master_key = _free_port(), f"sk-{secrets.token_hex(16)}"
+    port, master_key = free_port(), f"sk-{secrets.token_hex(16)}"
     config = folder / "tollway.yaml"
     config.write_text(json.dumps(configuration(upstream)))
     command = [sys.executable, "-m", "tollway", "up", "--config", str(config), "--port", str(port)]
@@ -122,9 +122,3 @@ async def _first_answer(process: asyncio.subprocess.Process, port: int, key: str
 
 def _last_words(folder: Path) -> str:
     return " / ".join((folder / "up.log").read_text(errors="replace").strip().splitlines()[-3:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

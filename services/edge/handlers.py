@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from services.edge.domain.answers import error_headers, id_headers
+from services.edge.domain.answers import answer_headers, error_headers, id_headers
 from services.edge.domain.bodies import read_chat_body
 from services.edge.domain.clients import client_address
 from services.edge.domain.credentials import find_key, is_jwt
@@ -28,6 +28,7 @@ from services.edge.relay import Relay
 from services.edge.request_log import RequestLog
 from services.edge.room import Room
 from services.edge.upload import ArrivingUpload
+from services.edge.written import Headers, whole_answer
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.bodies import BodyShelf
 from shared.bus.credit import ANSWER_WINDOW, TRANSFER_WINDOW
@@ -273,7 +274,16 @@ class Gateway:
 
     def _new_relay(self, ctx: RequestContext) -> Relay:
         ping = self._settings.sse_ping_seconds
-        return Relay(self._worker, self._sender, self._lanes, self._leases, self._writer, ping, ctx.id)
+        whole = self._whole
+        return Relay(self._worker, self._sender, self._lanes, self._leases, self._writer, whole, ping, ctx.id)
+
+    def _whole(
+        self, request: web.Request, status: int, ours: dict[str, str], theirs: Headers, body: bytes
+    ) -> web.StreamResponse:
+        if self.draining or self._settings.cors_origins:
+            # Something is to be added to its headers when they are prepared.
+            return web.Response(status=status, body=body, headers=answer_headers(ours, theirs))
+        return whole_answer(request, status, ours, theirs, body)
 
     async def _relay(self, request: web.Request, ctx: RequestContext, body: bytes) -> web.StreamResponse:
         relay = self._new_relay(ctx)

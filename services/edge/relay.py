@@ -8,7 +8,14 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from services.edge.domain.answers import answer_headers, ending_headers, error_headers, id_headers, limit_headers
+from services.edge.domain.answers import (
+    answer_headers,
+    ending_headers,
+    error_headers,
+    id_headers,
+    limit_headers,
+    opening_headers,
+)
 from services.edge.domain.losses import lost_completion
 from services.edge.facts import CODE
 from services.edge.leases import Leases
@@ -22,12 +29,18 @@ from shared.schemas.context import RequestContext
 from shared.schemas.events import encode_completion
 from shared.schemas.frames import Ending, FrameHeader, Opening
 
+WholeAnswer = Callable[[web.Request, int, dict[str, str], tuple[tuple[str, str], ...], bytes], web.StreamResponse]
+"""Makes an answer out of its status, our headers, its producer's headers, and its body."""
+
 log = structlog.get_logger(__name__)
 
 STUCK_SECONDS = 5.0
 """How long past its request's deadline a client may leave the last bytes unread before its connection is cut."""
 
+_OPENING = Opening()
+
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_LONGEST_END = max(map(len, _EVENT_ENDS))
 
 _PINGS = {"openai": b": ping\n\n", "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n'}
 
@@ -42,6 +55,7 @@ class Relay:
         lanes: Lanes,
         leases: Leases,
         writer: EventWriter,
+        make_whole: WholeAnswer,
         ping_seconds: float,
         id: str,
     ) -> None:
@@ -51,10 +65,11 @@ class Relay:
         self._leases = leases
         self._lease = leases.begin(id)
         self._writer = writer
+        self._make_whole = make_whole
         self._ping_seconds = ping_seconds
         self._finished = False
         self._last = b"\n\n"
-        """The last bytes that went out."""
+        """The last bytes that went out: enough of them to tell whether an event has ended."""
 
     async def answer(
         self,
@@ -108,7 +123,7 @@ class Relay:
                 return _error_response(header, header.error, ctx)
             if header.end is not None:
                 self._finish(lane, header.end)
-                return _whole(header, data, ctx)
+                return self._whole(request, header, data, ctx)
             return await self._stream(request, ctx, lane, header, data)
         finally:
             self._lease.note(lane)
@@ -120,6 +135,13 @@ class Relay:
         self._lease.note(lane)
         self._lease.end(ending)
 
+    def _whole(self, request: web.Request, header: FrameHeader, data: bytes, ctx: RequestContext) -> web.StreamResponse:
+        opening = header.open or _OPENING
+        headers = id_headers(ctx.id, ctx.label) | limit_headers(header.admitted)
+        if header.end is not None:
+            headers |= ending_headers(header.end, time.time() - ctx.received)
+        return self._make_whole(request, opening.status, headers, opening.headers, data)
+
     async def _first(self, lane: Lane, ctx: RequestContext) -> tuple[FrameHeader, bytes]:
         frame = await lane.next(max(0.0, ctx.deadline - time.time()))
         if frame is None:
@@ -129,15 +151,16 @@ class Relay:
     async def _stream(
         self, request: web.Request, ctx: RequestContext, lane: Lane, header: FrameHeader, data: bytes
     ) -> web.StreamResponse:
-        opening = header.open or Opening()
-        headers = answer_headers(id_headers(ctx.id, ctx.label) | limit_headers(header.admitted), opening.headers)
+        opening = header.open or _OPENING
+        ours = id_headers(ctx.id, ctx.label) | limit_headers(header.admitted)
+        headers = answer_headers(ours | opening_headers(opening, time.time() - ctx.received), opening.headers)
         response = web.StreamResponse(status=opening.status, headers=headers)
         # Pass-through answers stay as they came: no comment and no event of ours goes in between.
         events = ctx.next != "passthrough" and headers.get("content-type", "").startswith("text/event-stream")
         guard = asyncio.get_running_loop().call_later(ctx.deadline - time.time() + STUCK_SECONDS, _cut, request)
         try:
             await response.prepare(request)
-            self._last = data or self._last
+            self._note_written(data)
             await response.write(data)
             if ctx.stream:
                 self._worker.metrics.first_token(ctx.route, time.time() - ctx.received)
@@ -147,7 +170,7 @@ class Relay:
                 request[CODE] = error.code
             if error is None:
                 await response.write_eof()
-            elif events and self._last.endswith(_EVENT_ENDS):
+            elif events and self._between_events:
                 await response.write(error_event(error, ctx.dialect, ctx.id))
                 await response.write_eof()
             else:
@@ -157,6 +180,14 @@ class Relay:
         finally:
             guard.cancel()
         return response
+
+    def _note_written(self, data: bytes) -> None:
+        self._last = data if len(data) >= _LONGEST_END else (self._last + data)[-_LONGEST_END:]
+
+    @property
+    def _between_events(self) -> bool:
+        """Whether something of ours may go out now: in the middle of an event it would become a part of that."""
+        return self._last.endswith(_EVENT_ENDS)
 
     async def _to_the_end(
         self, response: web.StreamResponse, ctx: RequestContext, lane: Lane, *, events: bool
@@ -178,13 +209,14 @@ class Relay:
             if frame is None:
                 if remaining <= self._ping_seconds or not events:
                     return DeadlinePassed("the request took longer than its deadline allows").to_body()
-                await response.write(_PINGS[ctx.dialect])
+                if self._between_events:
+                    await response.write(_PINGS[ctx.dialect])
                 continue
             header, data = frame
             if header.error is not None or header.end is not None:
                 self._finish(lane, header.end)
             if data:
-                self._last = data
+                self._note_written(data)
                 await response.write(data)
                 lane.consumed(len(data))
             if header.error is not None:
@@ -196,14 +228,6 @@ class Relay:
 def _cut(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
-
-
-def _whole(header: FrameHeader, data: bytes, ctx: RequestContext) -> web.Response:
-    opening = header.open or Opening()
-    headers = id_headers(ctx.id, ctx.label) | limit_headers(header.admitted)
-    if header.end is not None:
-        headers |= ending_headers(header.end, time.time() - ctx.received)
-    return web.Response(status=opening.status, body=data, headers=answer_headers(headers, opening.headers))
 
 
 def _error_response(header: FrameHeader, error: ErrorBody, ctx: RequestContext) -> web.Response:

@@ -79,7 +79,7 @@ class Passage:
         length = None if bodiless else response.content_length
         meter = self._meter = self._metered(headers)
         hold = HoldBack(length)
-        lane.open(Opening(response.status, answer_headers(self._target, headers)))
+        lane.open(Opening(response.status, answer_headers(self._target, headers), self._target.name, attempts=1))
         if length is None and not bodiless and "json" not in response.content_type:
             # Whoever reads a stream wants to know that it has begun.
             await lane.send(b"")

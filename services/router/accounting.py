@@ -7,6 +7,7 @@ import msgspec
 from services.router.target import Target
 from services.router.translate import Ask, OwnFields
 from shared.pricing.estimate import estimate_output, estimated_usage
+from shared.pricing.money import to_dollars
 from shared.pricing.prices import Cost
 from shared.pricing.usage import Usage
 from shared.schemas.completions import completion_of
@@ -50,6 +51,11 @@ class Account:
         return len(self._attempts)
 
     @property
+    def attempt(self) -> int:
+        """The number of the attempt that runs, from 1."""
+        return len(self._attempts) + 1
+
+    @property
     def last_tokens(self) -> int:
         """Tokens of input and output of the attempt that ended last."""
         usage = self._attempts[-1].usage
@@ -58,7 +64,7 @@ class Account:
     @property
     def next_id(self) -> str:
         """The id of the attempt that begins next: it follows from request, epoch and number, and no other has it."""
-        return f"{self.ctx.id}-{self.ctx.epoch}-{len(self._attempts) + 1}"
+        return f"{self.ctx.id}-{self.ctx.epoch}-{self.attempt}"
 
     def begin(self, target: Target) -> OpenAttempt:
         """Begin an attempt."""
@@ -142,6 +148,11 @@ class Account:
     def principal(self) -> Principal:
         """Who pays."""
         return self.ctx.principal or Principal("key_holder")
+
+
+def told_cost(ending: Ending) -> float | None:
+    """Return the dollars that a client is told, None where something has no price."""
+    return None if ending.unpriced else to_dollars(ending.cost)
 
 
 def partial_usage(reported: Usage | None, text: str, characters: int, input_tokens: int, model: str) -> Usage:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from services.router.accounting import Account, OpenAttempt, partial_usage
+from services.router.accounting import Account, OpenAttempt, partial_usage, told_cost
 from services.router.capacity import Capacity
 from services.router.clocks import Clocks
 from services.router.connections import Answer
@@ -26,7 +26,7 @@ from shared.schemas.events import Outcome, encode_completion
 from shared.schemas.frames import Opening
 
 JSON = Opening(200, (("content-type", "application/json"),))
-EVENTS = Opening(200, (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache")))
+EVENTS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
 
 LINGER_SECONDS = 1.0
 """How long the end of a finished stream's connection is waited for, so that the connection can be used again."""
@@ -108,11 +108,13 @@ class Attempts:
         # A later attempt is told and asked about, too: should this worker die, it is that one which may have cost.
         if not await may_send(self._worker, call.ctx, account.notice(attempt, ask)):
             raise Superseded
+        whole = b""
         try:
             if ask.stream:
-                last = await self._stream(call, attempt, translate, progress)
+                call.lane.open(Opening(200, EVENTS, target.id, account.attempt))
+                await self._stream(call, attempt, translate, progress)
             else:
-                last = await self._whole(call, attempt, translate, progress)
+                whole = await self._whole(call, attempt, translate, progress)
         except asyncio.CancelledError:
             account.close(attempt, "cancelled", 499, _used(progress, call, target, body))
             raise
@@ -123,7 +125,8 @@ class Attempts:
         account.close(attempt, "success", 200, progress.usage or _used(progress, call, target, body))
         completion = account.completion("success", 200)
         await self._writer.store(encode_completion(completion))
-        await call.lane.end(account.ending(completion), last)
+        ending = account.ending(completion)
+        await call.lane.end(ending, whole if progress.reader is None else progress.reader.last(told_cost(ending)))
 
     async def _ask(self, translate: Translator, body: bytes, target: Target, *, stream: bool) -> Ask:
         if len(body) <= INLINE_LIMIT:
@@ -156,22 +159,20 @@ class Attempts:
             return translate.whole(ask, body, group, int(time.time()))
         return await self._offload.run(_whole_of, body, translate, ask, group)
 
-    async def _stream(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
+    async def _stream(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> None:
         reader = progress.reader = translate.reader(progress.ask, call.ctx.model, int(time.time()))
         async with Clocks(self._worker.alarms, attempt.target.deployment.timeouts, call.remaining) as clocks:
             clocks.start("first_byte")
             response = await self._post(call, attempt.target, translate, progress.ask)
             try:
                 clocks.start("first_token")
-                call.lane.open(EVENTS)
                 await self._relay(call, response, reader, clocks, progress)
-                last = reader.finish()
+                reader.finish()
             except BaseException:
                 response.close()
                 raise
         self._let_go(response)
         progress.usage = reader.usage
-        return last
 
     async def _relay(
         self,

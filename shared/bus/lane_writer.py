@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from shared.bus.credit import Allowance, split
 from shared.bus.envelope import join
 from shared.bus.gathering import BUSY_LANES
@@ -67,9 +69,10 @@ class ReplyLane:
 
     def reader_gone(self) -> None:
         """Close the lane and tell whoever answers on it."""
+        gone = self._gone
         self.close()
-        if self._gone is not None:
-            self._gone()
+        if gone is not None:
+            gone()
 
     def grant(self, total: int) -> None:
         """Take credit as a running total of bytes."""
@@ -95,8 +98,10 @@ class ReplyLane:
                 more = bool(rest)
 
     async def end(self, ending: Ending, data: bytes = b"") -> None:
-        """Send the last bytes and the proper end."""
+        """Send the last bytes and the proper end; its facts go first where nothing of the answer went out before."""
         *pieces, last = split(data)
+        if pieces and self._next == 0 and self._opening is not None:
+            self._opening = msgspec.structs.replace(self._opening, ending=ending)
         for piece in pieces:
             await self.send(piece)
         while self._allowance.exhausted and self._next > 0 and last:
@@ -114,6 +119,7 @@ class ReplyLane:
         """Let go of the lane without a word; for a request that was passed on or whose client is gone."""
         if not self._closed:
             self._closed = True
+            self._gone = None
             self._worker.lanes.pop(self._subject, None)
             if self._room is not None and not self._room.done():
                 self._room.cancel()

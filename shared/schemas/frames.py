@@ -7,13 +7,6 @@ from shared.schemas.context import Principal
 from shared.schemas.limits import Admitted
 
 
-class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Status and headers of the answer; sent with the first bytes, not before them."""
-
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
     """The proper end of an answer, with what the edge counts and tells about it."""
 
@@ -30,6 +23,19 @@ class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
     """Time spent waiting for the provider; the rest of the request's duration is Tollway's overhead."""
     ended: float = 0.0
     """When it ended, in Unix seconds, as its completion event says."""
+
+
+class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Status and headers of the answer; sent with the first bytes, not before them."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    deployment: str = ""
+    """Who answers, where that is known."""
+    attempts: int = 0
+    """The attempts up to the one that answers; 0 where that is not known."""
+    ending: Ending | None = None
+    """The end of an answer of several frames that was whole before its first one was sent."""
 
 
 class FrameHeader(msgspec.Struct, frozen=True, omit_defaults=True):

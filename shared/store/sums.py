@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from shared.routes.passthrough import PREFIX
+from shared.routes.llm import PREFIX
 from shared.schemas.events import Completion
 from shared.schemas.scopes import SEPARATOR, member_id
 from shared.store.connection import Document

@@ -24,8 +24,8 @@ from shared.store.people import (
     users,
 )
 from tests.support.limited import Answer, ask, burst, limited_key, statuses
-from tests.support.nats_server import free_port
 from tests.support.stack import Stack
+from tollway.stack.servers import free_port
 
 FLAT_PORT = free_port()
 CONFIG = {

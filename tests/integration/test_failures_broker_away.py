@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nats_server import NatsServer, free_port
+from tests.support.nats_server import NatsServer
 from tests.support.stack import ROOT
+from tollway.stack.servers import free_port
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import nats
 import pytest
-from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
 from shared.bus import subjects
@@ -18,6 +16,7 @@ from shared.bus.setup import ensure_streams
 from shared.schemas.events import encode_completion
 from shared.store import entries as ledger_entries
 from tests.support.books import Books
+from tests.support.bus_user import on_the_bus
 from tests.support.stack import Stack
 from tests.support.traffic import Traffic, until
 from tests.support.trouble import SERVICES, at_rest, check, gauges, recovered, whole
@@ -50,18 +49,6 @@ async def books_of(stack: Stack) -> AsyncIterator[Books]:
         yield books
     finally:
         await books.close()
-
-
-@asynccontextmanager
-async def on_the_bus(stack: Stack, user: str) -> AsyncIterator[Client]:
-    """A connection to the broker as one of its users."""
-    client = await nats.connect(
-        stack.nats_url, user=user, password=stack.nats_password(user), inbox_prefix=f"_INBOX.{user}".encode()
-    )
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
 async def equals_what_was_sold(books: Books) -> None:

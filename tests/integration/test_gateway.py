@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.spend_logs import logged
 from tests.support.stack import Stack
+from tests.support.trouble import gauges
 
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 TOOL = {
@@ -84,6 +85,32 @@ def test_an_openai_stream(openai_client: openai.OpenAI) -> None:
     )
     assert asked[-1].usage is not None
     assert asked[-1].usage.completion_tokens > 0
+
+
+async def test_an_openai_stream_tells_what_it_cost(openai_client: openai.OpenAI, http: aiohttp.ClientSession) -> None:
+    """Who answers is in its headers, the cost in its last usage, and the ledger holds the same."""
+    raw = openai_client.chat.completions.with_raw_response.create(
+        model="demo", messages=HELLO, stream=True, stream_options={"include_usage": True}
+    )
+    *_, last = raw.parse()
+    assert (raw.headers["x-tollway-model-id"], raw.headers["x-litellm-model-id"]) == ("demo", "demo")
+    assert raw.headers["x-tollway-attempts"] == "1"
+    assert last.usage is not None
+    entry = await logged(http, raw.headers["x-tollway-request-id"])
+    assert (last.usage.model_extra or {})["cost"] == entry["spend"] > 0
+
+
+async def test_an_anthropic_stream_tells_what_it_cost(
+    anthropic_client: anthropic.Anthropic, http: aiohttp.ClientSession
+) -> None:
+    """It stands in the usage of `message_delta`."""
+    with anthropic_client.messages.stream(model="demo", max_tokens=200, messages=HELLO) as stream:
+        told = [(event.usage.model_extra or {})["cost"] for event in stream if event.type == "message_delta"]
+        headers = stream.response.headers
+    assert (headers["x-tollway-model-id"], headers["x-tollway-attempts"]) == ("demo", "1")
+    entry = await logged(http, headers["x-tollway-request-id"])
+    assert told == [entry["spend"]]
+    assert entry["spend"] > 0
 
 
 def test_openai_tools(openai_client: openai.OpenAI) -> None:
@@ -183,6 +210,21 @@ async def test_bad_input_is_told_in_the_callers_dialect(
             assert isinstance(answer["error"]["code"], str)
 
 
+async def test_bad_input_troubles_no_worker(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """The edge alone refuses it: no stage takes a message. That a model does not exist is for the router to say."""
+    before = (await gauges(stack))["tollway_stage_handled_total"]
+    for path in ("/v1/chat/completions", "/v1/messages"):
+        for what, body, status in BAD_BODIES:
+            if status == 404:
+                continue
+            async with http.post(path, data=body) as response:
+                assert response.status == status, what
+    assert (await gauges(stack))["tollway_stage_handled_total"] == before
+    async with http.post("/v1/chat/completions", json={"model": "demo", "messages": HELLO}) as response:
+        assert response.status == 200
+    assert (await gauges(stack))["tollway_stage_handled_total"] > before
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "status"),
     [
@@ -236,6 +278,8 @@ async def test_a_large_request_and_a_large_answer(http: aiohttp.ClientSession) -
         assert response.status == 200, answer
         assert answer["usage"]["prompt_tokens"] > 5_000_000
         assert answer["usage"]["completion_tokens"] == 150_000
+        assert float(response.headers["x-tollway-cost"]) > 0
+        assert response.headers["x-tollway-attempts"] == "1"
 
 
 async def test_unknown_fields_go_through(http: aiohttp.ClientSession) -> None:

@@ -638,7 +638,9 @@ async def test_a_streamed_and_a_whole_answer_cost_the_same(
             ask["stream_options"] = {"include_usage": True}
         async with http.post(on_demo.url + path, json=ask, headers=BEARER) as answer:
             assert answer.status == 200, await answer.text()
-            await answer.read()
+            assert answer.headers["x-tollway-model-id"] == f"passthrough:{path.split('/')[1]}"
+            assert answer.headers["x-tollway-attempts"] == "1"
+            assert b'"cost"' not in await answer.read()
     whole, streamed = await on_demo.completions(2)
     assert whole.attempts[0].usage == streamed.attempts[0].usage
     assert whole.cost == streamed.cost > 0

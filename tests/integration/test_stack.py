@@ -27,9 +27,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.nats_server import NatsServer, free_port
+from tests.support.nats_server import NatsServer
 from tests.support.stack import Stack
 from tests.support.store_server import StoreServer
+from tollway.stack.servers import free_port
 
 
 def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:

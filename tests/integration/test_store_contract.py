@@ -20,8 +20,8 @@ from shared.store.models import ModelRecord, Models, to_deployment, usable_deplo
 from shared.store.people import UserRecord, users
 from shared.store.setup import ensure_indexes
 from shared.store.shelves import ROOM
-from tests.support.nats_server import free_port
 from tests.support.store_server import StoreServer
+from tollway.stack.servers import free_port
 
 
 @pytest.fixture(scope="module")

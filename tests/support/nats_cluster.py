@@ -10,8 +10,9 @@ from types import TracebackType
 import nats
 
 from shared.bus import subjects
-from tests.support.nats_server import NatsServer, free_port
+from tests.support.nats_server import NatsServer
 from tests.support.stopping import stop
+from tollway.stack.servers import free_port
 
 
 class NatsCluster:

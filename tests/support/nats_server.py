@@ -11,13 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.support.stopping import stop
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tollway.stack.servers import free_port
 
 
 class NatsServer:

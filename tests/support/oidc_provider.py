@@ -17,7 +17,7 @@ from authlib.oidc.discovery import OpenIDProviderMetadata
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 
-from tests.support.nats_server import free_port
+from tollway.stack.servers import free_port
 
 AUDIENCE = "tollway"
 

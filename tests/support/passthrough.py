@@ -22,7 +22,8 @@ from shared.schemas.context import Principal
 from shared.schemas.events import Completion, CompletionsFinished
 from shared.security.keys import key_digest
 from shared.settings import Configuration, Runtime
-from tests.support.nats_server import NatsServer, free_port
+from tests.support.nats_server import NatsServer
+from tollway.stack.servers import free_port
 
 KEY = "sk-tollway-caller-key"
 LIMITED_KEY = "sk-tollway-limited-key"

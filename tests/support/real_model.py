@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.support.nats_server import free_port
+from tollway.stack.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-real-model" / "bin" / "python"

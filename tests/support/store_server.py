@@ -8,8 +8,8 @@ from pathlib import Path
 from signal import SIGKILL, SIGSTOP, Signals
 from types import TracebackType
 
-from tests.support.nats_server import free_port
 from tests.support.stopping import stop
+from tollway.stack.servers import free_port
 
 
 class StoreServer:

@@ -13,6 +13,8 @@ from services.router.translate.errors import retry_after_in
 from shared.errors import Dialect, ProviderError, TollwayError, error_event, error_json
 
 CREATED = 1_700_000_000
+COST = 1.25e-05
+"""What a stream through it cost, in dollars."""
 
 
 @dataclass
@@ -59,7 +61,8 @@ class TranslatingServer:
                         break
             except aiohttp.ClientPayloadError:
                 pass
-            await response.write(reader.finish())
+            reader.finish()
+            await response.write(reader.last(COST))
         except ProviderError as error:
             await response.write(error_event(error.to_body(), self.client))
         await response.write_eof()

@@ -1,5 +1,6 @@
 """The programs that the stack does not write itself: nats-server and the store."""
 
+import random
 import shutil
 import socket
 import sys
@@ -12,6 +13,9 @@ STORE_CACHE = "80M"
 
 OPLOG_ENTRIES = "10000"
 """Nobody follows the store's own log of changes; a short one is cut while its pages are still in the cache."""
+
+SERVER_PORTS = (20_000, 32_000)
+"""Ephemeral ports begin at 32768 on Linux (`ip_local_port_range`), at 49152 elsewhere."""
 
 
 def find_program(name: str, variable: str) -> str:
@@ -40,10 +44,21 @@ def store_command(binary: str, folder: Path, port: int) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a port on the loopback interface that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port on the loopback interface that nobody listens on right now.
+
+    It lies below the ports that systems give to outgoing connections. While a server is started again, a client's
+    own end could take its port otherwise.
+    """
+    for _ in range(100):
+        port = random.randrange(*SERVER_PORTS)  # noqa: S311
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise StackError(f"no port between {SERVER_PORTS[0]} and {SERVER_PORTS[1]} is free on 127.0.0.1.")
 
 
 def accepts(port: int) -> bool:

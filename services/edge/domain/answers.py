@@ -1,12 +1,13 @@
 """The headers that Tollway adds to answers."""
 
 import math
+from collections.abc import Mapping
 
 from multidict import CIMultiDict
 
 from shared.errors import ErrorBody
 from shared.pricing.money import to_dollars
-from shared.schemas.frames import Ending
+from shared.schemas.frames import Ending, Opening
 from shared.schemas.limits import Admitted
 from shared.wire.limit_headers import room_headers
 
@@ -25,7 +26,7 @@ def id_headers(request_id: str, label: str) -> dict[str, str]:
     }
 
 
-def answer_headers(ours: dict[str, str], theirs: tuple[tuple[str, str], ...]) -> CIMultiDict[str]:
+def answer_headers(ours: Mapping[str, str], theirs: tuple[tuple[str, str], ...]) -> CIMultiDict[str]:
     """Return all headers of an answer: what its producer says wins, as often as it says it."""
     headers = CIMultiDict(theirs)
     for name, value in ours.items():
@@ -33,23 +34,30 @@ def answer_headers(ours: dict[str, str], theirs: tuple[tuple[str, str], ...]) ->
     return headers
 
 
+def opening_headers(opening: Opening, seconds: float) -> dict[str, str]:
+    """Return what is known when an answer of several frames begins; `seconds` is the request's duration until then."""
+    if opening.ending is not None:
+        return ending_headers(opening.ending, seconds)
+    return _attempt_headers(opening.deployment, opening.attempts) if opening.attempts else {}
+
+
 def ending_headers(ending: Ending, seconds: float) -> dict[str, str]:
     """Return what is known at the end of an answer; `seconds` is the whole request's duration."""
     if not ending.attempts:
         return {}
     overhead = max(0.0, seconds - ending.provider_seconds) * 1000
-    headers = {
-        "x-tollway-model-id": ending.deployment,
-        "x-litellm-model-id": ending.deployment,
-        "x-tollway-attempts": str(ending.attempts),
-        "x-tollway-overhead-ms": f"{overhead:.2f}",
-    }
+    headers = _attempt_headers(ending.deployment, ending.attempts)
+    headers["x-tollway-overhead-ms"] = f"{overhead:.2f}"
     if ending.unpriced:
         headers["x-tollway-unpriced"] = "true"
     else:
         cost = repr(to_dollars(ending.cost))
         headers |= {"x-tollway-cost": cost, "x-litellm-response-cost": cost}
     return headers
+
+
+def _attempt_headers(deployment: str, attempts: int) -> dict[str, str]:
+    return {"x-tollway-model-id": deployment, "x-litellm-model-id": deployment, "x-tollway-attempts": str(attempts)}
 
 
 def limit_headers(admitted: Admitted | None) -> dict[str, str]:

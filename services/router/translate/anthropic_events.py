@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from services.router.translate.usage_json import anthropic_usage
+from services.router.translate.usage_json import anthropic_usage, with_cost
 from shared.pricing.usage import Usage
 
 _encode = msgspec.json.Encoder().encode
@@ -41,10 +41,11 @@ def message_start(message_id: str, model: str) -> bytes:
     return _event("message_start", {"message": message})
 
 
-def message_end(stop_reason: str, usage: Usage | None) -> bytes:
-    """Return a stream's last two events, the usage in the first of them."""
+def message_end(stop_reason: str, usage: Usage | None, cost: float | None) -> bytes:
+    """Return a stream's last two events, the usage in the first of them, with its dollars where they are known."""
     delta = {"stop_reason": stop_reason, "stop_sequence": None}
-    return _event("message_delta", {"delta": delta, "usage": anthropic_usage(usage)}) + _event("message_stop", {})
+    told = with_cost(anthropic_usage(usage), cost)
+    return _event("message_delta", {"delta": delta, "usage": told}) + _event("message_stop", {})
 
 
 class BlockWriter:

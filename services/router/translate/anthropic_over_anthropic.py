@@ -7,6 +7,7 @@ from services.router.translate.errors import error_in_answer, no_answer, provide
 from services.router.translate.own_fields import take_own_fields
 from services.router.translate.request_fields import encode, fields_of, set_model_and_stream
 from services.router.translate.types import Ask, StreamReader, Whole
+from services.router.translate.usage_event import HeldUsage
 from shared.errors import ProviderError
 from shared.sse import Event
 from shared.wire import anthropic_messages as wire
@@ -57,13 +58,16 @@ class _Reader(AnthropicStream):
 
     def __init__(self) -> None:
         super().__init__()
+        self._usage = HeldUsage()
         self._stop = b""
 
     def _event(self, read: wire.Event, event: Event) -> bytes:
         if self._ended:
             self._stop = event.raw
             return b""
-        return event.raw
+        if read.type == "message_delta" and read.usage:
+            return self._usage.hold(event)
+        return event.raw if read.type == "ping" else self._usage.release() + event.raw
 
     def _odd(self, data: bytes) -> wire.Event:
         # A kind of event that is newer than this reader: the client may know it.
@@ -72,5 +76,5 @@ class _Reader(AnthropicStream):
             return super()._odd(data)
         return wire.Event(type="")
 
-    def _close(self) -> bytes:
-        return self._stop
+    def _close(self, cost: float | None) -> bytes:
+        return self._usage.told(cost) + self._stop

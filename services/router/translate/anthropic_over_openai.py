@@ -128,9 +128,9 @@ class _Reader(OpenAIStream):
             out += self._calls.add(delta.tool_calls, self._writer)
         return out
 
-    def _close(self) -> bytes:
+    def _close(self, cost: float | None) -> bytes:
         out = self._calls.rest(self._writer)
         if self._late_text:
             out += self._writer.write("text", "".join(self._late_text))
         reason = to_stop_reason(self._finish_reason, calls_tools=bool(self._calls), refuses=self._refuses)
-        return out + self._writer.close() + message_end(reason, self.usage)
+        return out + self._writer.close() + message_end(reason, self.usage, cost)

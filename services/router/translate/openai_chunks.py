@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from services.router.translate.usage_json import openai_usage
+from services.router.translate.usage_json import openai_usage, with_cost
 from shared.pricing.usage import Usage
 
 _encode = msgspec.json.Encoder().encode
@@ -34,6 +34,10 @@ class ChunkWriter:
         """Return the chunk that says why the answer ended."""
         return self._start + b'{},"logprobs":null,"finish_reason":' + _encode(reason) + b"}" + self._close
 
-    def usage(self, usage: Usage | None) -> bytes:
-        """Return the last chunk, which has no choices; null stands for a usage that is not known."""
-        return self._head + b'],"usage":' + _encode(openai_usage(usage) if usage else None) + b"}\n\n"
+    def usage(self, usage: Usage | None, cost: float | None) -> bytes:
+        """Return the last chunk, which has no choices; null stands for a usage that is not known.
+
+        `cost` is dollars, and None where there is no price.
+        """
+        told = with_cost(openai_usage(usage), cost) if usage else None
+        return self._head + b'],"usage":' + _encode(told) + b"}\n\n"

@@ -190,11 +190,11 @@ class _Reader(AnthropicStream):
         self._finished = True
         return writer.finish(to_finish_reason(read.delta.stop_reason))
 
-    def _close(self) -> bytes:
+    def _close(self, cost: float | None) -> bytes:
         if self._writer is None:
             raise BrokenStream("The provider's stream ended without an answer.")
         last = b"" if self._finished else self._writer.finish("stop")
-        return last + (self._writer.usage(self.usage) if self._with_usage else b"") + DONE
+        return last + (self._writer.usage(self.usage, cost) if self._with_usage else b"") + DONE
 
 
 _WRITERS: dict[str, Callable[[_Reader, wire.Event, ChunkWriter], bytes]] = {

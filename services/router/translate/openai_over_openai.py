@@ -8,6 +8,7 @@ from services.router.translate.openai_stream import OpenAIStream
 from services.router.translate.own_fields import take_own_fields
 from services.router.translate.request_fields import TRUE, encode, fields_of, set_model_and_stream
 from services.router.translate.types import Ask, StreamReader, Whole
+from services.router.translate.usage_event import HeldUsage
 from shared.errors import InvalidRequest, ProviderError
 from shared.sse import Event
 from shared.wire.openai import usage_of, whole_usage
@@ -76,12 +77,16 @@ class _Reader(OpenAIStream):
     def __init__(self, *, hide_usage: bool) -> None:
         super().__init__()
         self._hide_usage = hide_usage
+        self._usage = HeldUsage()
         self._done = b""
 
     def _chunk(self, chunk: Answer, event: Event) -> bytes:
-        if self._hide_usage and chunk.usage is not None and not chunk.choices:
-            return b""
-        return event.raw
+        if chunk.usage is not None:
+            if self._hide_usage:
+                return event.raw if chunk.choices else b""
+            if not chunk.choices or any(choice.finish_reason for choice in chunk.choices):
+                return self._usage.hold(event)
+        return self._usage.release() + event.raw
 
     def _odd(self, data: bytes) -> Answer:
         # A server of this dialect with a twist of its own: the client may know it.
@@ -95,5 +100,5 @@ class _Reader(OpenAIStream):
     def _last(self, event: Event) -> None:
         self._done = event.raw
 
-    def _close(self) -> bytes:
-        return self._done
+    def _close(self, cost: float | None) -> bytes:
+        return self._usage.told(cost) + self._done

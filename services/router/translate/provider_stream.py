@@ -22,6 +22,8 @@ class ProviderStream(ABC):
         self._kept = 0
         self._pieces: list[str] = []
         self._splitter = Splitter()
+        self._rest = b""
+        """What the last bytes of a stream without a blank line at its end mean to the client."""
         self._fault: ProviderError | None = None
 
     def feed(self, data: bytes) -> bytes:
@@ -43,18 +45,20 @@ class ProviderStream(ABC):
             return given
         return b"".join(out)
 
-    def finish(self) -> bytes:
-        """The provider's stream ended: return the client's last bytes, or raise what was wrong with it."""
+    def finish(self) -> None:
+        """The provider's stream ended: raise what was wrong with it."""
         if self._fault is not None:
             raise self._fault
-        out: list[bytes] = []
         if not self._ended:
             if self._splitter.held.lstrip().startswith(b"{"):
                 self._not_a_stream(self._splitter.held)
-            out = [self._take(event) for event in self._splitter.end()]
+            self._rest = b"".join([self._take(event) for event in self._splitter.end()])
         if not self._ended:
             raise BrokenStream("The provider's stream ended before its end mark.")
-        return b"".join(out) + self._close()
+
+    def last(self, cost: float | None) -> bytes:
+        """Return the client's last bytes, with the request's dollars in the usage where they are known."""
+        return self._rest + self._close(cost)
 
     @property
     def complete(self) -> bool:
@@ -83,5 +87,5 @@ class ProviderStream(ABC):
         """Raise the error that a provider put in place of a stream, if `body` is one."""
 
     @abstractmethod
-    def _close(self) -> bytes:
-        """Return the client's last bytes."""
+    def _close(self, cost: float | None) -> bytes:
+        """Return what ends the client's stream."""

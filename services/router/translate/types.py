@@ -57,16 +57,20 @@ class StreamReader(Protocol):
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the provider's stream and return those for the client, possibly none.
 
-        What ends the client's stream (`[DONE]`, `message_stop` and what must stand right before them) is held
-        back for `finish`. Raises `ProviderError` when the provider sent an error event and `BrokenStream` when
+        What ends the client's stream (`[DONE]`, `message_stop`, its usage and what must stand right before them)
+        is held back for `last`. Raises `ProviderError` when the provider sent an error event and `BrokenStream` when
         its bytes are no such stream.
         """
         ...
 
-    def finish(self) -> bytes:
-        """The provider's stream ended: return the client's last bytes.
+    def finish(self) -> None:
+        """The provider's stream ended: raise `BrokenStream` when what came is not a complete answer."""
+        ...
 
-        Raises `BrokenStream` when what came is not a complete answer.
+    def last(self, cost: float | None) -> bytes:
+        """Return the client's last bytes, after `finish`.
+
+        The usage in them tells `cost`, the request's dollars, as `cost`; where that is None there is no price to tell.
         """
         ...
 

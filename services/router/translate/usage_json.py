@@ -49,3 +49,8 @@ def anthropic_whole_usage(usage: Usage | None) -> dict[str, Any]:
     }
     tier = usage.service_tier if usage.service_tier in _ANTHROPIC_TIERS else "standard"
     return {**anthropic_usage(usage), "cache_creation": lifetimes, "service_tier": tier}
+
+
+def with_cost(usage: dict[str, Any], cost: float | None) -> dict[str, Any]:
+    """Return the usage with its dollars as `cost`, LiteLLM's and OpenRouter's name; without where there is no price."""
+    return usage if cost is None else {**usage, "cost": cost}

@@ -18,12 +18,12 @@ import yaml
 from shared.bus.connection import Bus, BusUnavailable
 from shared.settings.file import Configuration
 from shared.settings.roles import ROLES
-from tests.support.nats_server import free_port
 from tollway.alive import WITHIN
 from tollway.generate.__main__ import ROOT
 from tollway.generate.compose import password_variable
 from tollway.services import SERVICES
 from tollway.stack.permissions import USERS
+from tollway.stack.servers import free_port
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -54,10 +54,12 @@ def reader_for(client: Dialect, provider: Dialect, *, with_usage: bool = True) -
     return translator(client, provider).reader(ask, "group", 7)
 
 
-def read(reader: StreamReader, stream: bytes, *cuts: int) -> bytes:
-    """Feed a stream in pieces and return all that came out."""
+def read(reader: StreamReader, stream: bytes, *cuts: int, cost: float | None = None) -> bytes:
+    """Feed a stream in pieces and return all that came out, with what it cost in dollars where that is given."""
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    return b"".join([reader.feed(stream[a:b]) for a, b in pairwise(places)]) + reader.finish()
+    out = b"".join([reader.feed(stream[a:b]) for a, b in pairwise(places)])
+    reader.finish()
+    return out + reader.last(cost)
 
 
 def events_of(stream: bytes) -> list[Any]:
