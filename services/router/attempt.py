@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 
@@ -11,7 +11,7 @@ from services.router.capacity import Capacity
 from services.router.clocks import Clocks
 from services.router.connections import Answer
 from services.router.target import Target
-from services.router.translate import Ask, StreamReader, Translator, Whole, translator
+from services.router.translate import Ask, StreamReader, Translator, translator
 from services.router.translate.errors import retry_after_in
 from services.router.upstream import Upstream, read_error, read_whole
 from shared.bus.group_commit import EventWriter
@@ -143,21 +143,17 @@ class Attempts:
                 body = await read_whole(response)
             finally:
                 response.release() if response.content.at_eof() else response.close()
-        whole = await self._translated(translate, progress.ask, body, call.ctx.model)
-        model = attempt.target.deployment.model
-        progress.usage = whole.usage
-        if whole.usage is None:
-            progress.usage = estimated_usage(
-                estimate_input(progress.ask.body, attempt.target.provider.dialect, model),
-                estimate_output(whole.text, model),
-            )
+        ask, target = progress.ask, attempt.target
+        # The helper process has no use for the request itself.
+        bare = ask if len(body) <= INLINE_LIMIT else replace(ask, body=b"")
+        model = target.deployment.model
+        answer, usage, written = await self._offload.run(_whole_of, body, translate, bare, call.ctx.model, model)
+        if usage is None:
+            asked = await self._offload.run(estimate_input, ask.body, target.provider.dialect, model)
+            usage = estimated_usage(asked, written)
+        progress.usage = usage
         call.lane.open(JSON)
-        return whole.body
-
-    async def _translated(self, translate: Translator, ask: Ask, body: bytes, group: str) -> Whole:
-        if len(body) <= INLINE_LIMIT:
-            return translate.whole(ask, body, group, int(time.time()))
-        return await self._offload.run(_whole_of, body, translate, ask, group)
+        return answer
 
     async def _stream(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> None:
         reader = progress.reader = translate.reader(progress.ask, call.ctx.model, int(time.time()))
@@ -238,8 +234,10 @@ async def _to_the_end(response: Answer) -> None:
         response.release()
 
 
-def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str) -> Whole:
-    return translate.whole(ask, body, group, int(time.time()))
+def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str, model: str) -> tuple[bytes, Usage | None, int]:
+    """Return the client's answer, its usage, and where there is none our count of the tokens that were written."""
+    whole = translate.whole(ask, body, group, int(time.time()))
+    return whole.body, whole.usage, estimate_output(whole.text, model) if whole.usage is None else 0
 
 
 def _used(progress: _Progress, call: Call, target: Target, body: bytes) -> Usage | None:
