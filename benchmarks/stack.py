@@ -28,7 +28,7 @@ class Stack:
     """A running Tollway."""
 
     process: asyncio.subprocess.Process
-    folder: Path
+    data: Path
     port: int
     master_key: str
     first_answer: float
@@ -41,7 +41,7 @@ class Stack:
 
     def pids(self) -> dict[str, list[int]]:
         """Return the process ids of each service, the servers and the supervisor, as `run.json` has them."""
-        return read_pids(json.loads((self.folder / "data" / "run.json").read_text()))
+        return read_pids(json.loads((self.data / "run.json").read_text()))
 
     def contender(self, key: str) -> Contender:
         """Return it as it is measured."""
@@ -55,20 +55,24 @@ def read_pids(facts: dict[str, Any]) -> dict[str, list[int]]:
 
 
 @asynccontextmanager
-async def tollway_up(folder: Path, upstream: int, *arguments: str) -> AsyncIterator[Stack]:
-    """Start the whole stack on a free port, wait for its first answer, and stop it when left."""
+async def tollway_up(folder: Path, upstream: int, *arguments: str, data: Path | None = None) -> AsyncIterator[Stack]:
+    """Start the whole stack on a free port, wait for its first answer, and stop it when left.
+
+    `data` is a data folder that stays; without it there is one within `folder`.
+    """
+    data = data or folder / "data"
     folder.mkdir(parents=True, exist_ok=True)
     port, master_key = free_port(), f"sk-{secrets.token_hex(16)}"
     config = folder / "tollway.yaml"
     config.write_text(json.dumps(configuration(upstream)))
     command = [sys.executable, "-m", "tollway", "up", "--config", str(config), "--port", str(port)]
-    command += ["--data-dir", str(folder / "data"), *arguments]
+    command += ["--data-dir", str(data), *arguments]
     began = time.perf_counter()
     with (folder / "up.log").open("ab") as log:
         async with running(command, stdout=log, stderr=log, env=_environment(master_key)) as process:
             try:
                 await _first_answer(process, port, master_key, folder)
-                yield Stack(process, folder, port, master_key, time.perf_counter() - began)
+                yield Stack(process, data, port, master_key, time.perf_counter() - began)
             finally:
                 await end(process, 45)
 

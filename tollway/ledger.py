@@ -72,7 +72,7 @@ def _run(console: Console, data_dir: Path, work: Callable[[Store, Told], Awaitab
     url = store_url(data_dir)
     bar = Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn(),
-        console=console, transient=True,
+        console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip
 
     async def run() -> T:

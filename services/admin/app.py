@@ -68,6 +68,6 @@ def _table(
         **people_table(store, recorder, runtime),
         **models_table(store, recorder, runtime, current, declaring),
         **budgets_table(store, recorder, runtime.configuration.limits.time_zone),
-        **spend_table(store, ledger, runtime),
+        **spend_table(store, ledger, runtime, current),
         **audit_table(store),
     }

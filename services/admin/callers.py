@@ -1,10 +1,11 @@
-"""Who calls a management route: its memberships, read from the store for each request, so that none is outdated."""
+"""Who calls a management route: its memberships and routes, read from the store for each request, never outdated."""
 
 from dataclasses import replace
 
 from services.admin.domain.rights import Caller, caller_without_groups
 from shared.schemas.context import Principal
 from shared.store.connection import Store
+from shared.store.keys import Keys
 from shared.store.people import memberships
 
 MOST_GROUPS = 10_000
@@ -15,10 +16,14 @@ class Callers:
 
     def __init__(self, store: Store) -> None:
         self._memberships = memberships(store)
+        self._keys = Keys(store)
 
     async def of(self, principal: Principal) -> Caller:
         """Return the caller; raises `StoreUnavailable`."""
         caller = caller_without_groups(principal)
+        if caller.key and not caller.is_reader:
+            record = await self._keys.find_by_id([caller.key])
+            caller = replace(caller, routes=record.allowed_routes if record is not None else ())
         if not caller.user or caller.sees_all:
             return caller
         found = await self._memberships.where({"user": caller.user}, limit=MOST_GROUPS)

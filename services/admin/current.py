@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from shared.catalog.fixed import configured_deployments
 from shared.settings import Configuration, Deployment, Runtime
 
-RELOADABLE = frozenset({"budgets", "customers", "keys", "models", "teams", "users"})
+RELOADABLE = frozenset({"budgets", "customers", "keys", "models", "organizations", "teams", "users"})
 """Sections that a reload applies; all others count from the next restart on (SIGHUP)."""
 
 

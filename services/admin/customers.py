@@ -23,13 +23,18 @@ from shared.store.people import CustomerRecord
 MOST_AT_ONCE = 500
 """Customers that one request may change; they are one transaction."""
 
-MOST_LISTED = 1000
+USUAL_PAGE, MOST_LISTED, LAST_PAGE = 100, 1000, 100_000
+"""Customers of one page unless `page_size` asks for others, and at most; and the last page that can be asked for."""
+
+NEXT_PAGE = "x-tollway-next-page"
+"""The answer's header that is the `page` with the customers made before these; without it there are none."""
+
 AT_ONCE = 20
 """Customers whose spend is asked for at a time."""
 
 _MANY = FieldPolicy(frozenset({"user_ids"}), {}, frozenset())
 _INFO = FieldPolicy(frozenset({"end_user_id"}), {}, frozenset())
-_NOTHING = FieldPolicy(frozenset(), {}, frozenset())
+_LIST = FieldPolicy(frozenset({"page", "page_size"}), {}, frozenset())
 
 
 class CustomerRoutes:
@@ -79,9 +84,14 @@ class CustomerRoutes:
         return Answer(await self._shape(record, budget, request.now))
 
     async def list(self, request: Request) -> Answer:
-        """List customers, the newest first."""
-        _NOTHING.sort_out(request.query)
-        records = await self._customers.where({}, limit=MOST_LISTED)
+        """List customers in pages, the newest first."""
+        _LIST.sort_out(request.query)
+        fields = Fields(request.query)
+        page = fields.query_count("page", default=1, most=LAST_PAGE)
+        size = fields.query_count("page_size", default=USUAL_PAGE, most=MOST_LISTED)
+        records = await self._customers.page({}, skip=(page - 1) * size, limit=size + 1)
+        headers = ((NEXT_PAGE, str(page + 1)),) if len(records) > size else ()
+        records = records[:size]
         budgets = await self._budgets.find_many(sorted({record.budget_id for record in records if record.budget_id}))
         shapes: list[dict[str, Any]] = []
         for start in range(0, len(records), AT_ONCE):
@@ -89,7 +99,7 @@ class CustomerRoutes:
             shapes += await asyncio.gather(
                 *(self._shape(record, budgets.get(record.budget_id), request.now) for record in some)
             )
-        return Answer(shapes)
+        return Answer(shapes, headers=headers)
 
     async def block(self, request: Request) -> Answer:
         """Refuse requests of these customers from now on, whether they are known yet or not."""

@@ -7,26 +7,29 @@ from typing import Any
 
 import structlog
 
-from services.admin.domain.budget_shapes import budget_shape, users_sentence
-from services.admin.domain.customer_shapes import customer_shape
+from services.admin.domain.budget_shapes import users_sentence
 from services.admin.domain.declared_plan import Step, plan, references
 from services.admin.domain.declared_records import AUTHOR, DeclaredRecord, declared_records
-from services.admin.domain.key_shapes import token_shape
+from services.admin.domain.declared_shapes import declared_shape
 from services.admin.domain.requests import Request
 from services.admin.domain.rights import MASTER
-from services.admin.domain.team_shapes import team_shape
-from services.admin.domain.user_shapes import user_shape
 from services.admin.recording import Deed, Recorder
 from shared.errors import Conflict, InvalidRequest, TollwayError, Unavailable
 from shared.schemas.context import Principal
 from shared.schemas.control import ChangeKind
 from shared.settings import Configuration
-from shared.store.budgets import BudgetRecord, Budgets
+from shared.store.budgets import Budgets
 from shared.store.connection import Session, Store
 from shared.store.declarations import Declarations, Declared
 from shared.store.keys import KeyRecord, Keys
 from shared.store.objects import Objects
-from shared.store.people import TeamRecord, UserRecord, customers, organizations, teams, users
+from shared.store.people import (
+    customers,
+    memberships,
+    organizations,
+    teams,
+    users,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +53,7 @@ class Declaring:
             "user": users(store),
             "team": teams(store),
             "organization": organizations(store),
+            "member": memberships(store),
             "customer": customers(store),
         }
 
@@ -68,7 +72,7 @@ class Declaring:
         async def work(session: Session) -> tuple[list[Step], list[Deed]]:
             steps = await self._plan(wanted, request.now, session)
             if steps:
-                await self._check_references([step.after for step in steps if step.after is not None], wanted, session)
+                await self._check_references(steps, wanted, session)
                 await self._write(steps, session)
                 await self._declarations.write(wanted, session)
             return steps, [_deed(step) for step in steps]
@@ -110,10 +114,15 @@ class Declaring:
         return found
 
     async def _check_references(
-        self, records: list[DeclaredRecord], wanted: Mapping[Declared, DeclaredRecord], session: Session
+        self, steps: list[Step], wanted: Mapping[Declared, DeclaredRecord], session: Session
     ) -> None:
-        for object, who in references(records).items():
-            if object not in wanted and await self._collections[object.kind].find(object.id, session) is None:
+        """Raise `InvalidRequest` where what is changed refers to nothing, or anything to what is removed."""
+        removed = {step.object for step in steps if step.after is None}
+        changed = references([step.after for step in steps if step.after is not None])
+        for object, who in (references(list(wanted.values())) | changed).items():
+            if object in wanted or (object not in changed and object not in removed):
+                continue
+            if object in removed or await self._collections[object.kind].find(object.id, session) is None:
                 raise InvalidRequest(f"There is no {object.kind} '{object.id}', to which {who} refers.")
 
     async def _write(self, steps: list[Step], session: Session) -> None:
@@ -159,22 +168,5 @@ def by_the_file(request_id: str, client: str) -> Request:
 
 
 def _deed(step: Step) -> Deed:
-    shapes = [_shape(record) for record in (step.before, step.after)]
+    shapes = [declared_shape(record) for record in (step.before, step.after)]
     return Deed(step.object.kind, step.object.id, f"{step.object.kind}.{_PARTICIPLES[step.action]}", *shapes)
-
-
-def _shape(record: DeclaredRecord | None) -> dict[str, Any] | None:
-    """Return a record as the audit trail keeps it: as the API shows it, with amounts in dollars."""
-    match record:
-        case None:
-            return None
-        case BudgetRecord():
-            return budget_shape(record)
-        case UserRecord():
-            return user_shape(record)
-        case TeamRecord():
-            return team_shape(record)
-        case KeyRecord():
-            return token_shape(record)
-        case _:
-            return customer_shape(record)

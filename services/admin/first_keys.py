@@ -7,7 +7,7 @@ import msgspec
 
 from services.admin.domain.key_bounds import KeyRules
 from services.admin.domain.key_fields import read_new_key
-from services.admin.domain.key_grants import for_llm_alone
+from services.admin.domain.key_grants import for_llm_alone, narrowed_as
 from services.admin.domain.key_ids import masked
 from services.admin.domain.requests import Request
 from shared.security.keys import key_digest, new_key, stored_hash
@@ -32,4 +32,4 @@ class FirstKeys:
             user_id=user,
             created_by=request.actor_name,
         )
-        return key, for_llm_alone(record, request.caller)
+        return key, for_llm_alone(narrowed_as(record, request.caller), request.caller)

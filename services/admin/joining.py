@@ -10,13 +10,18 @@ from services.admin.domain.defaults import with_defaults
 from services.admin.domain.member_fields import Person
 from services.admin.domain.requests import Request
 from services.admin.domain.rights import require
+from services.admin.domain.route_grants import check_makes
 from services.admin.domain.user_fields import read_new_user
 from services.admin.domain.user_shapes import user_shape
 from services.admin.people import People
 from services.admin.recording import Deed
+from shared.routes.policy import Persona
 from shared.schemas.limits import Limits
 from shared.store.connection import Session
 from shared.store.people import GroupKind, MembershipRecord, UserRecord
+
+ADMIN_OF: Mapping[GroupKind, Persona] = {"team": "team_admin", "organization": "organization_admin"}
+"""What the administrators of a group are."""
 
 
 class Joining:
@@ -38,6 +43,8 @@ class Joining:
         models: tuple[str, ...] = (),
     ) -> tuple[UserRecord, MembershipRecord, list[Deed]]:
         """Return the user, the new membership, and what was done beside making it."""
+        if person.role == "admin":
+            check_makes(request.caller.routes, ADMIN_OF[kind], "role")
         user = await self._people.named(person, session)
         deeds = []
         if user is None:

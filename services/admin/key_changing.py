@@ -12,6 +12,7 @@ from services.admin.domain.requests import Request
 from services.admin.key_lookup import KeyLookup
 from services.admin.recording import Deed
 from shared.errors import Forbidden, InvalidRequest
+from shared.routes.names import wrong_name
 from shared.schemas.limits import Limits
 from shared.store.connection import Session
 from shared.store.keys import KeyRecord, Keys
@@ -20,22 +21,37 @@ from shared.store.keys import KeyRecord, Keys
 class KeyChanging:
     """Checks and writes changes of keys, within a transaction."""
 
-    def __init__(self, keys: Keys, lookup: KeyLookup, bounds: KeyBounds, guardrails: Collection[str]) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        lookup: KeyLookup,
+        bounds: KeyBounds,
+        guardrails: Collection[str],
+        endpoints: Collection[str],
+    ) -> None:
         self._keys = keys
         self._lookup = lookup
         self._bounds = bounds
         self._guardrails = guardrails
+        self._endpoints = endpoints
 
-    def check_guardrails(self, names: Collection[str]) -> None:
-        """Raise `InvalidRequest` for a guardrail that is not in the configuration: it would check nothing."""
-        for name in names:
-            if name not in self._guardrails:
+    def check_names(self, after: KeyRecord, before: KeyRecord | None = None) -> None:
+        """Raise `InvalidRequest` for a guardrail or a route that does not exist: it would check or allow nothing.
+
+        What was there `before` may stay, though the configuration has it no more.
+        """
+        for name in after.guardrails:
+            if name not in self._guardrails and (before is None or name not in before.guardrails):
                 raise InvalidRequest(f"There is no guardrail '{name}'.", param="guardrails")
+        known = before.allowed_routes if before is not None else ()
+        wrong = wrong_name([entry for entry in after.allowed_routes if entry not in known], self._endpoints)
+        if wrong:
+            raise InvalidRequest(f"{wrong}.", param="allowed_routes")
 
     async def check(self, before: KeyRecord, after: KeyRecord, request: Request, session: Session) -> None:
         """Raise `Forbidden` or `InvalidRequest` where a change gives more than the caller has."""
         caller = request.caller
-        self.check_guardrails(set(after.guardrails) - set(before.guardrails))
+        self.check_names(after, before)
         giver = await self._lookup.own(caller, session)
         around = await self._lookup.surroundings(after, giver, session)
         if not caller.is_admin:

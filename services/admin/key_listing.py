@@ -10,9 +10,9 @@ from services.admin.domain.requests import Answer, Request
 from services.admin.key_shapes import KeyShapes
 from shared.errors import InvalidRequest
 from shared.store.connection import Store
-from shared.store.key_shelves import shelves_of_page
 from shared.store.keys import KeyFilter, KeyRecord, Keys
 from shared.store.people import teams
+from shared.store.shelves import shelves_of_page
 
 MOST_READ = 2_000
 """Keys that are read to sort or search them; the store reads some 25 in a millisecond."""

@@ -15,8 +15,15 @@ from services.admin.domain.key_fields import (
     read_key_update,
     read_new_key,
 )
-from services.admin.domain.key_grants import check_acts_for_llm_alone, check_grant, for_llm_alone, inherited
+from services.admin.domain.key_grants import (
+    check_acts_for_llm_alone,
+    check_grant,
+    check_routes,
+    for_llm_alone,
+    inherited,
+)
 from services.admin.domain.key_ids import masked, stored_candidates
+from services.admin.domain.key_permissions import kept_fields
 from services.admin.domain.key_rights import may_make
 from services.admin.domain.key_shapes import generated_shape, token_shape
 from services.admin.domain.requests import Answer, Request
@@ -86,17 +93,18 @@ class KeyMaking:
             if stored_hash(key_digest(key), self._secret) == before.hash:
                 raise Conflict("'new_key' is the key as it is.", param="new_key")
             check_acts_for_llm_alone(request.caller, before, after, shown=True)
+            check_routes(request.caller, before, after, shown=True)
             await self._changing.check(before, after, request, session)
             after = self._anew(after, before, key, request)
             return after, await self._changing.supersede(before, after, grace, request, session)
 
         record = await self._recorder.carry_out(request, work)
         answer = await self._told(record, key, fields.text("duration"), request)
-        return Answer(answer, tuple(name for name in record.ignored if name in request.body))
+        return Answer(answer, tuple(name for name in kept_fields(record) if name in request.body))
 
     def _wanted(self, request: Request) -> NewKey:
         wanted = read_new_key(request.body, request.now)
-        self._changing.check_guardrails(wanted.record.guardrails)
+        self._changing.check_names(wanted.record)
         return wanted
 
     async def _make(self, wanted: NewKey, request: Request) -> Answer:
@@ -115,7 +123,7 @@ class KeyMaking:
             return record, [Deed("key", record.hash, "key.generated", after=token_shape(record))]
 
         record = await self._recorder.carry_out(request, work)
-        return Answer(await self._told(record, key, wanted.duration, request), tuple(record.ignored))
+        return Answer(await self._told(record, key, wanted.duration, request), kept_fields(record))
 
     async def _told(self, record: KeyRecord, key: str, duration: str, request: Request) -> dict[str, Any]:
         return generated_shape(await self._shapes.one(record, request), key, duration)

@@ -5,6 +5,7 @@ import msgspec
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.key_fields import read_key_update
 from services.admin.domain.key_ids import shown_id, stored_candidates
+from services.admin.domain.key_permissions import kept_fields
 from services.admin.domain.key_rights import administers
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.rights import require
@@ -59,7 +60,7 @@ class KeyRoutes:
             return after, await self._changing.write(before, after, "key.updated", session)
 
         record = await self._recorder.carry_out(request, work)
-        kept = tuple(name for name in record.ignored if name in request.body)
+        kept = tuple(name for name in kept_fields(record) if name in request.body)
         return Answer({"key": shown_id(id), **await self._shapes.one(record, request)}, kept)
 
     async def delete(self, request: Request) -> Answer:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.fields import Fields
 from services.admin.domain.grants import check_limits, check_models
 from services.admin.domain.member_fields import (
@@ -17,8 +18,9 @@ from services.admin.domain.member_fields import (
 from services.admin.domain.member_shapes import deed_shape, team_member_limits_shape
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.rights import require
+from services.admin.domain.route_grants import check_makes
 from services.admin.domain.user_shapes import user_shape
-from services.admin.joining import Joining
+from services.admin.joining import ADMIN_OF, Joining
 from services.admin.people import People
 from services.admin.recording import Deed, Recorder
 from services.admin.taking import Taken, Taking
@@ -85,7 +87,7 @@ class MemberRoutes:
             member = await self._people.member("team", id, person, session)
             taken = Taken()
             await self._taking.keys(KeyFilter(team_id=id, user_id=member.user), taken, session, param="user_id")
-            await self._taking.members({"_id": member.id}, taken, session)
+            await self._taking.members({"_id": member.id}, taken, session, param="user_id")
             return (team, taken), taken.deeds
 
         team, taken = await self._recorder.carry_out(request, work)
@@ -100,6 +102,7 @@ class MemberRoutes:
         async def work(session: Session) -> tuple[MembershipRecord, list[Deed]]:
             team = await self._team(id, request, session)
             before = await self._people.member("team", id, person, session)
+            refuse_declared(before, "member", "user_id")
             after = msgspec.structs.replace(
                 before,
                 role=read_role(fields, TEAM_ROLES, before.role),
@@ -107,6 +110,8 @@ class MemberRoutes:
                 models=fields.updated("allowed_models", fields.texts, before.models),
                 updated_at=request.now,
             )
+            if after.role == "admin" != before.role:
+                check_makes(request.caller.routes, ADMIN_OF["team"], "role")
             _check_grant(request, team, after.limits, after.models)
             await self._people.memberships.replace(after, session)
             return after, [Deed("member", after.id, "team.member_updated", deed_shape(before), deed_shape(after))]

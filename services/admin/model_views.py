@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from services.admin.current import Current
@@ -11,10 +9,9 @@ from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.group_shapes import Member, group_shape
 from services.admin.domain.model_shapes import configured_shape, stored_shape
 from services.admin.domain.requests import Answer, Request
-from shared.catalog.catalog import provider_names
+from services.admin.domain.visible_groups import visible_groups
 from shared.errors import NotFound
 from shared.pricing.table import PriceTable
-from shared.schemas.context import Principal
 from shared.settings import Deployment
 from shared.store.models import Models, offered_deployments
 
@@ -40,7 +37,7 @@ class ModelViews:
         id = Fields(request.query).text("litellm_model_id")
         to_admin = not request.is_own_only
         records = await self._models.all()
-        visible = _visible(request.principal, [*self._current.deployments, *offered_deployments(records)])
+        visible = visible_groups(request.principal, [*self._current.deployments, *offered_deployments(records)])
         shapes = [
             configured_shape(name, deployment, to_admin=to_admin) for name, deployment in self._current.deployments
         ]
@@ -61,7 +58,7 @@ class ModelViews:
         records = await self._models.all()
         infos = {record.id: record.model_info for record in records}
         offered = [*self._current.deployments, *offered_deployments(records)]
-        visible = _visible(request.principal, offered)
+        visible = visible_groups(request.principal, offered)
         groups: dict[str, list[Member]] = defaultdict(list)
         for name, deployment in offered:
             if name in visible and only in ("", name):
@@ -72,16 +69,3 @@ class ModelViews:
 
     def _member(self, deployment: Deployment, info: dict[str, Any]) -> Member:
         return Member(deployment, info, self._prices.price_of(deployment), self._prices.context_window(deployment))
-
-
-@dataclass(frozen=True, slots=True)
-class _Offered:
-    deployment: Deployment
-
-
-def _visible(principal: Principal, offered: Iterable[tuple[str, Deployment]]) -> set[str]:
-    """Return the model groups that a caller may use, as `/v1/models` lists them."""
-    groups: dict[str, list[_Offered]] = defaultdict(list)
-    for name, deployment in offered:
-        groups[name].append(_Offered(deployment))
-    return {name for name, members in groups.items() if principal.may_use(name, provider_names(name, members))}

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.fields import Fields
 from services.admin.domain.member_fields import (
     ORGANIZATION_ADD,
@@ -15,8 +16,9 @@ from services.admin.domain.member_fields import (
 from services.admin.domain.member_shapes import deed_shape, organization_membership_shape
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.rights import require
+from services.admin.domain.route_grants import check_makes
 from services.admin.domain.user_shapes import user_shape
-from services.admin.joining import Joining
+from services.admin.joining import ADMIN_OF, Joining
 from services.admin.people import People
 from services.admin.recording import Deed, Recorder
 from services.admin.taking import Taken, Taking
@@ -71,8 +73,11 @@ class OrganizationMemberRoutes:
         async def work(session: Session) -> tuple[MembershipRecord, list[Deed]]:
             await self._check(id, request, session)
             before = await self._people.member("organization", id, person, session)
+            refuse_declared(before, "member", "user_id")
             role = read_role(fields, ORGANIZATION_ROLES, before.role)
             after = msgspec.structs.replace(before, role=role, updated_at=request.now)
+            if after.role == "admin" != before.role:
+                check_makes(request.caller.routes, ADMIN_OF["organization"], "role")
             await self._people.memberships.replace(after, session)
             deed = Deed("member", after.id, "organization.member_updated", deed_shape(before), deed_shape(after))
             return after, [deed]
@@ -90,7 +95,7 @@ class OrganizationMemberRoutes:
             await self._check(id, request, session)
             member = await self._people.member("organization", id, person, session)
             taken = Taken()
-            await self._taking.members({"_id": member.id}, taken, session)
+            await self._taking.members({"_id": member.id}, taken, session, param="user_id")
             return member, taken.deeds
 
         member = await self._recorder.carry_out(request, work)

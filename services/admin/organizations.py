@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from services.admin.domain.declared import refuse_declared
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.member_shapes import organization_membership_shape
 from services.admin.domain.organization_fields import read_new_organization, read_organization_update
@@ -67,6 +68,7 @@ class OrganizationRoutes:
 
         async def work(session: Session) -> tuple[OrganizationRecord, list[Deed]]:
             before = await self._found(id, session)
+            refuse_declared(before, "organization", "organization_id")
             after = read_organization_update(request.body, before, now=request.now, by=request.actor_name)
             if after.budget_id != before.budget_id:
                 await self._people.check_budget(after.budget_id, session)
@@ -123,6 +125,7 @@ class OrganizationRoutes:
             for id in ids:
                 taken = Taken()
                 record = await self._found(id, session, param="organization_ids")
+                refuse_declared(record, "organization", "organization_ids")
                 await self._delete(record, taken, session)
                 deeds += taken.deeds
                 went = {**taken.shape, "deleted_teams": taken.teams}
@@ -138,7 +141,8 @@ class OrganizationRoutes:
         for team in teams:
             await self._taking.team(team, taken, session, param="organization_ids")
         await self._taking.keys(KeyFilter(organization_id=record.id), taken, session, param="organization_ids")
-        await self._taking.members({"kind": "organization", "group": record.id}, taken, session)
+        members = {"kind": "organization", "group": record.id}
+        await self._taking.members(members, taken, session, param="organization_ids")
         await self._people.organizations.delete(record.id, session)
         deed = Deed("organization", record.id, "organization.deleted", before=organization_shape(record))
         taken.deeds.append(deed)

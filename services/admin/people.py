@@ -7,6 +7,7 @@ from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.schemas.limits import Limits
 from shared.store.budgets import budgets
 from shared.store.connection import Session, Store
+from shared.store.objects import IN_ONE_QUESTION, one_of
 from shared.store.people import (
     GroupKind,
     MemberRole,
@@ -41,6 +42,15 @@ class People:
     async def groups(self, user: str, session: Session = None) -> list[MembershipRecord]:
         """Return what a user belongs to."""
         return await self.memberships.where({"user": user}, limit=MOST_MEMBERS, down=False, session=session)
+
+    async def groups_of(self, users: Sequence[str]) -> dict[str, list[MembershipRecord]]:
+        """Return what each of some users belongs to."""
+        found: dict[str, list[MembershipRecord]] = {user: [] for user in users}
+        for start in range(0, len(users), IN_ONE_QUESTION):
+            some = {"user": one_of(users[start : start + IN_ONE_QUESTION])}
+            for item in await self.memberships.where(some, limit=len(users) * MOST_MEMBERS, down=False):
+                found[item.user].append(item)
+        return found
 
     async def named(self, person: Person, session: Session = None) -> UserRecord | None:
         """Return the user of that id, or else of that email address; raise `InvalidRequest` where they are two."""

@@ -14,6 +14,8 @@ from services.admin.domain.requests import Answer, Request
 from services.admin.recording import Deed, Recorder
 from shared.errors import InvalidRequest
 from shared.settings import Configuration, ConfigurationError
+from shared.settings.load import sentence_of
+from shared.settings.problems import spelled
 from shared.store.connection import Session
 
 _NOTHING = FieldPolicy(frozenset(), {}, frozenset())
@@ -54,8 +56,7 @@ class ReloadRoutes:
             configuration = Configuration.model_validate(request.body)
         except ValidationError as error:
             problem = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, problem["loc"]))
-            raise InvalidRequest(f"'{place}': {problem['msg']}.", param=place) from None
+            raise InvalidRequest(sentence_of(problem), param=spelled(problem["loc"])) from None
         steps = await self._declaring.plan(configuration)
         models = model_steps(self._current.configuration, configuration)
         return Answer({"changes": [*map(step_shape, steps), *models], "restart_needed": []})

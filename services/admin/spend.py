@@ -15,11 +15,11 @@ from shared.errors import InvalidRequest, NotFound
 from shared.pricing.money import to_nano
 from shared.store.connection import Document
 from shared.store.ledger import Ledger
-from shared.store.listing import AT_ONCE, Mark, mark_of
-from shared.store.pages import Wanted, owner_of
+from shared.store.listing import AT_ONCE, mark_of
+from shared.store.pages import Mark, Wanted, owner_of
 
-MOST_LOGS = 1000
-"""Entries in one answer, the newest of the window; `page_size` asks for fewer."""
+USUAL_LOGS, MOST_LOGS = 250, 1000
+"""Entries in one answer, the newest of the window, unless `page_size` asks for others, and at most."""
 
 MOST_SUMMED = 20_000
 """Entries that a summary reads where rows by day do not have what it needs; a longer window is refused, never cut."""
@@ -77,7 +77,7 @@ class SpendRoutes:
             return Answer([log_shape(await self._one(request_id, wanted))])
         if window.dated and fields.query_flag("summarize", default=True):
             return Answer(await self._summary(wanted, filter, window))
-        limit = fields.query_count("page_size", default=MOST_LOGS, most=MOST_LOGS)
+        limit = fields.query_count("page_size", default=USUAL_LOGS, most=MOST_LOGS)
         found, more = await self._page(wanted, filter, window, limit, read_cursor(fields))
         headers = ((NEXT_CURSOR, cursor_of(more)),) if more else ()
         return Answer([log_shape(item) for item in found], headers=headers)

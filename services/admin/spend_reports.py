@@ -8,6 +8,7 @@ from services.admin.domain.report_shapes import LineSums, by_customer, by_key, b
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.spend_window import Days, read_days
 from services.admin.spend_access import SpendAccess
+from services.admin.spend_rows import rows_of
 from shared.errors import Forbidden
 from shared.pricing.money import to_dollars
 from shared.store.connection import Store
@@ -142,7 +143,7 @@ class SpendReports:
         fields = _sorted_out(request, _policy("api_key", "team_id", "user_id"))
         wanted = await self._access.wanted(request, fields)
         found: dict[str, int] = {}
-        async for day in self._rows(wanted, _days(fields, request)):
+        async for day in rows_of(self._ledger, wanted, _days(fields, request)):
             found[day.day] = found.get(day.day, 0) + day.totals["spend"]
         return Answer([{"date": day, "spend": to_dollars(spend)} for day, spend in sorted(found.items())])
 
@@ -232,18 +233,10 @@ class SpendReports:
     async def _lines(self, request: Request, fields: Fields, by: Callable[[Any], str]) -> LineSums:
         wanted = await self._access.wanted(request, Fields({}))
         sums = LineSums()
-        async for day in self._rows(wanted, _days(fields, request)):
+        async for day in rows_of(self._ledger, wanted, _days(fields, request)):
             for line, amounts in day.lines:
                 sums.add(by(line), amounts)
         return sums
-
-    def _rows(self, wanted: Wanted, days: Days) -> Any:
-        """Return the rows whose sum is what is wanted, the fewest of them."""
-        if wanted == Wanted():
-            return self._ledger.reports.days(ALL, *days)
-        if wanted == Wanted(team=wanted.team):
-            return self._ledger.reports.days(_team(wanted.team), *days)
-        return self._ledger.reports.callers(wanted, *days)
 
     async def _spent(self, team: str, days: Days) -> Rank:
         rows = self._ledger.reports.days(_team(team), *days)

@@ -58,9 +58,11 @@ class Taking:
         taken.keys += [key.hash for key in found]
         taken.deeds += [Deed("key", key.hash, "key.deleted", before=token_shape(key)) for key in found]
 
-    async def members(self, query: Query, taken: Taken, session: Session) -> None:
-        """End the memberships that a query names."""
+    async def members(self, query: Query, taken: Taken, session: Session, *, param: str) -> None:
+        """End the memberships that a query names; raise `InvalidRequest` where one stands in the configuration file."""
         found = await self._people.memberships.where(query, limit=MOST_MEMBERS, session=session)
+        for member in found:
+            refuse_declared(member, f"member '{member.user}' of the {member.kind} '{member.group}'", param)
         await self._people.memberships.delete_where(query, session)
         taken.members += found
         taken.deeds += [
@@ -71,7 +73,7 @@ class Taking:
         """Delete a team with its keys and memberships; `param` is the field that an error names."""
         refuse_declared(team, "team", param)
         await self.keys(KeyFilter(team_id=team.id), taken, session, param=param)
-        await self.members({"kind": "team", "group": team.id}, taken, session)
+        await self.members({"kind": "team", "group": team.id}, taken, session, param=param)
         await self._people.teams.delete(team.id, session)
         taken.teams.append(team.id)
         taken.deeds.append(Deed("team", team.id, "team.deleted", before=team_shape(team)))

@@ -129,9 +129,10 @@ class TeamViews:
             )
             total = await self._people.teams.count(query)
         shapes = await self._teams.many(teams, request)
+        counts = await self._keys.counts("team_id", [team.id for team in teams])
         for shape in shapes:
             shape["members_count"] = len(shape["members"])
-            shape["keys_count"] = await self._keys.count(KeyFilter(team_id=shape["team_id"]))
+            shape["keys_count"] = counts[shape["team_id"]]
         return Answer({"teams": shapes, **page.shape(total)})
 
     async def _found(self, id: str, caller: Caller) -> TeamRecord:

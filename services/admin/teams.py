@@ -72,6 +72,12 @@ class TeamRoutes:
             "You may make teams within organizations that you administer.",
             param="organization_id",
         )
+        # An identity provider could name a team by it later.
+        require(
+            caller.is_admin or not request.body.get("team_id"),
+            "Only proxy administrators choose the id of a team.",
+            param="team_id",
+        )
 
         async def work(session: Session) -> tuple[None, list[Deed]]:
             await self._check_references(team, session, None)

@@ -86,11 +86,17 @@ class UserViews:
             users, total = await self._page(query, page)
         else:
             users, total = await self._page_of(members, query, page)
-        shapes = await asyncio.gather(*(self._counted_shape(user, request) for user in users))
+        ids = [user.id for user in users]
+        groups, keys = await asyncio.gather(self._people.groups_of(ids), self._keys.counts("user_id", ids))
+        shapes = await asyncio.gather(*(self._shape(user, groups[user.id], request) for user in users))
+        for shape in shapes:
+            shape["key_count"] = keys[shape["user_id"]]
         return Answer({"users": shapes, **page.shape(total)})
 
     async def _page(self, query: Query, page: Page) -> tuple[Sequence[UserRecord], int]:
         users = await self._people.users.page(query, skip=page.skip, limit=page.size, order=page.order, down=page.down)
+        if not page.skip and len(users) < page.size:
+            return users, len(users)
         return users, await self._people.users.count(query)
 
     async def _page_of(self, members: Sequence[str], query: Query, page: Page) -> tuple[Sequence[UserRecord], int]:
@@ -139,11 +145,6 @@ class UserViews:
     async def _shape(self, user: UserRecord, groups: Sequence[MembershipRecord], request: Request) -> dict[str, Any]:
         spent = await self._spending.of(Scope("user", user.id), user, request.now)
         return {**user_shape(user, groups, reset_at=spent.reset_at), **spent.shape}
-
-    async def _counted_shape(self, user: UserRecord, request: Request) -> dict[str, Any]:
-        groups = await self._people.groups(user.id)
-        keys = await self._keys.count(KeyFilter(user_id=user.id))
-        return {**await self._shape(user, groups, request), "key_count": keys}
 
 
 def _sees_whole(caller: Caller, user: UserRecord) -> bool:

@@ -13,6 +13,7 @@ from services.admin.domain.member_fields import Person
 from services.admin.domain.member_shapes import deed_shape
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.rights import Caller, require
+from services.admin.domain.route_grants import check_identity, check_makes
 from services.admin.domain.user_fields import OWN_FIELDS, NewUser, read_new_user, read_user_update
 from services.admin.domain.user_shapes import user_shape
 from services.admin.first_keys import FirstKeys
@@ -27,6 +28,9 @@ from shared.store.people import UserRecord
 
 MOST_AT_ONCE = 100
 """Users that one request may delete."""
+
+_BY_PROXY_ADMINS = LIMIT_FIELDS | {"budget_id", "models", "sso_user_id", "user_id"}
+"""What only proxy administrators say of a new user."""
 
 _DELETE = FieldPolicy(frozenset({"user_ids"}), {}, frozenset())
 
@@ -88,6 +92,10 @@ class UserRoutes:
                 raise _no_user(person.name)
             refuse_declared(before, "user", "user_id")
             after = read_user_update(request.body, before, now=request.now, by=request.actor_name)
+            if after.role != before.role:
+                check_makes(request.caller.routes, after.role, "user_role")
+            if after.sso_id != before.sso_id:
+                check_identity(request.caller.routes, "sso_user_id")
             if after.email != before.email or after.sso_id != before.sso_id:
                 await self._check_free(after, session, but=before.id)
             await self._people.check_budget(after.budget_id if after.budget_id != before.budget_id else "", session)
@@ -123,20 +131,26 @@ class UserRoutes:
             raise _no_user(id, "user_ids")
         refuse_declared(user, "user", "user_ids")
         await self._taking.keys(KeyFilter(user_id=id), taken, session, param="user_ids")
-        await self._taking.members({"user": id}, taken, session)
+        await self._taking.members({"user": id}, taken, session, param="user_ids")
         await self._people.users.delete(id, session)
         taken.deeds.append(Deed("user", id, "user.deleted", before=user_shape(user)))
 
     def _check_maker(self, request: Request, wanted: NewUser) -> None:
-        """Raise `Forbidden` where an organization's administrator makes a user who is more, or elsewhere."""
+        """Raise `Forbidden` where an organization's administrator makes a user who is more, or elsewhere.
+
+        Nor may it choose the id: an identity provider could name a user by it later.
+        """
         caller = request.caller
+        check_makes(caller.routes, wanted.record.role, "user_role")
+        if any(joining.role == "admin" for joining in wanted.teams):
+            check_makes(caller.routes, "team_admin", "teams")
         if caller.is_admin:
             return
         if wanted.record.role not in ("internal_user", "internal_user_viewer"):
             raise Forbidden("Only proxy administrators make administrators.", param="user_role")
         if not wanted.organizations or not all(map(caller.administers_organization, wanted.organizations)):
             raise Forbidden("You may make users within organizations that you administer.", param="organizations")
-        for name in sorted(request.body.keys() & {"budget_id", "models", "sso_user_id", *LIMIT_FIELDS}):
+        for name in sorted(request.body.keys() & _BY_PROXY_ADMINS):
             raise Forbidden(f"Only proxy administrators may set '{name}' of a user.", param=name)
 
     def _check_changer(self, request: Request, user: UserRecord | None) -> None:

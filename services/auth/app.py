@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from services.auth.asking import Asking
 from services.auth.customers import Customers
 from services.auth.domain.limiter import Limiter
 from services.auth.domain.offers import Offer
@@ -18,6 +17,7 @@ from services.auth.limiter.tally import Tally
 from services.auth.offers import Offers
 from services.auth.records import Records
 from services.auth.standings import Standings
+from shared.bus.asking import Asking
 from shared.bus.changes import ChangeFollower
 from shared.bus.limits import LimiterClient
 from shared.bus.stage import Stage
@@ -68,7 +68,8 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     follower = ChangeFollower(worker, Changes(store), on_change=on_change, on_reset=known.reset)
     known.records.follow(follower)
     limiter = LimiterClient(worker)
-    seat = Seat(worker, lambda: Limiter(settings.limits.window), Ledger(store), Tally(worker.metrics))
+    window, seconds = settings.limits.window, settings.limits.window_seconds
+    seat = Seat(worker, lambda: Limiter(window, seconds), Ledger(store), Tally(worker.metrics))
     seat.serve(limiter)
     offers = Offers(known.catalog, prices)
     judgement = Judgement(

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 
 import msgspec
 
-from services.auth.domain.admission import check_allowed, check_usable, not_allowed
+from services.auth.domain.admission import acting, check_allowed, check_usable, not_allowed
 from services.auth.domain.offers import Offer
 from services.auth.domain.standing import MASTER, Standing
 from services.auth.domain.strangers import Strangers
@@ -126,7 +126,7 @@ class Admission:
     def _judge(self, call: Call, held: Held) -> Coroutine[None, None, None] | None:
         ctx = call.ctx
         policy = policy_of(ctx.route)
-        standing = check_usable(held.standing, time.time())
+        standing = acting(check_usable(held.standing, time.time()), ctx.route)
         check_allowed(standing, policy, ctx)
         if not policy.model:
             return self._judgement.pass_on(call, standing, ctx.model, policy)

@@ -7,7 +7,6 @@ from types import MappingProxyType
 
 import msgspec
 
-from services.auth.asking import Asking
 from services.auth.customers import Customers
 from services.auth.domain.customers import Customer, check_customer
 from services.auth.domain.estimates import Estimate, check_priced, estimate
@@ -16,17 +15,22 @@ from services.auth.domain.offers import Offer
 from services.auth.domain.quotas import weigh
 from services.auth.domain.standing import Standing
 from services.auth.offers import Offers
+from shared.bus.asking import Asking
 from shared.bus.stage import Call
 from shared.catalog.catalog import provider_names
-from shared.errors import InvalidRequest
+from shared.errors import BodyTooLarge, InvalidRequest
 from shared.offload import INLINE_LIMIT, Offload
 from shared.routes import Policy
-from shared.routes.passthrough import PREFIX, VENDORS
+from shared.routes.llm import PREFIX
+from shared.routes.passthrough import VENDORS
 from shared.schemas.context import RequestContext
-from shared.schemas.limits import Admitted, Quota
+from shared.schemas.limits import Admitted, Quota, Unasked
 
 _VENDORS = {endpoint.route.name: endpoint.route.name.removeprefix(PREFIX) for endpoint in VENDORS}
 """Providers, by the native routes whose bodies name a model."""
+
+MOST_UNASKED = 256 * 1024
+"""Characters of limits by model that travel with a request whose body auth did not read: they share a message."""
 
 Later = Coroutine[None, None, None]
 """What is left to do, where something must be waited for."""
@@ -130,10 +134,26 @@ class Judgement:
             names = provider_names(case.model, self._offers.of(case.model)) if case.customer.models else ()
             check_customer(case.customer, case.model, names, known_only=self._customers.known_only)
             quotas += case.customer.plan.quotas(case.model, now)
-        if quotas:
+        if not case.model and case.call.ctx.route in _VENDORS and (unasked := self._unasked(case, quotas, now)):
+            self._forward(case, unasked=unasked)
+        elif quotas:
             return self._ask(case, quotas)
-        self._forward(case)
+        else:
+            self._forward(case)
         return None
+
+    def _unasked(self, case: Case, quotas: tuple[Quota, ...], now: float) -> Unasked | None:
+        """Return what pass-through is to ask for, where it depends on a body that auth does not read."""
+        by_model = dict(case.standing.plan.by_model(now))
+        if case.customer is not None:
+            for model, more in case.customer.plan.by_model(now).items():
+                by_model[model] = by_model.get(model, ()) + more
+        if not (by_model or weigh(quotas)):
+            return None
+        unasked = Unasked(quotas, by_model, case.standing.wait, case.standing.tenant)
+        if unasked.length > MOST_UNASKED:
+            raise BodyTooLarge("This key has so many limits by model that a native request needs a short JSON body.")
+        return unasked
 
     async def _ask(self, case: Case, quotas: tuple[Quota, ...]) -> None:
         size = await self._size(case, quotas) if weigh(quotas) else Estimate()
@@ -141,7 +161,8 @@ class Judgement:
         admitted = await self._asking.admit(
             case.call, quotas, tokens=size.tokens, cost=size.cost, wait=standing.wait, tenant=standing.tenant
         )
-        self._forward(case, admitted)
+        strict = not self._allow_unpriced and any(quota.budget is not None for quota in quotas)
+        self._forward(case, admitted, priced_only=strict and not case.policy.model)
 
     async def _size(self, case: Case, quotas: tuple[Quota, ...]) -> Estimate:
         """Return how large the request may become; raises `Forbidden` for a model without a price under a budget."""
@@ -160,12 +181,22 @@ class Judgement:
             return (self._offers.native(_VENDORS[case.call.ctx.route], case.model),)
         return self._offers.of(case.model) or await self._offers.settled(case.model)
 
-    def _forward(self, case: Case, admitted: Admitted | None = None) -> None:
+    def _forward(
+        self,
+        case: Case,
+        admitted: Admitted | None = None,
+        *,
+        unasked: Unasked | None = None,
+        priced_only: bool = False,
+    ) -> None:
         ctx = case.call.ctx
         model = case.model if case.policy.model else ctx.model
         known = introduced(ctx, case.standing, model)
         end_user = ctx.end_user or case.facts.end_user
-        case.call.forward(ctx.next, msgspec.structs.replace(known, end_user=end_user, admitted=admitted))
+        further = msgspec.structs.replace(
+            known, end_user=end_user, admitted=admitted, unasked=unasked, priced_only=priced_only
+        )
+        case.call.forward(ctx.next, further)
 
 
 def introduced(ctx: RequestContext, standing: Standing, model: str) -> RequestContext:

@@ -40,6 +40,7 @@ STUCK_SECONDS = 5.0
 _OPENING = Opening()
 
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_LONGEST_END = max(map(len, _EVENT_ENDS))
 
 _PINGS = {"openai": b": ping\n\n", "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n'}
 
@@ -68,7 +69,7 @@ class Relay:
         self._ping_seconds = ping_seconds
         self._finished = False
         self._last = b"\n\n"
-        """The last bytes that went out."""
+        """The last bytes that went out: enough of them to tell whether an event has ended."""
 
     async def answer(
         self,
@@ -159,7 +160,7 @@ class Relay:
         guard = asyncio.get_running_loop().call_later(ctx.deadline - time.time() + STUCK_SECONDS, _cut, request)
         try:
             await response.prepare(request)
-            self._last = data or self._last
+            self._note_written(data)
             await response.write(data)
             if ctx.stream:
                 self._worker.metrics.first_token(ctx.route, time.time() - ctx.received)
@@ -169,7 +170,7 @@ class Relay:
                 request[CODE] = error.code
             if error is None:
                 await response.write_eof()
-            elif events and self._last.endswith(_EVENT_ENDS):
+            elif events and self._between_events:
                 await response.write(error_event(error, ctx.dialect, ctx.id))
                 await response.write_eof()
             else:
@@ -179,6 +180,14 @@ class Relay:
         finally:
             guard.cancel()
         return response
+
+    def _note_written(self, data: bytes) -> None:
+        self._last = data if len(data) >= _LONGEST_END else (self._last + data)[-_LONGEST_END:]
+
+    @property
+    def _between_events(self) -> bool:
+        """Whether something of ours may go out now: in the middle of an event it would become a part of that."""
+        return self._last.endswith(_EVENT_ENDS)
 
     async def _to_the_end(
         self, response: web.StreamResponse, ctx: RequestContext, lane: Lane, *, events: bool
@@ -200,13 +209,14 @@ class Relay:
             if frame is None:
                 if remaining <= self._ping_seconds or not events:
                     return DeadlinePassed("the request took longer than its deadline allows").to_body()
-                await response.write(_PINGS[ctx.dialect])
+                if self._between_events:
+                    await response.write(_PINGS[ctx.dialect])
                 continue
             header, data = frame
             if header.error is not None or header.end is not None:
                 self._finish(lane, header.end)
             if data:
-                self._last = data
+                self._note_written(data)
                 await response.write(data)
                 lane.consumed(len(data))
             if header.error is not None:

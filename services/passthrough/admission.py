@@ -27,6 +27,8 @@ class Admitted:
     meaning: Meaning
     model: str
     """As the path or the body names it; empty where neither does."""
+    input: int | None = None
+    """Tokens of input, where they were counted."""
 
 
 class Admission:
@@ -53,27 +55,34 @@ class Admission:
         return Admitted(url, body, meaning, named[:MAX_MODEL])
 
     async def _checked(self, ctx: RequestContext, body: Outgoing, principal: Principal, vendor: str | None) -> Outgoing:
-        """Return the body once the models that it names are known to be allowed.
-
-        For this alone a JSON body is held whole, within the limit of every other route. What does not begin as
-        JSON does, forms above all, goes through unread; compressed, nobody could tell.
-        """
-        content_type = value_of(ctx.headers, "content-type")
-        if content_type.lower().startswith("multipart/"):
-            content_type = ""  # a form begins with its boundary, whatever stands in the type
-        beginning = await body.peek() if isinstance(body, ArrivingBody) else body.data
-        if not beginning:
-            return body
-        if value_of(ctx.headers, "content-encoding", "identity").lower() != "identity":
-            raise Forbidden("A key that is limited to models cannot send compressed bodies here.")
-        if not looks_like_json(content_type, beginning):
-            return body
-        if isinstance(body, ArrivingBody):
-            data = await body.collect(self._max_body_bytes)
-            if data is None:
-                raise BodyTooLarge(
-                    f"A JSON body from a key that is limited to models has {self._max_body_bytes} bytes."
-                )
-            body = WholeBody(data)
-        check_models(principal, await self._offload.run(models_named, body.data), vendor)
+        """Return the body once the models that it names are known to be allowed."""
+        body = await whole_json(ctx, body, self._max_body_bytes, "from a key that is limited to models")
+        if isinstance(body, WholeBody) and body.data and _may_be_json(ctx, body.data):
+            check_models(principal, await self._offload.run(models_named, body.data), vendor)
         return body
+
+
+async def whole_json(ctx: RequestContext, body: Outgoing, limit: int, whose: str) -> Outgoing:
+    """Return the body, whole where it is JSON; raise `Forbidden` where it is compressed, `BodyTooLarge` past `limit`.
+
+    JSON is held within the limit of every other route. What does not begin as JSON does, forms above all, goes through
+    unread; compressed, nobody could tell.
+    """
+    beginning = await body.peek() if isinstance(body, ArrivingBody) else body.data
+    if not beginning:
+        return body
+    if value_of(ctx.headers, "content-encoding", "identity").lower() != "identity":
+        raise Forbidden(f"Compressed bodies {whose} are not taken here.")
+    if isinstance(body, WholeBody) or not _may_be_json(ctx, beginning):
+        return body
+    data = await body.collect(limit)
+    if data is None:
+        raise BodyTooLarge(f"A JSON body {whose} has {limit} bytes at most.")
+    return WholeBody(data)
+
+
+def _may_be_json(ctx: RequestContext, beginning: bytes) -> bool:
+    content_type = value_of(ctx.headers, "content-type")
+    if content_type.lower().startswith("multipart/"):
+        content_type = ""  # a form begins with its boundary, whatever stands in the type
+    return looks_like_json(content_type, beginning)

@@ -8,9 +8,11 @@ from services.passthrough.admission import Admission
 from services.passthrough.books import Accounting
 from services.passthrough.domain.targets import targets_of
 from services.passthrough.handlers import Forwarder
+from services.passthrough.limits import NativeLimits
 from services.passthrough.metering import Copying
 from services.passthrough.prices import Prices
 from services.passthrough.provider import Provider
+from shared.bus.asking import Asking
 from shared.bus.bodies import BodyReader
 from shared.bus.group_commit import EventWriter
 from shared.bus.limits import LimiterClient
@@ -46,9 +48,17 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
             stack.push_async_callback(routes[name][1].close)
         copying = Copying(offload)
         stack.push_async_callback(copying.close)
-        accounting = Accounting(writer, limiter, Prices(table, configuration), offload, worker.metrics)
+        prices = Prices(table, configuration)
+        accounting = Accounting(writer, limiter, prices, offload, worker.metrics)
         admission = Admission(BodyReader(worker), offload, configuration.server.max_body_bytes)
-        forwarder = Forwarder(worker, admission, accounting, copying, routes)
+        limits = NativeLimits(
+            Asking(worker, limiter, configuration.limits),
+            prices,
+            offload,
+            configuration.server.max_body_bytes,
+            allow_unpriced=configuration.limits.allow_unpriced,
+        )
+        forwarder = Forwarder(worker, admission, limits, accounting, copying, routes)
         worker.metrics.watch(families.USAGE_UNREADABLE, lambda: copying.unreadable)
         stage = Stage(worker, forwarder.forward, max_in_hand=configuration.max_in_hand)
         await stage.start()

@@ -57,7 +57,8 @@ class Books:
         """Return what the edge is told before the provider is called, and would write should this worker die."""
         target, admitted = self._target, self._admitted
         metered = admitted.meaning == "metered"
-        usage = estimated_usage(admitted.body.size // BYTES_PER_TOKEN if metered else 0, 0)
+        tokens = admitted.body.size // BYTES_PER_TOKEN if admitted.input is None else admitted.input
+        usage = estimated_usage(tokens if metered else 0, 0)
         cost = self._price(admitted.model).cost(usage, self.started)
         return Sent(
             token=self._ctx.token,

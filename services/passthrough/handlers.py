@@ -3,9 +3,10 @@
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from services.passthrough.admission import Admission
+from services.passthrough.admission import Admission, Admitted
 from services.passthrough.books import Accounting, Books
 from services.passthrough.domain.targets import Target
+from services.passthrough.limits import NativeLimits, unpriced_call
 from services.passthrough.metering import Copying
 from services.passthrough.passage import Passage
 from services.passthrough.provider import Provider
@@ -22,12 +23,14 @@ class Forwarder:
         self,
         worker: Worker,
         admission: Admission,
+        limits: NativeLimits,
         accounting: Accounting,
         copying: Copying,
         routes: Mapping[str, tuple[Target, Provider]],
     ) -> None:
         self._worker = worker
         self._admission = admission
+        self._limits = limits
         self._accounting = accounting
         self._copying = copying
         self._routes = routes
@@ -44,8 +47,15 @@ class Forwarder:
         who = call.ctx.principal
         if who is None:
             raise Forbidden("Nobody has said who is asking.")
-        admitted = await self._admission.admit(call, target, who)
+        admitted = await self._within_limits(call, target, await self._admission.admit(call, target, who))
         books = Books(self._accounting, call.ctx, who, target, admitted)
         if not await may_send(self._worker, call.ctx, books.notice()):
             raise WorkerLost("this request was given to another worker meanwhile", retry_after=1)
         await Passage(call, target, provider, admitted, books, self._copying).run()
+
+    async def _within_limits(self, call: Call, target: Target, admitted: Admitted) -> Admitted:
+        if (unasked := call.ctx.unasked) is not None:
+            return await self._limits.take(call, target, admitted, unasked)
+        if call.ctx.priced_only and admitted.meaning == "unknown" and target.vendor is not None:
+            raise unpriced_call()
+        return admitted

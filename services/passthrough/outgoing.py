@@ -54,6 +54,11 @@ class ArrivingBody:
             taken += len(piece)
         return None
 
+    async def beginning(self, most: int) -> bytes:
+        """Return about so many bytes of its beginning, or all of it; they stay in their place."""
+        whole = await self.collect(most)
+        return b"".join(self._begun) if whole is None else whole
+
     async def opened(self, clock: Clock) -> AsyncIterator[bytes]:
         """Yield the body for the HTTP client. The clock stands still while the client is waited for."""
         try:

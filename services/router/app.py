@@ -49,7 +49,9 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     resolver = Resolver(settings.credentials, os.environ)
     deployments = Deployments(runtime, prices, Models(store), Credentials(store), resolver)
 
-    catalog = Catalog(deployments.fixed, deployments.load, _preparing(prices), upstream.keep)
+    catalog = Catalog(
+        deployments.fixed, deployments.load, _preparing(prices), upstream.keep, lambda: deployments.withheld
+    )
     limiter = LimiterClient(worker)
     capacity = Capacity(limiter, worker.address, settings.limits.answer_seconds)
     capacity.configure(settings.models)

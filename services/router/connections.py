@@ -15,7 +15,7 @@ from typing import cast
 
 import aiohappyeyeballs
 from aiohappyeyeballs import AddrInfoType
-from aiohttp import ClientPayloadError, StreamReader
+from aiohttp import ClientError, ClientPayloadError, StreamReader
 from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
@@ -110,12 +110,12 @@ class Pool:
         """Send a request and return its answer once the head is there; `target` is path and query, encoded.
 
         `headers` replace the pool's own of the same name. Raises `ProviderUnreachable` when there is no
-        connection, `aiohttp.ClientError` or `OSError` when it ends before the head.
+        connection, `aiohttp.ClientError` or `OSError` when it ends before the head. Such a request is not written
+        a second time here: the provider may have acted upon it (RFC 9112, section 9.3.1).
         """
         head = self._head(target, headers)
-        connection = self._take()
-        if connection is None:
-            connection = await self._connect()
+        idle = self._take()
+        connection = idle if idle is not None else await self._connect()
         self._busy.add(connection)
         writing = None
         try:
@@ -131,9 +131,12 @@ class Pool:
             _stopped(writing)
             self.drop(connection)
             raise ClientPayloadError("what came is not an HTTP answer") from error
-        except BaseException:
+        except BaseException as error:
             _stopped(writing)
             self.drop(connection)
+            if idle is not None and isinstance(error, ClientError | OSError):
+                # Whatever ended it has likely ended those that idled beside it: the next attempt gets a new one.
+                self._end_idle()
             raise
 
     def put_back(self, connection: ResponseHandler) -> None:
@@ -152,8 +155,7 @@ class Pool:
     def retire(self) -> None:
         """End the connections that are not in use, and those in use when their answers have ended."""
         self._closed = True
-        while self._idle:
-            self._idle.popleft()[0].close()
+        self._end_idle()
 
     async def close(self) -> None:
         """End all connections, also those in use."""
@@ -183,6 +185,10 @@ class Pool:
                 return connection
             connection.close()
         return None
+
+    def _end_idle(self) -> None:
+        while self._idle:
+            self._idle.popleft()[0].close()
 
     async def _connect(self) -> ResponseHandler:
         try:

@@ -26,6 +26,12 @@ class Deployments:
         self._credentials = credentials
         self._resolver = resolver
         self._fixed = fixed_deployments(runtime, prices)
+        self._withheld: frozenset[str] = frozenset()
+
+    @property
+    def withheld(self) -> frozenset[str]:
+        """The model groups that exist, and of which the last `load` found no deployment that can be used."""
+        return self._withheld
 
     @property
     def fixed(self) -> list[Named]:
@@ -42,8 +48,11 @@ class Deployments:
 
         Raises `StoreUnavailable`.
         """
-        stored = usable_deployments(
-            await self._models.all(), self._runtime.encryption_keys, await self._credentials.by_name()
-        )
+        records = await self._models.all()
+        stored = usable_deployments(records, self._runtime.encryption_keys, await self._credentials.by_name())
+        referring = [item for item in self._fixed if refers(item[1])]
         found = [(name, reached(deployment, self._fixed)) for name, deployment in stored]
-        return await self._resolver.resolved([*(item for item in self._fixed if refers(item[1])), *found])
+        usable = await self._resolver.resolved([*referring, *found])
+        present = {name for name, _ in referring} | {record.model_name for record in records if not record.blocked}
+        self._withheld = frozenset(present - {name for name, _ in usable})
+        return usable

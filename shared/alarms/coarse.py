@@ -14,6 +14,10 @@ RESOLUTION = 0.05
 NEVER = float("inf")
 
 
+def _silent() -> None:
+    return None
+
+
 class Alarm:
     """Rings once its time has come; set `when` anew at any time, `NEVER` keeps it quiet."""
 
@@ -46,8 +50,10 @@ class Alarms:
         return alarm
 
     def drop(self, alarm: Alarm) -> None:
-        """Forget an alarm."""
+        """Forget an alarm; it holds on to nobody from then on."""
         self._alarms.discard(alarm)
+        # Its owner holds it, too: a cycle would keep both until the garbage collector looks.
+        alarm.ring = _silent
 
     def _look(self) -> None:
         now = time.monotonic()

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 
 import nats.errors
 import structlog
-from faststream.nats.message import NatsBatchMessage
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig
 
@@ -142,9 +141,8 @@ class EventConsumer:
         except (nats.errors.Error, OSError) as error:
             raise BusUnavailable("the dead-letter stream does not answer", retry_after=1) from error
 
-    async def _take(self, batch: NatsBatchMessage) -> None:
+    async def _take(self, messages: list[Msg]) -> None:
         assert self._handle is not None  # noqa: S101 - set by start
-        messages = batch.raw_message
         progress = asyncio.create_task(_keep(messages))
         try:
             await self._handle([Event(message) for message in messages])

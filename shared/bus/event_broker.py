@@ -8,6 +8,7 @@ from faststream.nats.message import NatsBatchMessage
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from faststream.specification import AsyncAPI
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 
 from shared.bus.connection import BusUnavailable
@@ -52,9 +53,13 @@ def batches(
     )
 
 
-async def _as_it_came(message: NatsBatchMessage) -> NatsBatchMessage:
-    """Stand in for FastStream's decoder, which would parse each message as JSON once more."""
-    return message
+async def _as_it_came(message: NatsBatchMessage) -> list[Msg]:
+    """Stand in for FastStream's decoder, which would parse each message as JSON once more.
+
+    FastStream keeps the result in the message: the message itself would be a cycle, which holds megabytes of payload
+    until the garbage collector looks.
+    """
+    return message.raw_message
 
 
 def describe(title: str, version: str, stream: str, subject: str, durable: str) -> str:

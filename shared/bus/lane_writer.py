@@ -69,9 +69,10 @@ class ReplyLane:
 
     def reader_gone(self) -> None:
         """Close the lane and tell whoever answers on it."""
+        gone = self._gone
         self.close()
-        if self._gone is not None:
-            self._gone()
+        if gone is not None:
+            gone()
 
     def grant(self, total: int) -> None:
         """Take credit as a running total of bytes."""
@@ -120,6 +121,7 @@ class ReplyLane:
         """Let go of the lane without a word; for a request that was passed on or whose client is gone."""
         if not self._closed:
             self._closed = True
+            self._gone = None
             self._worker.lanes.pop(self._subject, None)
             if self._room is not None and not self._room.done():
                 self._room.cancel()

@@ -15,6 +15,9 @@ EVENT_BYTES = 2 * 1024**3
 
 DEAD_LETTER_BYTES = 256 * 1024**2
 
+ALERT_BYTES = 64 * 1024**2
+"""Room for facts that somebody wants to be told of: about 100,000 of them."""
+
 LIMIT_BYTES = 256 * 1024**2
 """Room for the limiter's journal; it is cut at each snapshot, long before it is full."""
 
@@ -26,12 +29,13 @@ def streams(replicas: int = 1, event_bytes: int = EVENT_BYTES) -> list[StreamCon
     """Return the streams' configurations.
 
     Completion events are a work queue: what billing wrote and acknowledged is gone. The limiter's
-    journal is cut by the limiter. All discard new messages when they are full, never old ones.
+    journal is cut by the limiter. Alerts are kept for whoever reads them, each once; the oldest go when there is no
+    more room. All others discard new messages when they are full, never old ones.
     """
     return [
         StreamConfig(
             name=subjects.EVENT_STREAM,
-            subjects=["tollway.evt.>"],
+            subjects=["tollway.evt.completion.>"],
             retention=RetentionPolicy.WORK_QUEUE,
             storage=StorageType.FILE,
             discard=DiscardPolicy.NEW,
@@ -45,6 +49,15 @@ def streams(replicas: int = 1, event_bytes: int = EVENT_BYTES) -> list[StreamCon
             storage=StorageType.FILE,
             discard=DiscardPolicy.NEW,
             max_bytes=DEAD_LETTER_BYTES,
+            num_replicas=replicas,
+        ),
+        StreamConfig(
+            name=subjects.ALERT_STREAM,
+            subjects=["tollway.evt.soft_budget.>"],
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.OLD,
+            max_bytes=ALERT_BYTES,
+            duplicate_window=120,
             num_replicas=replicas,
         ),
         StreamConfig(

@@ -17,6 +17,7 @@
     tollway.ctl.clock                          the number of the last change
     tollway.ctl.scrape                         whoever hears this replies with its metrics
     tollway.evt.completion.finished            completion events (JetStream)
+    tollway.evt.soft_budget.reached.<id>       a soft budget is spent (JetStream, each id once)
     tollway.limits.turn                        questions for the limiter, whoever is the active one
     tollway.limits.answer.<service>.<worker>   its answers to that process
     tollway.limits.journal                     what it decided, before it answers (JetStream)
@@ -40,6 +41,7 @@ EVENT_STREAM = "TOLLWAY_EVENTS"
 LEDGER_CONSUMER = "billing"
 """The durable consumer that all billing workers share."""
 DEAD_LETTER_STREAM = "TOLLWAY_DLQ"
+ALERT_STREAM = "TOLLWAY_ALERTS"
 LIMIT_TURN = "tollway.limits.turn"
 LIMIT_JOURNAL = "tollway.limits.journal"
 LIMIT_STREAM = "TOLLWAY_LIMITS"
@@ -78,6 +80,11 @@ def beat(service: str, worker: str) -> str:
 def limit_answer(address: str) -> str:
     """Return where the limiter answers a process; `address` is `service.worker`."""
     return f"tollway.limits.answer.{address}"
+
+
+def soft_budget_reached(id: str) -> str:
+    """Return the subject of the one event which says that a soft budget is spent."""
+    return f"tollway.evt.soft_budget.reached.{id}"
 
 
 def change(kind: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Generic, Protocol, TypeVar
 
 import structlog
@@ -15,6 +15,9 @@ log = structlog.get_logger(__name__)
 
 LOAD_SECONDS = 1.0
 """How long a request for an unknown name waits for a catalog that is being read again."""
+
+RETRY_SECONDS = 5
+"""When a request for a group without a usable credential may come again: the router tries to read it as often."""
 
 Load = Callable[[], Coroutine[None, None, list[tuple[str, Deployment]]]]
 """Reads the stored deployments as (model group, deployment); raises `Unavailable`."""
@@ -41,10 +44,13 @@ class Catalog(Generic[T]):
         load: Load,
         prepare: Callable[[Deployment], T],
         on_reload: Callable[[list[T]], None] = lambda _: None,
+        withheld: Callable[[], Collection[str]] = tuple,
     ) -> None:
+        """`withheld` names the model groups that exist and of which no deployment could be loaded."""
         self._prepare = prepare
         self._load = load
         self._on_reload = on_reload
+        self._withheld = withheld
         self._targets: dict[str, T] = {}
         self._fixed = list(fixed)
         self._stored: list[tuple[str, Deployment]] = []
@@ -67,7 +73,10 @@ class Catalog(Generic[T]):
         return list(self._groups)
 
     async def group(self, name: str) -> tuple[T, ...]:
-        """Return the deployments of a model group; raise `ModelNotFound`, or `Unavailable` where it may exist."""
+        """Return the deployments of a model group.
+
+        Raises `ModelNotFound`, or `Unavailable` where it may exist, or exists and cannot be served.
+        """
         found = self._groups.get(name)
         if found is not None:
             return found
@@ -77,6 +86,12 @@ class Catalog(Generic[T]):
             return found
         if not self.loaded:
             raise Unavailable("the database does not answer, so only configured models are known", retry_after=2)
+        if name in self._withheld():
+            raise Unavailable(
+                f"the model '{name[:200]}' exists, but no credential of its deployments can be read; "
+                "whoever runs this gateway finds the reason in the router's log",
+                retry_after=RETRY_SECONDS,
+            )
         raise ModelNotFound(f"The model '{name[:200]}' does not exist.", param="model")
 
     @property

@@ -17,7 +17,7 @@ _PLAN = record(
         "restart_needed": said(array(STRING), "Sections that differ and count from the next restart (SIGHUP) on."),
     }
 )
-_SECTIONS = ("budgets", "customers", "keys", "models", "teams", "users")
+_SECTIONS = ("budgets", "customers", "keys", "models", "organizations", "teams", "users")
 
 CONFIGURATION_SHAPES: dict[str, Shape] = {
     "config_reload": Shape(body=record({}, more=False), answer=_PLAN, example={}),

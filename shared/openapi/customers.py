@@ -46,7 +46,13 @@ CUSTOMER_SHAPES: dict[str, Shape] = {
         body=record({"user_id": _ID}, _CUSTOMER), answer=_SHOWN, example={"user_id": "jane", "max_budget": 2}
     ),
     "customer_info": Shape(query=(Query("end_user_id", "Which customer.", STRING),), answer=_SHOWN),
-    "customer_list": Shape(answer=array(_SHOWN)),
+    "customer_list": Shape(
+        query=(
+            Query("page", "From 1; the header `x-tollway-next-page` names the next one, where there is one.", INTEGER),
+            Query("page_size", "Customers on a page: 100 unless said otherwise, 1000 at most.", INTEGER),
+        ),
+        answer=array(_SHOWN),
+    ),
     "customer_block": Shape(
         body=_MANY, answer=record({"blocked_users": array(_SHOWN)}), example={"user_ids": ["jane"]}
     ),

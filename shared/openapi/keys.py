@@ -26,7 +26,9 @@ _WORKS_FOR: dict[str, Schema] = {
     "allowed_addresses": said(maybe(array(STRING)), "Networks from which the key works; empty means all."),
     "guardrails": said(maybe(array(STRING)), "Guardrails that run beside the default ones."),
     "enforced_params": said(maybe(array(STRING)), "Fields that every request must have."),
-    "permissions": said(maybe(ANY_OBJECT), "LiteLLM's; they permit nothing here."),
+    "permissions": said(
+        maybe(ANY_OBJECT), "LiteLLM's; `get_spend_routes` shows all spend; what would restrict is refused."
+    ),
     "tags": said(maybe(array(STRING)), "Labels of every request in the ledger."),
     "wait_for_room": said(maybe(NUMBER), "Seconds that a request waits for its turn instead of a 429."),
 }

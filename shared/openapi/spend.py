@@ -52,6 +52,12 @@ _DAYS = (
     Query("end_date", "The last day.", STRING),
     Query("timezone", "Minutes between UTC and the caller, negative east of it: days that overlap are added.", INTEGER),
 )
+_COUNTED: dict[str, Schema] = {
+    "daily_data": array(record({"date": STRING, "api_requests": INTEGER, "total_tokens": INTEGER})),
+    "sum_api_requests": INTEGER,
+    "sum_total_tokens": INTEGER,
+}
+_COUNTS = record(_COUNTED)
 _LIMIT = Query("limit", "At most so many.", INTEGER)
 
 _FILTERS = (
@@ -152,7 +158,7 @@ SPEND_SHAPES: dict[str, Shape] = {
             *_FILTERS,
             Query("request_id", "Only this request's entry.", STRING),
             Query("summarize", "`false` for entries where both dates are given; otherwise sums by day.", BOOLEAN),
-            Query("page_size", "Entries in the answer, 1000 at most.", INTEGER),
+            Query("page_size", "Entries in the answer: 250 unless said otherwise, 1000 at most.", INTEGER),
             Query("cursor", "Where the page before ended: its header `x-tollway-next-cursor`.", STRING),
         ),
         answer=array({"anyOf": [_LEDGER_ENTRY, _SUM_OF_DAY]}),
@@ -218,6 +224,27 @@ SPEND_SHAPES: dict[str, Shape] = {
             Query("customer_id", "Only this customer.", STRING),
         ),
         answer=array(ANY_OBJECT),
+    ),
+    "global_activity": Shape(query=_DAYS, answer=_COUNTS),
+    "global_activity_model": Shape(
+        query=(*_DAYS, _LIMIT),
+        answer=array(record({"model": said(STRING, "The model group."), **_COUNTED})),
+    ),
+    "spend_calculate": Shape(
+        body=record(
+            {},
+            {
+                "model": said(STRING, "A model group, or a provider's own name of a model."),
+                "messages": said(maybe(array(ANY_OBJECT)), "A prompt, of which the cost is told."),
+                "completion_response": said(maybe(ANY_OBJECT), "An answer with its `usage`, whose cost is told."),
+            },
+        ),
+        answer=record(
+            {
+                "cost": said(NUMBER, "Dollars, by the dearest deployment of the group."),
+                "unpriced": said(BOOLEAN, "True where something that was used has no known price."),
+            }
+        ),
     ),
     "user_daily_activity": _activity(_KEY, Query("user_id", "Only this user.", STRING)),
     "team_daily_activity": _activity(_KEY, *_ids("team_ids", "teams")),

@@ -7,6 +7,9 @@ _LISTING = Policy(ANYBODY, next="router")
 PASSTHROUGH = Policy(ANYBODY, next="passthrough", billed=True)
 """Provider-native calls: authenticated and billed, with no guardrails by definition."""
 
+PREFIX = "passthrough:"
+"""What the names of all pass-through routes begin with; `shared.routes.passthrough` has them."""
+
 LLM_ROUTES: tuple[Route, ...] = (
     Route(
         "chat_completions",

@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-from shared.routes.llm import PASSTHROUGH
+from shared.routes.llm import PASSTHROUGH, PREFIX
 from shared.routes.policy import Route
 from shared.settings.file import Configuration, PassThroughEndpoint
-
-PREFIX = "passthrough:"
-"""What the names of all pass-through routes begin with."""
 
 
 @dataclass(frozen=True, slots=True)

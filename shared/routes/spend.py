@@ -1,6 +1,6 @@
 """The `/spend` routes, `/global/spend`, and activity by day."""
 
-from shared.routes.personas import SHOWN_TO_HOLDERS, SHOWN_TO_VIEWERS, USERS, VIEWERS
+from shared.routes.personas import HOLDERS, SHOWN_TO_HOLDERS, SHOWN_TO_VIEWERS, USERS, VIEWERS
 from shared.routes.policy import Route, managed
 
 _SHOWN_TO_USERS = managed(everywhere=VIEWERS, own=USERS)
@@ -21,6 +21,16 @@ _SPENDERS = (
     Route("spend_users", "GET", ("/spend/users",), _SHOWN_TO_USERS, summary="List users by what they spent."),
     Route("spend_teams", "GET", ("/spend/teams",), _SHOWN_TO_USERS, summary="List teams by what they spent."),
     Route("spend_tags", "GET", ("/spend/tags",), SHOWN_TO_VIEWERS, summary="List tags by what they cost."),
+)
+
+_CALCULATION = (
+    Route(
+        "spend_calculate",
+        "POST",
+        ("/spend/calculate",),
+        managed(everywhere=frozenset(), own=VIEWERS | HOLDERS),
+        summary="Tell what a request would cost, or an answer did.",
+    ),
 )
 
 _GLOBAL = (
@@ -48,6 +58,14 @@ _GLOBAL = (
 )
 
 _ACTIVITY = (
+    Route("global_activity", "GET", ("/global/activity",), SHOWN_TO_HOLDERS, summary="Count requests by day."),
+    Route(
+        "global_activity_model",
+        "GET",
+        ("/global/activity/model",),
+        SHOWN_TO_HOLDERS,
+        summary="Count requests by model and day.",
+    ),
     Route("user_daily_activity", "GET", ("/user/daily/activity",), SHOWN_TO_HOLDERS, summary="Report users' days."),
     Route("team_daily_activity", "GET", ("/team/daily/activity",), _SHOWN_TO_USERS, summary="Report teams' days."),
     Route(
@@ -67,4 +85,4 @@ _ACTIVITY = (
     Route("tag_daily_activity", "GET", ("/tag/daily/activity",), SHOWN_TO_VIEWERS, summary="Report tags' days."),
 )
 
-SPEND_ROUTES: tuple[Route, ...] = (*_LOGS, *_SPENDERS, *_GLOBAL, *_ACTIVITY)
+SPEND_ROUTES: tuple[Route, ...] = (*_LOGS, *_SPENDERS, *_CALCULATION, *_GLOBAL, *_ACTIVITY)

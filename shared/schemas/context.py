@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from shared.errors import Dialect
-from shared.schemas.limits import Admitted
+from shared.schemas.limits import Admitted, Unasked
 from shared.schemas.model_lists import allows
 
 Role = Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer", "key_holder"]
@@ -110,6 +110,11 @@ class RequestContext(msgspec.Struct, frozen=True, omit_defaults=True):
     """W3C `traceparent`."""
     admitted: Admitted | None = None
     """Set by auth for a request that the limiter admitted: whoever ends it settles what it used."""
+
+    unasked: Unasked | None = None
+    """Set by auth for a native request of which it could not tell how large it is: pass-through asks the limiter."""
+    priced_only: bool = False
+    """True for a native request under a budget, where what nobody tells the price of is refused."""
 
     @property
     def limited(self) -> bool:

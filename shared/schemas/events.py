@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from shared.errors import Dialect
 from shared.pricing.usage import Usage
+from shared.schemas.scopes import ScopeKind
 
 Outcome = Literal["success", "failure", "cancelled", "interrupted", "lost"]
 
@@ -86,9 +87,40 @@ class CompletionsFinished(msgspec.Struct, frozen=True):
     completions: Annotated[tuple[Completion, ...], Meta(min_length=1)]
 
 
+class SoftBudgetReached(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a scope spent in its budget's period reached its soft budget; told once for each period and amount.
+
+    Of the fields from `key` to `model_group` those are set that name the scope: team and user for a member, the model
+    group beside the rest where the budget is one for a model.
+    """
+
+    id: Annotated[str, Meta(min_length=1, max_length=64)]
+    """The same however often it is found out; also the message's `Nats-Msg-Id`, and the end of its subject."""
+    scope: ScopeKind
+    soft_budget: int
+    spent: int
+    """In the period, when it was found out."""
+    at: _Moment
+    since: _Moment = 0.0
+    """When the period began; 0 for a budget that never resets."""
+    until: _Moment = 0.0
+    """When it ends, where that is known."""
+    key: str = ""
+    user: str = ""
+    team: str = ""
+    organization: str = ""
+    end_user: str = ""
+    model_group: str = ""
+
+
 _encode = msgspec.json.Encoder().encode
 
 
 def encode_completion(completion: Completion) -> bytes:
     """Return the event as `shared.bus.group_commit.EventWriter` takes it."""
     return _encode(completion)
+
+
+def encode_soft_budget(reached: SoftBudgetReached) -> bytes:
+    """Return the event as `shared.bus.announcements.Announcements` takes it."""
+    return _encode(reached)

@@ -101,6 +101,26 @@ class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
         return 200 + len(self.tenant) + sum(100 + len(quota.scope) for quota in self.quotas)
 
 
+class Unasked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the limiter is still to be asked for a native request, by whoever sends it on.
+
+    How large it may become, and for which model, stands in a body that only that process reads.
+    """
+
+    quotas: tuple[Quota, ...]
+    by_model: dict[str, tuple[Quota, ...]] = {}
+    """Further quotas, by the models that have limits of their own."""
+    wait: float = 0.0
+    tenant: str = ""
+
+    @property
+    def length(self) -> int:
+        """About how many characters it has as JSON."""
+        models = sum(len(name) + 10 for name in self.by_model)
+        every = (self.quotas, *self.by_model.values())
+        return 100 + models + sum(100 + len(quota.scope) for quotas in every for quota in quotas)
+
+
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a request may not begin."""
 

@@ -65,3 +65,16 @@ def scopes_of(*, key: str, user: str, team: str, organization: str, customer: st
         ("customer", customer),
     ]
     return tuple(Scope(kind, id) for kind, id in found if id)
+
+
+_NAMES = {"customer": ("end_user",), "member": ("team", "user"), "deployment": (), "model_group": ("model_group",)}
+"""How a completion calls the parts of an id, where not by the scope's kind."""
+
+
+def parts_of(scope: Scope) -> dict[str, str]:
+    """Return what names a scope, under the names that a completion has for it."""
+    kind = scope.kind.removesuffix("_model")
+    names = _NAMES.get(kind, (kind,))
+    if kind != scope.kind:
+        names += ("model_group",)
+    return dict(zip(names, scope.id.split(SEPARATOR, len(names) - 1), strict=False))

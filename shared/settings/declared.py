@@ -1,17 +1,15 @@
 """Objects that `tollway.yaml` declares, under LiteLLM's field names; the API shows them and changes none of them."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.settings.section import Section
+from shared.settings.words import Digest, Duration, Id, Name
 
-Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Name = Annotated[str, Field(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Dollars = Annotated[float, Field(ge=0, le=1e9)]
 Count = Annotated[int, Field(ge=0)]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
 
 
 class ModelBudget(Section):
@@ -75,8 +73,54 @@ class DeclaredUser(_Limited):
     """Model groups that its keys may use; empty means all."""
 
 
+class DeclaredMember(Section):
+    """A user in an organization; others may be added over the API."""
+
+    user_id: Id
+    """The user's id."""
+    role: Literal["org_admin", "internal_user", "internal_user_viewer"] = "internal_user"
+    """What the user is within the organization."""
+
+
+class DeclaredTeamMember(Section):
+    """A user in a team, and what the user may use within it; others may be added over the API."""
+
+    user_id: Id
+    """The user's id."""
+    role: Literal["admin", "user"] = "user"
+    """Whether the user manages the team."""
+    max_budget_in_team: Dollars | None = None
+    """Dollars."""
+    budget_duration: Duration | None = None
+    """The budget's period; it never resets where this is missing."""
+    rpm_limit: Count | None = None
+    """Requests per minute."""
+    tpm_limit: Count | None = None
+    """Tokens per minute."""
+    allowed_models: tuple[Id, ...] = ()
+    """What the user may use of the team's model groups; empty means all of them."""
+
+
+class DeclaredOrganization(_Limited):
+    """An organization."""
+
+    organization_id: Id
+    """Its id."""
+    organization_alias: Name = ""
+    """A name for people."""
+    models: tuple[Id, ...] = ()
+    """Model groups that its keys may use; empty means all."""
+    members: tuple[DeclaredMember, ...] = ()
+    """Users in it."""
+
+    @field_validator("members")
+    @classmethod
+    def _each_once(cls, members: tuple[DeclaredMember, ...]) -> tuple[DeclaredMember, ...]:
+        return _once(members)
+
+
 class DeclaredTeam(_Limited):
-    """A team; its members are managed over the API."""
+    """A team."""
 
     team_id: Id
     """Its id."""
@@ -94,6 +138,13 @@ class DeclaredTeam(_Limited):
     """Guardrails that run on its requests beside the default ones."""
     blocked: bool = False
     """True while its keys do not work."""
+    members: tuple[DeclaredTeamMember, ...] = ()
+    """Users in it."""
+
+    @field_validator("members")
+    @classmethod
+    def _each_once(cls, members: tuple[DeclaredTeamMember, ...]) -> tuple[DeclaredTeamMember, ...]:
+        return _once(members)
 
 
 class DeclaredCustomer(_Limited):
@@ -116,7 +167,7 @@ class DeclaredKey(_Limited):
     """Its name, by which it lasts: with another value it goes on with the same spend."""
     key: SecretStr | None = None
     """The key itself, `sk-` and at least 16 characters in all; write it as `${NAME}`."""
-    key_hash: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    key_hash: Digest | None = None
     """Or its SHA-256 in hexadecimal digits, which is LiteLLM's id of a key."""
     models: tuple[Id, ...] = ()
     """Model groups that it may use; empty means all."""
@@ -145,6 +196,16 @@ class DeclaredKey(_Limited):
         if self.key is not None and not (value.startswith("sk-") and len(value) >= 16 and value.isascii()):
             raise ValueError(f"the key '{self.key_alias}' must begin with 'sk-' and have 16 ASCII characters or more")
         return self
+
+
+Member = TypeVar("Member", DeclaredMember, DeclaredTeamMember)
+
+
+def _once(members: tuple[Member, ...]) -> tuple[Member, ...]:
+    twice = repeated(member.user_id for member in members)
+    if twice:
+        raise ValueError(f"the user '{twice}' stands there twice")
+    return members
 
 
 def repeated(ids: Iterable[str]) -> str:

@@ -6,18 +6,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
+from shared.routes.names import wrong_name
 from shared.routes.reserved import conflict_in
 from shared.settings.checks import EndpointPath, HeaderName, HeaderValue, KeyNeeded, TargetUrl
 from shared.settings.declared import (
     DeclaredBudget,
     DeclaredCustomer,
     DeclaredKey,
+    DeclaredOrganization,
     DeclaredTeam,
     DeclaredUser,
     repeated,
 )
 from shared.settings.jwt import JwtIssuer, check_issuers
 from shared.settings.section import Section as _Section
+from shared.settings.words import Duration, Mount
 
 
 class ServerSettings(_Section):
@@ -202,10 +205,6 @@ class PassThroughEndpoint(_Section):
     """The clocks of its calls."""
 
 
-Duration = Annotated[str, Field(pattern="^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$")]
-"""A number and a unit, such as `30d` or `1mo`."""
-
-
 class UserDefaults(_Section):
     """What new users get where `/user/new` says nothing, under its names."""
 
@@ -306,7 +305,7 @@ class VaultSettings(_Section):
     """Where it is."""
     token: SecretStr | None = None
     """The token for it; write it as `${VAULT_TOKEN}`."""
-    mount: str = Field("secret", pattern="^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    mount: Mount = "secret"
     """Where the store is mounted."""
     namespace: str = ""
     """The namespace, where Vault has several."""
@@ -346,6 +345,8 @@ class LimitSettings(_Section):
 
     window: Literal["sliding", "fixed"] = "sliding"
     """`sliding`: no 60 seconds hold more than the limit. `fixed`: no minute of the clock does."""
+    window_seconds: int = Field(60, ge=1, le=3600)
+    """Seconds in which `rpm` and `tpm` limits count, as LiteLLM's `LITELLM_RATE_LIMIT_WINDOW_SIZE`."""
     budget_exceeded_status: Literal[400, 422, 429] = 400
     """The status of a request over a budget; LiteLLM has used all three."""
     answer_seconds: float = Field(10.0, gt=0)
@@ -447,11 +448,13 @@ class Configuration(_Section):
     models: tuple[ModelGroup, ...] = ()
     """Model groups; more can be added over the API, and provider keys in the environment add theirs."""
     budgets: tuple[DeclaredBudget, ...] = ()
-    """Budgets that stand in the file; so do the users, teams, keys and customers below."""
+    """Budgets that stand in the file; so do the users, organizations, teams, keys and customers below."""
     users: tuple[DeclaredUser, ...] = ()
     """Internal users."""
+    organizations: tuple[DeclaredOrganization, ...] = ()
+    """Organizations, with members."""
     teams: tuple[DeclaredTeam, ...] = ()
-    """Teams."""
+    """Teams, with members."""
     keys: tuple[DeclaredKey, ...] = ()
     """Virtual keys."""
     customers: tuple[DeclaredCustomer, ...] = ()
@@ -487,6 +490,7 @@ class Configuration(_Section):
             ("deployment id", [item.id for group in self.models for item in group.deployments if item.id]),
             ("budget", [budget.budget_id for budget in self.budgets]),
             ("user", [user.user_id for user in self.users]),
+            ("organization", [organization.organization_id for organization in self.organizations]),
             ("team", [team.team_id for team in self.teams]),
             ("key", [key.key_alias for key in self.keys]),
             ("customer", [customer.user_id for customer in self.customers]),
@@ -494,6 +498,15 @@ class Configuration(_Section):
             twice = repeated(names)
             if twice:
                 raise ValueError(f"there are two of the {what} '{twice}'; each needs a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _routes_exist(self) -> Self:
+        endpoints = [endpoint.path for endpoint in self.pass_through_endpoints]
+        for key in self.keys:
+            wrong = wrong_name(key.allowed_routes, endpoints)
+            if wrong:
+                raise ValueError(f"of the key '{key.key_alias}' {wrong}")
         return self
 
     @model_validator(mode="after")

@@ -92,14 +92,16 @@ def _problems(error: ValidationError) -> list[Problem]:
             hint = f" Did you mean '{near[0]}'?" if near else ""
             found.append(Problem(f"'{spelled(place)}' is not a setting.{hint}", place))
         else:
-            what = _WORDS.get(problem["type"]) or _sentence(problem)
-            subject = f"'{spelled(place)}': " if place else ""
-            found.append(Problem(f"{subject}{what[:1].lower()}{what[1:].rstrip('.')}.", place))
+            found.append(Problem(sentence_of(problem), place))
     return found
 
 
-def _sentence(problem: ErrorDetails) -> str:
-    return str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
+def sentence_of(problem: ErrorDetails) -> str:
+    """Return what is wrong with a setting, as a sentence that names its place."""
+    of_ours = problem["type"] == "value_error"
+    what = _WORDS.get(problem["type"]) or (str(problem["ctx"]["error"]) if of_ours else problem["msg"])
+    subject = f"'{spelled(problem['loc'])}': " if problem["loc"] else ""
+    return f"{subject}{what[:1].lower()}{what[1:].rstrip('.')}."
 
 
 def _within(inner: Place, outer: Place) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from shared.pricing.usage import Usage
 from shared.schemas.events import Attempt, Completion
 from shared.store.connection import Document
 
@@ -24,35 +25,37 @@ def completion_of(stored: Mapping[str, Any]) -> Completion:
     return msgspec.convert({**stored, "request_id": stored["_id"]}, Completion)
 
 
+_NOTHING: Document = {}
+
+
+def _defaults(record: type[msgspec.Struct]) -> Document:
+    fields = msgspec.structs.fields(record)
+    return {field.name: field.default for field in fields if field.default is not msgspec.NODEFAULT}
+
+
+_COMPLETION, _ATTEMPT, _USAGE = _defaults(Completion), _defaults(Attempt), _defaults(Usage)
+
+
 def shown(stored: Mapping[str, Any]) -> Document:
-    """Return a document with every field, as readers get it."""
-    completion = completion_of(stored)
-    attempts = completion.attempts
-    last = attempts[-1] if attempts else None
-    usages = [attempt.usage for attempt in attempts]
-    fields: Document = msgspec.structs.asdict(completion)
+    """Return a document with every field, as readers get it: they read a thousand at a time, so nothing is checked."""
+    attempts = [
+        {**_ATTEMPT, **attempt, "usage": {**_USAGE, **attempt.get("usage", _NOTHING)}}
+        for attempt in stored.get("attempts", ())
+    ]
+    last = attempts[-1] if attempts else _NOTHING
+    usages = [attempt["usage"] for attempt in attempts]
     return {
-        "_id": fields.pop("request_id"),
-        **fields,
-        "tags": list(completion.tags),
-        "guardrails": list(completion.guardrails),
-        "attempts": [
-            {**msgspec.structs.asdict(attempt), "usage": msgspec.structs.asdict(attempt.usage)} for attempt in attempts
-        ],
-        "model": last.model if last else "",
-        "provider": last.provider if last else "",
-        "cost": completion.cost,
-        "unpriced": unpriced(completion),
-        "prompt_tokens": sum(usage.prompt_tokens for usage in usages),
-        "completion_tokens": sum(usage.completion_tokens for usage in usages),
-        "cache_read_tokens": sum(usage.cache_read for usage in usages),
-        "cache_write_tokens": sum(usage.cache_write_5m + usage.cache_write_1h for usage in usages),
+        **_COMPLETION,
+        **stored,
+        "tags": list(stored.get("tags", ())),
+        "guardrails": list(stored.get("guardrails", ())),
+        "attempts": attempts,
+        "model": last.get("model", ""),
+        "provider": last.get("provider", ""),
+        "unpriced": any(attempt["unpriced"] for attempt in attempts),
+        "cache_read_tokens": sum(usage["cache_read"] for usage in usages),
+        "cache_write_tokens": sum(usage["cache_write_5m"] + usage["cache_write_1h"] for usage in usages),
     }
-
-
-def unpriced(completion: Completion) -> bool:
-    """Tell whether something that was used has no known price."""
-    return any(attempt.unpriced for attempt in completion.attempts)
 
 
 def merged(known: Completion, news: Completion) -> Completion:

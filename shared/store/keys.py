@@ -10,8 +10,9 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from shared.errors import Conflict
 from shared.schemas.limits import Limits
 from shared.store.connection import Document, Session, Store, translated
-from shared.store.key_shelves import KeyShelves
+from shared.store.key_counts import COUNTED, KeyCounts, OwnerField, owners_of
 from shared.store.objects import IN_ONE_QUESTION, is_duplicate
+from shared.store.shelves import Shelves
 
 _AS_TEXT = ("metadata", "ignored", "limits", "aliases", "permissions")
 """Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
@@ -64,7 +65,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     declared: bool = False
     """True where the configuration file says it; the API changes nothing of it."""
     shelf: int = 0
-    """Where it stands in the whole list (`key_shelves`); the store says it."""
+    """Where it stands in the whole list (`shelves`); the store says it."""
 
     @property
     def id(self) -> str:
@@ -92,7 +93,8 @@ class Keys:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._keys = store.database["keys"]
-        self._shelves = KeyShelves(store)
+        self._shelves = Shelves(store, "keys")
+        self._counts = KeyCounts(store)
 
     async def find(self, hash: str, session: Session = None) -> KeyRecord | None:
         """Return a key by its stored hash."""
@@ -157,8 +159,10 @@ class Keys:
             await self._write_new([record], session)
 
     async def _write_new(self, records: Sequence[KeyRecord], session: Session) -> None:
+        documents = [_document(record) for record in records]
+        await self._counts.count(owners_of(documents), session)
         try:
-            await self._keys.insert_many([_document(record) for record in records], session=session)
+            await self._keys.insert_many(documents, session=session)
         except BulkWriteError as error:
             if is_duplicate(error):
                 raise _taken(records[0], error) from None
@@ -168,6 +172,11 @@ class Keys:
         """Write a key that was read by the same session; raise `Conflict` when another key has its alias."""
         document = _document(record)
         with translated():
+            changes = owners_of([document])
+            changes.subtract(
+                owners_of([await self._keys.find_one({"_id": record.hash}, COUNTED, session=session) or {}])
+            )
+            await self._counts.count(changes, session)
             try:
                 await self._keys.replace_one({"_id": record.hash}, document, session=session)
             except DuplicateKeyError as error:
@@ -188,6 +197,9 @@ class Keys:
         """Delete a key; tell whether it was there. One whose place another key took stays counted in lists."""
         with translated():
             document = await self._keys.find_one_and_delete({"_id": hash}, session=session)
+            gone: Counter[str] = Counter()
+            gone.subtract(owners_of([document or {}]))
+            await self._counts.count(gone, session)
             if document and not superseded and not document.get("superseded_by"):
                 await self._shelves.count(Counter({int(document.get("shelf", 0)): -1}), session)
         return bool(document)
@@ -205,11 +217,14 @@ class Keys:
             raise ValueError("a filter that asks for nothing would delete every key")
         with translated():
             listed = {**query, "superseded_by": ""}
-            found = await self._keys.find(listed, {"shelf": 1}, session=session).to_list(length=None)
+            found = await self._keys.find(listed, {"shelf": 1, **COUNTED}, session=session).to_list(length=None)
             result = await self._keys.delete_many(query, session=session)
             gone: Counter[int] = Counter()
             gone.subtract(int(item.get("shelf", 0)) for item in found)
             await self._shelves.count(gone, session)
+            lost: Counter[str] = Counter()
+            lost.subtract(owners_of(found))
+            await self._counts.count(lost, session)
         return int(result.deleted_count)
 
     async def on_shelves(self) -> dict[int, int]:
@@ -239,12 +254,13 @@ class Keys:
             found = await self._keys.find(query, {"created_at": 1}).sort("created_at", -1).to_list(length=None)
         return [document["_id"] for document in found]
 
-    async def count(self, only: KeyFilter = KeyFilter()) -> int:  # noqa: B008
-        """Return how many keys a filter names; without a filter the shelves know."""
-        if only == KeyFilter():
-            return sum((await self.on_shelves()).values())
-        with translated():
-            return int(await self._keys.count_documents({**_query(only), "superseded_by": ""}))
+    async def count(self) -> int:
+        """Return how many keys there are."""
+        return sum((await self.on_shelves()).values())
+
+    async def counts(self, field: OwnerField, ids: Sequence[str]) -> dict[str, int]:
+        """Return how many keys each of some users, teams or organizations has."""
+        return await self._counts.of(field, ids)
 
 
 def _newest_first(record: KeyRecord) -> tuple[float, str]:

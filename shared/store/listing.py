@@ -1,19 +1,23 @@
 """Finds the ledger's documents: by their pages, the newest first, from wherever an earlier answer ended."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 
 from shared.store import entries, pages
 from shared.store.connection import Document, Session, Store, translated
-from shared.store.pages import Entry, Wanted, slice_of
+from shared.store.pages import Mark, Wanted, slice_of
 
-IN_ONE_QUESTION = 50
-"""Documents asked for by one query: the embedded store's time for a list of ids grows with its square."""
+IN_ONE_QUESTION = 15
+"""Documents asked for by one query: the embedded store compares each of them with each id that was asked for."""
+
+QUESTIONS_AT_ONCE = 2
+"""Queries under way for one reader, so that one is decoded while the other is answered."""
+
+GROWTH = 4
+"""How much longer the next step is at most."""
 
 AT_ONCE = 500
 """Documents that a walk over many holds in memory."""
-
-Mark = tuple[float, str]
-"""Where a request stands among others: when it ended (Unix seconds), and its id."""
 
 
 class Listing:
@@ -44,9 +48,10 @@ class Listing:
             while last >= first and len(listed) < limit:
                 begin = max(first, last - step + 1)
                 query = {"names": wanted.name, "slice": {"$gte": begin, "$lte": last}}
-                marks = _standing(await self._pages.find(query).to_list(length=None), wanted)
-                listed += [mark for mark in marks if since <= mark[0] < until and (before is None or mark < before)]
-                last, step = begin - 1, step * 4
+                marks = pages.standing(await self._pages.find(query).to_list(length=None), wanted)
+                new = [mark for mark in marks if since <= mark[0] < until and (before is None or mark < before)]
+                listed += new
+                last, step = begin - 1, _next_step(step, len(new), limit - len(listed))
             listed = sorted(listed, reverse=True)[:limit]
             documents = {item["_id"]: item for item in await self.raw([id for _, id in listed])}
         return [entries.shown(documents[id]) for _, id in listed if id in documents]
@@ -65,10 +70,15 @@ class Listing:
 
     async def raw(self, ids: Sequence[str], session: Session = None) -> list[Document]:
         """Return documents as they are stored, by their ids, in no order; to be called where errors are translated."""
+        parts = iter([list(ids[start : start + IN_ONE_QUESTION]) for start in range(0, len(ids), IN_ONE_QUESTION)])
         found: list[Document] = []
-        for start in range(0, len(ids), IN_ONE_QUESTION):
-            some = list(ids[start : start + IN_ONE_QUESTION])
-            found += await self._ledger.find({"_id": {"$in": some}}, session=session).to_list(length=None)
+
+        async def ask() -> None:
+            for some in parts:
+                found.extend(await self._ledger.find({"_id": {"$in": some}}, session=session).to_list(length=None))
+
+        # A transaction takes one question after the other.
+        await asyncio.gather(*(ask() for _ in range(1 if session else QUESTIONS_AT_ONCE)))
         return found
 
 
@@ -77,12 +87,8 @@ def mark_of(document: Document) -> Mark:
     return float(document["ended"]), str(document["_id"])
 
 
-def _standing(found: Iterable[Document], wanted: Wanted) -> set[Mark]:
-    """Return the wanted requests on pages, without those that were taken back."""
-    counts: dict[Entry, int] = {}
-    for page in found:
-        for entry in pages.entries_on(page):
-            if wanted.includes(entry.owner) and wanted.failed in (None, entry.failed):
-                place = entry._replace(sign=1)
-                counts[place] = counts.get(place, 0) + entry.sign
-    return {(entry.ended, entry.request) for entry, count in counts.items() if count > 0}
+def _next_step(step: int, found: int, missing: int) -> int:
+    """Return how many slices to read next: what holds the rest if they are as full as the last ones, or four times."""
+    if not found:
+        return step * GROWTH
+    return min(max(1, step * missing * 5 // (found * 4)), step * GROWTH)

@@ -1,6 +1,7 @@
 """A collection of records that operators manage: found by id, changed as a whole within a transaction."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -9,6 +10,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from shared.errors import Conflict
 from shared.store.connection import Document, Session, Store, translated
+from shared.store.shelves import SHELVED, Shelves, shelves_of_page
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -17,8 +19,8 @@ AS_TEXT = ("metadata", "ignored", "limits")
 
 DUPLICATE_KEY = 11000
 
-IN_ONE_QUESTION = 50
-"""Records asked for by one query: the embedded store's time for a list of ids grows with its square."""
+IN_ONE_QUESTION = 15
+"""Records asked for by one query: the embedded store compares each of them with each id that was asked for."""
 
 Query = Mapping[str, Any]
 """Fields and the scalars they must equal, or what `containing` and `one_of` return; made from typed values only."""
@@ -69,7 +71,9 @@ class Objects(Generic[R]):
         param: str = "",
     ) -> None:
         """`param` is the field of a request that names the record; errors say it."""
+        self._store = store
         self._documents = store.database[collection]
+        self._shelves = Shelves(store, collection) if collection in SHELVED else None
         self._type = record
         self._noun = noun
         self._param = param or noun
@@ -93,19 +97,22 @@ class Objects(Generic[R]):
 
     async def insert(self, record: R, session: Session = None) -> None:
         """Store a new record; raise `Conflict` when its id, or what else must be unique, is taken."""
-        with translated():
-            try:
-                await self._documents.insert_one(self._document(record), session=session)
-            except DuplicateKeyError:
-                raise Conflict(f"This {self._noun} exists already.", param=self._param) from None
+        if session is None:
+            await self._store.atomically(lambda session: self.insert_many([record], session))
+        else:
+            await self.insert_many([record], session)
 
     async def insert_many(self, records: Sequence[R], session: Session) -> None:
         """Store new records by one question; raise `Conflict` when an id, or what else must be unique, is taken."""
         if not records:
             return
+        documents = [self._document(record) for record in records]
         with translated():
+            if self._shelves:
+                for document, shelf in zip(documents, await self._shelves.place(len(records), session), strict=True):
+                    document["shelf"] = shelf
             try:
-                await self._documents.insert_many([self._document(record) for record in records], session=session)
+                await self._documents.insert_many(documents, session=session)
             except BulkWriteError as error:
                 if is_duplicate(error):
                     raise Conflict(f"This {self._noun} exists already.", param=self._param) from None
@@ -114,17 +121,17 @@ class Objects(Generic[R]):
     async def replace(self, record: R, session: Session) -> None:
         """Write a record that was read by the same session, so that no change in between is lost."""
         document = self._document(record)
+        id = document.pop("_id")
         with translated():
             try:
-                await self._documents.replace_one({"_id": document["_id"]}, document, session=session)
+                # Every field, and not the document as a whole: it stands on a shelf, which no record knows.
+                await self._documents.update_one({"_id": id}, {"$set": document}, session=session)
             except DuplicateKeyError:
                 raise Conflict(f"Another {self._noun} has this name already.", param=self._noun) from None
 
     async def delete(self, id: str, session: Session) -> bool:
         """Delete a record; tell whether it was there."""
-        with translated():
-            result = await self._documents.delete_one({"_id": id}, session=session)
-        return bool(result.deleted_count)
+        return bool(await self.delete_where({"_id": id}, session))
 
     async def any(self) -> bool:
         """Tell whether there is a record at all."""
@@ -143,20 +150,39 @@ class Objects(Generic[R]):
         self, query: Query, *, skip: int, limit: int, order: str = "created_at", down: bool = True
     ) -> list[R]:
         """Return the records of one page, ordered by one field."""
+        if self._shelves and not query and order == "created_at":
+            return await self._page_of_all(self._shelves, skip, limit, down=down)
         with translated():
             cursor = self._documents.find(dict(query)).sort(order, -1 if down else 1).skip(skip).limit(limit)
             return [self._record(document) for document in await cursor.to_list(length=limit)]
 
     async def count(self, query: Query) -> int:
         """Return how many records match."""
+        if self._shelves and not query:
+            return sum((await self._shelves.on_each()).values())
         with translated():
             return int(await self._documents.count_documents(dict(query)))
 
     async def delete_where(self, query: Query, session: Session) -> int:
         """Delete the records that match and return how many there were."""
         with translated():
+            if self._shelves:
+                found = await self._documents.find(dict(query), {"shelf": 1}, session=session).to_list(length=None)
+                gone: Counter[int] = Counter()
+                gone.subtract(int(item.get("shelf", 0)) for item in found)
+                await self._shelves.count(gone, session)
             result = await self._documents.delete_many(dict(query), session=session)
         return int(result.deleted_count)
+
+    async def _page_of_all(self, shelves: Shelves, skip: int, limit: int, *, down: bool) -> list[R]:
+        order = list((await shelves.on_each()).items())
+        named, before = shelves_of_page(order if down else order[::-1], skip, limit)
+        found: list[Document] = []
+        with translated():
+            for shelf in named:
+                some = await self._documents.find({"shelf": shelf}).to_list(length=None)
+                found += sorted(some, key=lambda item: (float(item["created_at"]), item["_id"]), reverse=down)
+        return [self._record(document) for document in found[before : before + limit]]
 
     def _document(self, record: R) -> Document:
         document: Document = msgspec.to_builtins(record)

@@ -23,6 +23,10 @@ MOST_OWNERS = 16
 """Different owners on one page: with more, a reader of one gets too much of the others."""
 
 
+Mark = tuple[float, str]
+"""Where a request stands among others: when it ended (Unix seconds), and its id."""
+
+
 class Owner(NamedTuple):
     """Whom a request is listed for."""
 
@@ -192,6 +196,20 @@ def entries_on(page: Mapping[str, Any]) -> Iterator[Entry]:
     for number, (whose, request, ended, cost) in enumerate(rows):
         sign = -1 if number in taken else 1
         yield Entry(owners[whose], request, ended, sign * cost, number in failed, sign)
+
+
+def standing(found: Iterable[Mapping[str, Any]], wanted: Wanted) -> set[Mark]:
+    """Return the wanted requests on pages, without those that were taken back."""
+    counts: dict[Mark, int] = {}
+    for page in found:
+        included = {place for place, owner in enumerate(page["owners"]) if wanted.includes(_owner(owner))}
+        failed, taken = frozenset(page.get("failed", ())), frozenset(page.get("taken", ()))
+        rows = zip(page["whose"], page["ended"], page["requests"], strict=True)
+        for number, (whose, ended, request) in enumerate(rows):
+            if whose in included and wanted.failed in (None, number in failed):
+                mark = ended, request
+                counts[mark] = counts.get(mark, 0) + (-1 if number in taken else 1)
+    return {mark for mark, count in counts.items() if count > 0}
 
 
 def sum_of(page: Mapping[str, Any], wanted: Wanted) -> int:

@@ -79,6 +79,8 @@ class OrganizationRecord(msgspec.Struct, frozen=True):
     budget_id: str = ""
     metadata: dict[str, Any] = {}
     ignored: dict[str, Any] = {}
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
     created_by: str = ""
     updated_at: float = 0.0
     updated_by: str = ""
@@ -97,6 +99,8 @@ class MembershipRecord(msgspec.Struct, frozen=True):
     budget_id: str = ""
     models: tuple[str, ...] = ()
     """What the member may use of the team's models; empty means all of them."""
+    declared: bool = False
+    """True where the configuration file says it; the API changes nothing of it."""
     updated_at: float = 0.0
 
 

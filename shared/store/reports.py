@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from shared.store import sums
 from shared.store.connection import Document, Store, translated
 from shared.store.pages import Owner, Wanted
-from shared.store.sums import Line, Party, listed
+from shared.store.sums import ALL, Line, Party, is_list, listed
 
 By = Literal["id", "key", "user", "team"]
 
@@ -56,12 +56,9 @@ class Reports:
 
     async def days(self, name: str, first: str, last: str) -> AsyncIterator[Day]:
         """Yield the rows under a name (`shared.store.sums.named` or `listed`), in no order; openings are in none."""
-        query = {"names": name, "day": {"$gte": first, "$lte": last}}
-        cursor = self._rows.find(query, {"slots": 0, "names": 0}).batch_size(IN_ONE_BATCH)
-        with translated():
-            async for row in cursor:
-                if row["kind"] != "opening":
-                    yield _day(row)
+        async for row in self._read(name, first, last, {"slots": 0, "names": 0}):
+            if row["kind"] != "opening":
+                yield _day(row)
 
     async def callers(self, wanted: Wanted, first: str, last: str) -> AsyncIterator[Day]:
         """Yield the rows of the callers that are wanted; its customer and tag say nothing here."""
@@ -74,17 +71,27 @@ class Reports:
 
         Summed here: the embedded store takes 20 µs to give a row, and 120 to group it.
         """
-        query = {"names": name, "day": {"$gte": first, "$lte": last}}
         spent: dict[str, int] = {}
         aliases: dict[str, str] = {}
-        cursor = self._rows.find(query, {by: 1, "spend": 1, "alias": 1}).batch_size(IN_ONE_BATCH)
-        with translated():
-            async for row in cursor:
-                id = str(row.get(by, ""))
-                spent[id] = spent.get(id, 0) + int(row.get("spend", 0))
-                aliases[id] = row.get("alias") or aliases.get(id, "")
+        async for row in self._read(name, first, last, {by: 1, "spend": 1, "alias": 1}):
+            id = str(row.get(by, ""))
+            spent[id] = spent.get(id, 0) + int(row.get("spend", 0))
+            aliases[id] = row.get("alias") or aliases.get(id, "")
         most = sorted(spent, key=lambda id: (-spent[id], id))[:limit]
         return [Rank(id, spent[id], aliases[id]) for id in most]
+
+    async def _read(self, name: str, first: str, last: str, fields: Document) -> AsyncIterator[Document]:
+        """Yield rows; those of a list day by day: the embedded store answers nobody else while it reads."""
+        span: Document = {"$gte": first, "$lte": last}
+        with translated():
+            days: list[Any] = [span]
+            if is_list(name):
+                known = await self._rows.find({"names": ALL, "day": span}, {"day": 1}).to_list(length=None)
+                days = sorted(row["day"] for row in known)
+            for day in days:
+                cursor = self._rows.find({"names": name, "day": day}, fields).batch_size(IN_ONE_BATCH)
+                async for row in cursor:
+                    yield row
 
 
 def _callers_name(wanted: Wanted) -> str:

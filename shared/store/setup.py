@@ -8,8 +8,9 @@ from pymongo.errors import DuplicateKeyError
 from shared.store.budgets import REFERRING
 from shared.store.connection import Store, translated
 from shared.store.declarations import LAST
-from shared.store.key_shelves import shelve_all
+from shared.store.key_counts import count_all
 from shared.store.ledger_pause import STATE
+from shared.store.shelves import SHELVED, shelve_all
 
 
 async def ensure_indexes(store: Store) -> None:
@@ -20,6 +21,8 @@ async def ensure_indexes(store: Store) -> None:
         await database.changes.create_index([("number", 1)])
         await _key_indexes(database)
         await _people_indexes(database)
+        for name in SHELVED:
+            await database[name].create_index([("shelf", 1)])
         await database.models.create_index([("created_at", 1)])
         await database.models.create_index([("credential_name", 1)])
         await database.audit.create_index([("kind", 1), ("object", 1), ("at", -1)])
@@ -35,6 +38,7 @@ async def ensure_indexes(store: Store) -> None:
             new = {"writes": 0, "paused_until": 0.0, "paused_by": "", "kept_from": "", "swept_at": 0.0}
             await database.ledger_state.update_one({"_id": STATE}, {"$setOnInsert": new}, upsert=True)
         await shelve_all(store)
+        await count_all(store)
 
 
 async def ensure_ledger_indexes(rows: Any, pages: Any) -> None:
@@ -48,7 +52,6 @@ async def _key_indexes(database: Any) -> None:
     await keys.create_index([("created_at", -1)])
     for name in ("user_id", "team_id", "organization_id"):
         await keys.create_index([(name, 1), ("created_at", -1)])
-    await keys.create_index([("shelf", 1)])
     await keys.create_index([("account", 1)], partialFilterExpression={"account": {"$gt": ""}})
     await keys.create_index([("key_alias", 1)], unique=True, partialFilterExpression={"key_alias": {"$gt": ""}})
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from shared.routes.passthrough import PREFIX
+from shared.routes.llm import PREFIX
 from shared.schemas.events import Completion
 from shared.schemas.scopes import SEPARATOR, member_id
 from shared.store.connection import Document
@@ -245,6 +245,11 @@ def named(kind: str, id: str) -> str:
 def listed(kind: str, within: str = "", id: str = "") -> str:
     """Return the name of a list: of all rows of a kind, or of those within a group."""
     return SEPARATOR.join(("list", kind, within, id)) if within else SEPARATOR.join(("list", kind))
+
+
+def is_list(name: str) -> bool:
+    """Tell whether a name is that of a list, which may be long."""
+    return name.startswith(f"list{SEPARATOR}")
 
 
 def spend_of_row(row: Mapping[str, Any], group: str) -> int:

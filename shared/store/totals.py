@@ -6,7 +6,8 @@ from shared.store import sums
 from shared.store.connection import Store, translated
 from shared.store.pages import Wanted
 
-IN_ONE_QUERY = 50
+IN_ONE_QUERY = 5
+"""Scopes asked for by one query: the embedded store compares each name of each row with all that were asked for."""
 
 
 class Totals:

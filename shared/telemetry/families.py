@@ -92,6 +92,12 @@ LIMIT_UNSETTLED = Family("tollway_limit_unsettled", "Settlements and releases no
 LIMIT_DROPPED = Family("tollway_limit_dropped", "Settlements and releases given up: too many waited.", "counter")
 LIMIT_REPEATED = Family("tollway_limit_repeated", "Messages to the limiter that were sent again.", "counter")
 
+SOFT_BUDGETS_REACHED = Family(
+    "tollway_soft_budgets_reached", "Soft budgets that were spent, by kind of scope.", "counter", ("scope",)
+)
+ALERTS_WAITING = Family("tollway_alerts_waiting", "Facts to be told that wait for JetStream now.", "gauge")
+ALERTS_DROPPED = Family("tollway_alerts_dropped", "Facts to be told that were given up: too many waited.", "counter")
+
 CHANGE_GAPS = Family("tollway_change_gaps", "Times that announced changes were missed.", "counter")
 CHANGES_FRESH = Family("tollway_changes_fresh", "1 while this process's caches are known to be true.", "gauge")
 JWT_KEY_FETCHES = Family("tollway_jwt_key_fetches", "Times that issuers' keys were fetched.", "counter", ("outcome",))

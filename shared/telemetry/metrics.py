@@ -103,6 +103,10 @@ class Metrics:
         """Count a refusal by what stood in the way."""
         self._add(families.LIMIT_REFUSALS, (scope, measure))
 
+    def soft_budget_reached(self, scope: str) -> None:
+        """Count a soft budget that was spent and told of, by kind of scope."""
+        self._add(families.SOFT_BUDGETS_REACHED, (scope,))
+
     def limit_journaled(self, seconds: float) -> None:
         """Note how long a turn of the limiter took to be on disk."""
         self._observe(families.LIMIT_JOURNAL_SECONDS, (), seconds)

@@ -116,7 +116,7 @@ async def test_a_key_may_need_fields_in_every_request(store: Store, run: Any) ->
 
 
 async def test_native_requests_are_limited_by_what_their_body_names(store: Store, run: Any) -> None:
-    """The model at the top of a JSON body has its own limits and its price; other bodies count as one request."""
+    """The model at the top of a JSON body has its own limits and its price; who reads other bodies asks for it."""
     native = {"route": "passthrough:openai", "next": "passthrough", "path": "/openai/v1/chat/completions", "model": ""}
     async with run() as stages:
         per_model = Limits(models={"gpt-4o": ModelLimits(rpm=2)})
@@ -128,7 +128,8 @@ async def test_native_requests_are_limited_by_what_their_body_names(store: Store
             ctx = await passed(stages, body, "sk-native", **native)
             assert (ctx.model, ctx.admitted is not None) == ("", True)
         assert await refused(stages, body, "sk-native", **native) == (429, "rate_limit_exceeded")
-        assert (await passed(stages, b"--boundary", "sk-native", **native)).admitted is None
+        form = await passed(stages, b"--boundary", "sk-native", **native)
+        assert (form.admitted, form.unasked is not None and set(form.unasked.by_model)) == (None, {"gpt-4o"})
         other = body.replace(b"gpt-4o", b"home-made")
         assert (await passed(stages, other, "sk-native", **native)).admitted is None
         assert await refused(stages, other, "sk-native-poor", **native) == (403, "model_unpriced")

@@ -1,7 +1,9 @@
 """Credentials that stand in the environment, in files and in Vault, read from the real places."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,15 +33,30 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "creds"
 
 
+NO_TIME = 1e-9
+"""Seconds that a secret counts where each question shall go to Vault."""
+
+Make = Callable[..., Resolver]
+
+
 @pytest.fixture
-async def resolver(vault: VaultServer, folder: Path) -> AsyncIterator[Resolver]:
+async def make() -> AsyncIterator[Make]:
+    """Makes resolvers, and closes them whatever the test comes to."""
+    async with AsyncExitStack() as stack:
+
+        def made(env: dict[str, str] | None = None, **settings: Any) -> Resolver:
+            resolver = Resolver(CredentialSettings.model_validate(settings), env or {})
+            stack.push_async_callback(resolver.close)
+            return resolver
+
+        yield made
+
+
+@pytest.fixture
+def resolver(make: Make, vault: VaultServer, folder: Path) -> Resolver:
     """A resolver that may follow all three."""
-    settings = CredentialSettings.model_validate(
-        {"folder": folder, "vault": {"address": vault.url, "token": TOKEN}, "refresh_seconds": 1000}
-    )
-    made = Resolver(settings, {"OPENAI_API_KEY": "sk-from-env", "EMPTY_API_KEY": ""})
-    yield made
-    await made.close()
+    env = {"OPENAI_API_KEY": "sk-from-env", "EMPTY_API_KEY": ""}
+    return make(env, folder=folder, vault={"address": vault.url, "token": TOKEN}, refresh_seconds=1000)
 
 
 async def test_each_reference_leads_to_its_credential(resolver: Resolver) -> None:
@@ -77,21 +94,18 @@ async def test_a_secret_of_vault_is_remembered(vault: VaultServer, resolver: Res
     assert vault.reads == 1
 
 
-async def test_a_known_secret_goes_on_working_while_vault_is_silent(vault: VaultServer) -> None:
-    """One that was never read does not; once Vault answers, a rotated secret is taken up."""
-    settings = CredentialSettings.model_validate(
-        {"vault": {"address": vault.url, "token": TOKEN}, "refresh_seconds": 0.001}
-    )
-    resolver = Resolver(settings, {})
+async def test_a_known_secret_goes_on_working_while_vault_is_silent(vault: VaultServer, make: Make) -> None:
+    """One that was never read does not; once Vault answers, a rotated secret is taken up by the next question."""
+    resolver = make(vault={"address": vault.url, "token": TOKEN}, refresh_seconds=NO_TIME)
     assert await resolver.resolve("vault/providers/openai#api_key") == "sk-from-vault"
     vault.sealed = True
     assert await resolver.resolve("vault/providers/openai#api_key") == "sk-from-vault"
+    assert vault.reads == 2
     with pytest.raises(Unresolved, match="503"):
         await resolver.resolve("vault/providers/other#api_key")
     vault.sealed = False
     vault.secrets["providers/openai"] = {"api_key": "sk-rotated"}
     assert await resolver.resolve("vault/providers/openai#api_key") == "sk-rotated"
-    await resolver.close()
 
 
 async def test_a_deployment_without_its_credential_is_left_out(resolver: Resolver) -> None:
@@ -108,12 +122,10 @@ async def test_a_deployment_without_its_credential_is_left_out(resolver: Resolve
     assert (resolver.unresolved, resolver.followed) == (1, 1)
 
 
-async def test_a_wrong_token_and_no_server_are_told(vault: VaultServer) -> None:
+async def test_a_wrong_token_and_no_server_are_told(vault: VaultServer, make: Make) -> None:
     """Neither waits longer than a few seconds."""
-    wrong = CredentialSettings.model_validate({"vault": {"address": vault.url, "token": "wrong"}})
-    nowhere = CredentialSettings.model_validate({"vault": {"address": "http://127.0.0.1:9", "token": TOKEN}})
-    for settings, reason in ((wrong, "403"), (nowhere, "cannot be reached")):
-        resolver = Resolver(settings, {})
+    wrong = make(vault={"address": vault.url, "token": "wrong"})
+    nowhere = make(vault={"address": "http://127.0.0.1:9", "token": TOKEN})
+    for resolver, reason in ((wrong, "403"), (nowhere, "cannot be reached")):
         with pytest.raises(Unresolved, match=reason):
             await resolver.resolve("vault/providers/openai#api_key")
-        await resolver.close()

@@ -29,7 +29,15 @@ def file(**sections: Any) -> dict[str, Any]:
 
 FIRST = file(
     budgets=[{"budget_id": "tier", "max_budget": 5, "budget_duration": "30d"}],
-    teams=[{"team_id": "research", "models": ["fixed"]}],
+    organizations=[{"organization_id": "acme", "members": [{"user_id": "ada", "role": "org_admin"}]}],
+    teams=[
+        {
+            "team_id": "research",
+            "organization_id": "acme",
+            "models": ["fixed"],
+            "members": [{"user_id": "ada", "max_budget_in_team": 3}],
+        }
+    ],
     users=[{"user_id": "ada"}],
     customers=[{"user_id": "jane", "budget_id": "tier"}],
     keys=[{"key_alias": "ci", "key": "${CI_KEY}", "team_id": "research", "user_id": "ada"}],
@@ -102,7 +110,14 @@ async def test_what_the_file_declares_is_there_at_the_start(declared: Declared, 
     assert (budget["max_budget"], budget["declared"]) == (5, True)
     jane = (await manage.get("/customer/info", end_user_id="jane")).body
     assert (jane["declared"], jane["litellm_budget_table"]["max_budget"]) == (True, 5)
-    for table, id in (("budget", "tier"), ("customer", "jane"), ("team", "research"), ("user", "ada")):
+    acme = (await manage.get("/organization/info", organization_id="acme")).body
+    assert (acme["declared"], [team["team_id"] for team in acme["teams"]]) == (True, ["research"])
+    assert [(member["user_id"], member["user_role"]) for member in acme["members"]] == [("ada", "org_admin")]
+    team = (await manage.get("/team/info", team_id="research")).body
+    (member,) = team["team_memberships"]
+    assert (member["declared"], member["litellm_budget_table"]["max_budget"]) == (True, 3)
+    people = (("user", "ada"), ("organization", "acme"), ("team", "research"))
+    for table, id in (("budget", "tier"), ("customer", "jane"), *people):
         made = (await manage.get("/audit", table_name=table, object_id=id, action="created")).body["audit_logs"]
         assert [(entry["event"], entry["changed_by"]) for entry in made] == [
             (f"{table}.declared", "configuration file")
@@ -127,17 +142,44 @@ async def test_the_api_changes_nothing_of_it(manage: Management) -> None:
         ("/team/update", {"team_id": "research", "max_budget": 9}, "team_id"),
         ("/team/block", {"team_id": "research"}, "team_id"),
         ("/team/delete", {"team_ids": ["research"]}, "team_ids"),
+        ("/team/member_update", {"team_id": "research", "user_id": "ada", "role": "admin"}, "user_id"),
+        ("/team/member_delete", {"team_id": "research", "user_id": "ada"}, "user_id"),
+        ("/organization/update", {"organization_id": "acme", "max_budget": 9}, "organization_id"),
+        ("/organization/delete", {"organization_ids": ["acme"]}, "organization_ids"),
+        (
+            "/organization/member_update",
+            {"organization_id": "acme", "user_id": "ada", "role": "internal_user"},
+            "user_id",
+        ),
+        ("/organization/member_delete", {"organization_id": "acme", "user_id": "ada"}, "user_id"),
         ("/user/update", {"user_id": "ada", "max_budget": 9}, "user_id"),
         ("/user/delete", {"user_ids": ["ada"]}, "user_ids"),
     ):
         reply = await manage.ask("POST", path, None, body)
-        assert (reply.status, reply.param) == (400, param)
+        assert (reply.status, reply.param) == (400, param), (path, reply.text)
         assert "configuration file" in reply.message
     info = (await manage.get("/key/info", key=KEY)).body["info"]
     assert (info["declared"], info["blocked"], info["key_alias"]) == (True, False, "ci")
     assert [key["key_alias"] for key in (await manage.get("/key/list", return_full_object="true")).body["keys"]] == [
         "ci"
     ]
+
+
+async def test_the_api_adds_members_beside_those_of_the_file(declared: Declared, manage: Management) -> None:
+    """They stay through a reload; one whom the file names later is the file's, and goes with it."""
+    member = {"user_id": "bob", "role": "admin"}
+    assert (await manage.post("/team/member_add", team_id="research", member=member)).status == 200
+    assert (await manage.post("/config/reload")).body["changes"] == []
+    (team,) = FIRST["teams"]
+    declared.write({**FIRST, "teams": [{**team, "members": [*team["members"], {"user_id": "bob", "rpm_limit": 5}]}]})
+    (change,) = (await manage.post("/config/reload")).body["changes"]
+    assert (change["kind"], change["name"], change["action"]) == ("member", "bob of team research", "change")
+    refused = await manage.post("/user/delete", user_ids=["bob"])
+    assert (refused.status, refused.param) == (400, "user_ids"), refused.text
+    declared.write(FIRST)
+    (change,) = (await manage.post("/config/reload")).body["changes"]
+    assert (change["name"], change["action"]) == ("bob of team research", "remove")
+    assert (await manage.post("/user/delete", user_ids=["bob"])).status == 200
 
 
 async def test_a_reload_applies_the_file_on_every_worker(declared: Declared, manage: Management) -> None:
@@ -158,7 +200,10 @@ async def test_a_reload_applies_the_file_on_every_worker(declared: Declared, man
         ("remove", "budget", "tier"): [],
         ("remove", "customer", "jane"): [],
         ("remove", "user", "ada"): [],
-        ("change", "team", "research"): ["models", "limits"],
+        ("remove", "organization", "acme"): [],
+        ("remove", "member", "ada of organization acme"): [],
+        ("remove", "member", "ada of team research"): [],
+        ("change", "team", "research"): ["organization_id", "models", "limits"],
         ("change", "key", "ci"): ["user_id"],
         ("create", "model", "second/0"): [],
     }
@@ -182,10 +227,21 @@ async def test_a_deployment_of_the_file_may_refer_to_its_credential(declared: De
         for name in ("DEMO_API_KEY", "MISSING_API_KEY")
     ]
     groups = [{"model_name": f"referring-{number}", "deployments": [item]} for number, item in enumerate(deployments)]
+    groups.append({"model_name": "referring-both", "deployments": deployments})
     declared.write({**FIRST, "models": [*FIRST["models"], *groups]})
     await manage.post("/config/reload")
     assert await answers(manage, None, "referring-0", 200)
-    assert await answers(manage, None, "referring-1", 404)
+    assert await answers(manage, None, "referring-both", 200)
+    assert await answers(manage, None, "referring-1", 503)
+    assert "'referring-1' exists" in (await chat(manage, None, "referring-1")).message
+    assert await answers(manage, None, "referring-2", 404)
+    params = {"model": "openai/demo", "api_base": base, "litellm_credential_name": "demo-account"}
+    credential = {"credential_name": "demo-account", "credential_values": {"api_key": "os.environ/MISSING_API_KEY"}}
+    assert (await manage.post("/credentials", **credential)).status == 200
+    made = await manage.post("/model/new", model_name="stored", litellm_params=params)
+    assert await answers(manage, None, "stored", 503)
+    assert (await manage.post("/model/delete", id=made.body["model_info"]["id"])).status == 200
+    assert await answers(manage, None, "stored", 404)
     assert await answers(manage, None, "fixed", 200)
     assert DEMO_KEY not in declared.stack.logs()
 
@@ -206,6 +262,7 @@ async def test_a_file_that_cannot_be_applied_changes_nothing(declared: Declared,
     for content, status, what in (
         ({**FIRST, "teams": [{"team_id": "t", "max_budgett": 1}]}, 400, "max_budgett"),
         ({**FIRST, "keys": [{"key_alias": "x", "key": "${CI_KEY}", "team_id": "nowhere"}]}, 400, "no team 'nowhere'"),
+        ({**FIRST, "users": [], "keys": []}, 400, "no user 'ada'"),
         ({**FIRST, "budgets": [], "customers": []}, 409, "still in use"),
     ):
         declared.write(content)
@@ -222,13 +279,16 @@ async def test_check_shows_the_plan(declared: Declared, manage: Management) -> N
     models = [
         {"model_name": "fixed", "deployments": [{"provider": "demo", "model": "demo", "id": "fixed-1", "weight": 2}]}
     ]
-    declared.write({**FIRST, "teams": teams, "users": [], "keys": [], "models": models})
+    declared.write({**FIRST, "organizations": [], "teams": teams, "users": [], "keys": [], "models": models})
     done = declared.check()
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1:] == [
         "- key ci",
+        "- member ada of organization acme",
+        "- member ada of team research",
+        "- organization acme",
         "- user ada",
-        "~ team research (models, blocked)",
+        "~ team research (organization_id, models, blocked)",
         "+ team new",
         "~ model fixed-1 (weight)",
     ]

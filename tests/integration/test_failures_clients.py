@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import json
 import random
+import re
 import socket
 import statistics
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from shared.pricing.estimate import estimate_output
 from tests.support.books import Books
 from tests.support.stack import Stack
 from tests.support.traffic import MESSAGES, Traffic, until
@@ -23,6 +25,11 @@ from tests.support.trouble import SERVICES, at_rest, check, grown, memory, whole
 WORKERS = dict.fromkeys(SERVICES, 1)
 SLOW = 1000
 LEAVING = 500
+CLOSED_SECONDS = 2.0
+"""Within a second of its client's leaving a provider's call is closed; on a busy machine in two."""
+
+ON_THE_WAY = 8
+"""Tokens that the provider may have sent, at 40 a second, and the gateway not read yet when the client left."""
 FLAT = 48 * 1024 * 1024
 """Bytes that a process may grow by while slow readers only wait: nothing of theirs comes in any more."""
 
@@ -102,7 +109,7 @@ async def books(stack: Stack) -> AsyncIterator[Books]:
 
 def wire(stack: Stack, model: str, behaviour: str, *, label: str = "slow", stream: bool = True) -> bytes:
     """Return a request as bytes."""
-    body = json.dumps({"model": model, "messages": MESSAGES, "stream": stream}).encode()
+    body = json.dumps({"model": model, "messages": MESSAGES, "stream": stream, "user": label}).encode()
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: tollway\r\nAuthorization: Bearer {stack.master_key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nx-demo-behaviour: {behaviour}\r\n"
@@ -125,6 +132,14 @@ async def stats(stack: Stack) -> dict[str, Any]:
     """Return the demo provider's counts of calls."""
     async with aiohttp.ClientSession() as session, session.get(f"{stack.demo_url}/_demo/stats") as response:
         return dict((await response.json())["calls"])
+
+
+async def calls_of(stack: Stack, nonces: Collection[str]) -> list[dict[str, Any]]:
+    """Return the provider's calls with one of these nonces, as it remembers them."""
+    address = f"{stack.demo_url}/_demo/calls"
+    async with aiohttp.ClientSession() as session, session.get(address, params={"limit": "1000"}) as response:
+        calls: list[dict[str, Any]] = (await response.json())["calls"]
+    return [call for call in calls if call["nonce"] in nonces]
 
 
 async def open_calls(stack: Stack, number: int, timeout: float) -> float:
@@ -196,29 +211,37 @@ async def test_who_leaves_is_billed_for_what_was_used_and_no_more(stack: Stack, 
     """Clients leave at random moments: their provider calls end at once, and what came until then is entered."""
     await whole(stack, WORKERS)
     chance = random.Random(7)
-    started = await stats(stack)
+    started = await books.sold()
+    left: dict[str, float] = {}
 
     async def leave(number: int) -> None:
         await asyncio.sleep(chance.uniform(0, 2))
-        request = wire(
-            stack, "demo", "first_token=100ms;tokens=60;rate=40/s", label=f"leaver{number}", stream=number % 3 > 0
-        )
+        name = f"leaver{number}"
+        request = wire(stack, "demo", "first_token=100ms;tokens=60;rate=40/s", label=name, stream=number % 3 > 0)
         reader, writer = await asyncio.open_connection(*stack.url.removeprefix("http://").split(":"))
         writer.write(request)
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(chance.choice([0.0, 0.02, 0.1, 0.5, 1.0, 1.5])):
                 while await reader.read(4096):
                     pass
+        left[name] = time.time()
         writer.transport.abort()
 
     await asyncio.gather(*[leave(number) for number in range(LEAVING)])
-    took = await open_calls(stack, 0, 10)
-    ended = await stats(stack)
-    cancelled = ended["cancelled"] - started["cancelled"]
-    calls = ended["started"] - started["started"]
-    assert cancelled + ended["finished"] - started["finished"] == calls
+    await open_calls(stack, 0, 10)
+    ended = await books.sold()
+    cancelled, finished, calls = (
+        ended["calls"][outcome] - started["calls"][outcome] for outcome in ("cancelled", "finished", "started")
+    )
+    assert cancelled + finished == calls
     assert cancelled > LEAVING / 4
-    assert took < 5
+    late = {
+        call["nonce"]: call["ended"] - left[call["nonce"]]
+        for call in await calls_of(stack, left)
+        if call["outcome"] == "cancelled"
+    }
+    assert len(late) == cancelled
+    assert max(late.values()) < CLOSED_SECONDS, sorted(late.items(), key=lambda one: one[1])[-5:]
     await at_rest(stack)
     entered = await books.labelled("leaver", calls)
     # Whoever left before its request was with the provider may have an entry too, with nothing in it.
@@ -231,6 +254,27 @@ async def test_who_leaves_is_billed_for_what_was_used_and_no_more(stack: Stack, 
     assert begun, "nobody left in the middle of an answer"
     assert all(attempt["usage"]["estimated"] for entry in begun for attempt in entry["attempts"])
     assert all(entry["prompt_tokens"] for entry in begun)
+    words = await whole_answer(stack)
+    by_nonce = {call["nonce"]: call for call in await calls_of(stack, left)}
+    for entry in entered:
+        call = by_nonce.get(entry["label"], {"output_tokens": 0})
+        sent = call["output_tokens"]
+        if entry["outcome"] == "success":
+            assert entry["completion_tokens"] == sent
+        else:
+            least, most = (
+                estimate_output("".join(words[:number]), "demo") for number in (max(0, sent - ON_THE_WAY), sent)
+            )
+            assert least <= entry["completion_tokens"] <= most, (call, entry["completion_tokens"])
+
+
+async def whole_answer(stack: Stack) -> list[str]:
+    """Return the words that the leavers would have been told, one for each token."""
+    body, headers = {"model": "demo", "messages": MESSAGES}, stack.headers() | {"x-demo-behaviour": "tokens=60"}
+    async with aiohttp.ClientSession(stack.url) as session:
+        async with session.post("/v1/chat/completions", json=body, headers=headers) as answer:
+            text = str((await answer.json())["choices"][0]["message"]["content"])
+    return re.findall(r"\S+\s*", text)
 
 
 @pytest.mark.timeout(120)

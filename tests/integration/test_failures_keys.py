@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import statistics
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -14,8 +15,14 @@ from tests.support.traffic import MESSAGES
 from tests.support.trouble import SERVICES, frozen, whole
 
 WORKERS = dict.fromkeys(SERVICES, 1) | {"auth": 3}
+USUAL = 0.1
+"""Seconds after the admin's answer within which a change is heard everywhere, as DESIGN.md has it."""
+
 BOUND = 1.0
-"""Seconds after the admin's answer; DESIGN.md says 0.1, which a busy machine may miss."""
+"""Seconds that a single change may take on a busy machine."""
+
+KEYS = 5
+"""Keys whose life is watched; each has four changes."""
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +79,19 @@ async def last_seen(client: aiohttp.ClientSession, key: str, unwanted: int, want
 async def test_a_change_of_a_key_is_heard_by_all(stack: Stack, client: aiohttp.ClientSession) -> None:
     """Made, blocked, unblocked and deleted: each time all workers judge alike, soon after the admin's answer."""
     await whole(stack, WORKERS)
-    key = (await manage(client, stack, "/key/generate", {}))["key"]
-    assert await last_seen(client, key, 401, 200) < BOUND
-    for path, body, unwanted, wanted in (
-        ("/key/block", {"key": key}, 200, 401),
-        ("/key/unblock", {"key": key}, 401, 200),
-        ("/key/delete", {"keys": [key]}, 200, 401),
-    ):
-        await manage(client, stack, path, body)
-        assert await last_seen(client, key, unwanted, wanted) < BOUND, path
+    delays: list[float] = []
+    for _ in range(KEYS):
+        key = (await manage(client, stack, "/key/generate", {}))["key"]
+        delays.append(await last_seen(client, key, 401, 200))
+        for path, body, unwanted, wanted in (
+            ("/key/block", {"key": key}, 200, 401),
+            ("/key/unblock", {"key": key}, 401, 200),
+            ("/key/delete", {"keys": [key]}, 200, 401),
+        ):
+            await manage(client, stack, path, body)
+            delays.append(await last_seen(client, key, unwanted, wanted))
+    assert statistics.median(delays) <= USUAL, delays
+    assert max(delays) <= BOUND, delays
 
 
 @pytest.mark.timeout(120)

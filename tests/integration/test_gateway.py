@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.spend_logs import logged
 from tests.support.stack import Stack
+from tests.support.trouble import gauges
 
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 TOOL = {
@@ -207,6 +208,21 @@ async def test_bad_input_is_told_in_the_callers_dialect(
         else:
             assert set(answer["error"]) == {"message", "type", "param", "code"}
             assert isinstance(answer["error"]["code"], str)
+
+
+async def test_bad_input_troubles_no_worker(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """The edge alone refuses it: no stage takes a message. That a model does not exist is for the router to say."""
+    before = (await gauges(stack))["tollway_stage_handled_total"]
+    for path in ("/v1/chat/completions", "/v1/messages"):
+        for what, body, status in BAD_BODIES:
+            if status == 404:
+                continue
+            async with http.post(path, data=body) as response:
+                assert response.status == status, what
+    assert (await gauges(stack))["tollway_stage_handled_total"] == before
+    async with http.post("/v1/chat/completions", json={"model": "demo", "messages": HELLO}) as response:
+        assert response.status == 200
+    assert (await gauges(stack))["tollway_stage_handled_total"] > before
 
 
 @pytest.mark.parametrize(

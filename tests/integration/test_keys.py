@@ -99,7 +99,7 @@ async def test_every_field_is_kept_and_shown(office: Office) -> None:
         "organization_id": "o", "metadata": {"a": 1}, "tags": ["x"], "max_budget": 10.5, "soft_budget": 8.0,
         "budget_duration": "30d", "budget_id": "small", "model_max_budget": {"a": {"max_budget": 1.0}},
         "tpm_limit": 100, "rpm_limit": 10, "max_parallel_requests": 3, "model_rpm_limit": {"a": 5},
-        "model_tpm_limit": {"a": 50}, "permissions": {"x": True}, "key_type": "llm_api",
+        "model_tpm_limit": {"a": 50}, "permissions": {"get_spend_routes": True}, "key_type": "llm_api",
         "guardrails": ["no-zeppelins"], "enforced_params": ["user"], "blocked": True,
         "temp_budget_increase": 2.0, "temp_budget_expiry": "2030-01-01T00:00:00.000Z",
         "allowed_addresses": ["10.0.0.0/8"], "wait_for_room": 2.5,
@@ -150,6 +150,37 @@ async def test_concurrent_updates_lose_neither(office: Office) -> None:
     shape = await info(office, token)
     assert [shape[name] for name in limits] == [1, 2, 3, 4.0, 5.0]
     assert (shape["model_rpm_limit"], shape["tags"]) == ({"a": 9}, ["x"])
+
+
+async def test_permissions_are_granted_kept_or_refused(office: Office) -> None:
+    """What would restrict is 400; what means nothing here is named in the answer's header."""
+    for permissions, ignored in (
+        ({"get_spend_routes": True}, False),
+        ({"get_spend_routes": True, "allow_pii_controls": True}, True),
+        ({"pii": False}, True),
+        ({}, False),
+    ):
+        reply = await office.post("key_generate", permissions=permissions)
+        assert (reply.status, reply.body["permissions"]) == (200, permissions), reply.text
+        assert (reply.headers.get("x-tollway-ignored-fields") == "permissions") == ignored
+        changed = await office.post("key_update", key=reply.body["token"], permissions=permissions)
+        assert (changed.headers.get("x-tollway-ignored-fields") == "permissions") == ignored
+    for permissions, param in (
+        ({"enable_llm_guard_check": True}, "permissions.enable_llm_guard_check"),
+        ({"get_spend_route": True}, "permissions.get_spend_route"),
+        ({"get_spend_routes": "yes"}, "permissions.get_spend_routes"),
+    ):
+        refused = await office.post("key_generate", permissions=permissions)
+        assert (refused.status, refused.body["param"]) == (400, param), refused.text
+
+
+async def test_a_route_that_does_not_exist_is_named(office: Office) -> None:
+    """With the nearest right name; what a key has may stay in it."""
+    for entry, meant in (("llm_api_route", "llm_api_routes"), ("/key/generat", "/key/generate")):
+        for route, body in (("key_generate", {}), ("key_update", {"key": (await made(office))["token"]})):
+            reply = await office.post(route, **body, allowed_routes=[entry])
+            assert (reply.status, reply.body["param"]) == (400, "allowed_routes"), reply.text
+            assert f"'{meant}'" in reply.body["message"]
 
 
 async def test_what_does_not_exist_is_named(office: Office) -> None:

@@ -1,11 +1,15 @@
-"""Admissions, completions, crashes and restarts in any order on real servers, beside a model of what must hold."""
+"""Admissions, ends of every kind, crashes, resets and updates in any order on real servers, beside a model of what must
+hold."""
 
 import asyncio
+import contextlib
 import tempfile
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+import nats.errors
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -18,6 +22,7 @@ from shared.bus.connection import Bus
 from shared.bus.limits import LimiterClient
 from shared.bus.setup import ensure_streams
 from shared.bus.worker import Worker, new_worker_id
+from shared.schemas.scopes import Scope
 from tests.support.limiters import Sums, ask, completion, quota
 from tests.support.nats_server import NatsServer
 
@@ -27,12 +32,16 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-RPM, SLOTS, BUDGET = 25, 4, 1000
+LIMITS = {"rpm": 25, "parallel": 4, "budget": 1000}
+LOST_SECONDS = 10.0
+"""Within so many seconds an edge that died has lost its slots."""
+
+PERIOD = 3600.0
 T = TypeVar("T")
 
 
 class LimiterOnServers(RuleBasedStateMachine):
-    """One key with a limit of each kind, asked by an edge; up to three seats that come, leave and die."""
+    """One key with a limit of each kind, asked by two edges; up to three seats that come, leave and die."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,8 +52,14 @@ class LimiterOnServers(RuleBasedStateMachine):
         self._workers: dict[Seat, Worker] = {}
         self._asked = 0
         self._admitted = 0
-        self._in_flight: dict[str, int] = {}
-        self._spent = 0
+        self._limits = dict(LIMITS)
+        self._ledger = Entries()
+        self._since = time.time() - PERIOD / 2
+        self._in_flight: dict[str, tuple[int, str]] = {}
+        """What each request holds, and the edge that has its client."""
+        self._unbilled: dict[str, int] = {}
+        """What requests hold that are over, and whose events have not been heard of."""
+        self._edges_lost = 0
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(asyncio.wait_for(work, 30))
@@ -64,6 +79,7 @@ class LimiterOnServers(RuleBasedStateMachine):
             await ensure_streams(self._edge.bus)
             self._client = LimiterClient(self._edge)
             await self._client.start()
+            self._frail = await self._worker("edge")
             await self._edge.bus.barrier()
 
         self._run(work())
@@ -76,7 +92,7 @@ class LimiterOnServers(RuleBasedStateMachine):
 
         async def work() -> None:
             worker = await self._worker("auth")
-            seat = Seat(worker, Limiter, Sums(), Tally(worker.metrics), snapshot_entries=15)
+            seat = Seat(worker, Limiter, self._ledger, Tally(worker.metrics), snapshot_entries=15)
             await seat.start()
             self._workers[seat] = worker
 
@@ -90,11 +106,15 @@ class LimiterOnServers(RuleBasedStateMachine):
 
         async def work() -> None:
             worker = self._workers.pop(seat)
-            if not gently:
+            if gently:
+                await seat.close()
+                await worker.close()
                 await worker.bus.close()
-            await seat.close()
-            await worker.close()
-            await worker.bus.close()
+            else:
+                await worker.bus.close()
+                for closing in (seat.close, worker.close):
+                    with contextlib.suppress(nats.errors.Error):
+                        await closing()
 
         self._run(work())
 
@@ -104,53 +124,109 @@ class LimiterOnServers(RuleBasedStateMachine):
 
         async def work() -> None:
             await asyncio.sleep(0.02)
-            while not all(worker.bus.connected for worker in (self._edge, *self._workers.values())):
+            while not all(worker.bus.connected for worker in (self._edge, self._frail, *self._workers.values())):
                 await asyncio.sleep(0.02)
 
         self._nats.stop()
         self._nats.start()
         self._run(work())
 
-    @rule(number=st.integers(1, 6), cost=st.integers(1, 400))
-    def burst(self, number: int, cost: int) -> None:
+    @rule(number=st.integers(1, 6), cost=st.integers(1, 400), frail=st.booleans())
+    def burst(self, number: int, cost: int, frail: bool) -> None:
         """Requests come at once; those that are admitted are in flight."""
         ids = [f"r{self._asked + n}" for n in range(number)]
         self._asked += number
-        limits = quota(rpm=RPM, parallel=SLOTS, budget=BUDGET)
+        limits = quota(**self._limits, since=self._since, until=self._since + PERIOD)
+        owner = (self._frail if frail else self._edge).address
 
         async def work() -> list[bool]:
-            asks = [ask(self._client, id, limits, cost=cost, owner=self._edge.address) for id in ids]
+            asks = [ask(self._client, id, limits, cost=cost, owner=owner) for id in ids]
             return [verdict.refusal is None for verdict in await asyncio.gather(*asks)]
 
         passed = [id for id, admitted in zip(ids, self._run(work()), strict=True) if admitted]
-        held = sum(self._in_flight.values())
-        expected = 0
-        while (
-            expected < number
-            and self._admitted + expected < RPM
-            and len(self._in_flight) + expected < SLOTS
-            and self._spent + held + expected * cost < BUDGET
-        ):
-            expected += 1
+        expected = self._expected(number, cost)
         assert len(passed) == expected, (len(passed), expected)
         self._admitted += len(passed)
-        self._in_flight |= dict.fromkeys(passed, cost)
+        self._in_flight |= dict.fromkeys(passed, (cost, owner))
+
+    def _expected(self, number: int, cost: int) -> int:
+        """Return how many of so many requests are to be admitted."""
+        held = sum(cost for cost, _ in self._in_flight.values()) + sum(self._unbilled.values())
+        spent, expected = self._ledger.since(self._since), 0
+        while (
+            expected < number
+            and self._admitted + expected < self._limits["rpm"]
+            and len(self._in_flight) + expected < self._limits["parallel"]
+            and spent + held + expected * cost < self._limits["budget"]
+        ):
+            expected += 1
+        return expected
 
     @precondition(lambda self: self._in_flight)
-    @rule(real=st.integers(0, 400), sent=st.booleans())
-    def end(self, real: int, sent: bool) -> None:
-        """A request ends: settled and released, or never sent."""
-        id, _ = self._in_flight.popitem()
-        if sent:
-            self._client.settle_for(completion(id, cost=real))
-            self._spent += real
-        self._client.release(id, sent=sent)
+    @rule(real=st.integers(0, 400), how=st.sampled_from(["answered", "refused", "cancelled"]))
+    def end(self, real: int, how: str) -> None:
+        """A request ends: with an answer that was billed, without a call of a provider, or cut in the middle."""
+        id, (cost, _) = self._in_flight.popitem()
+        if how == "answered":
+            self._bill(id, real)
+        elif how == "cancelled":
+            self._unbilled[id] = cost
+        self._client.release(id, sent=how != "refused")
+        self._run(self._told())
+
+    @precondition(lambda self: self._unbilled)
+    @rule(real=st.integers(0, 400))
+    def bill(self, real: int) -> None:
+        """The event of a request arrives that was cut, or whose edge had died."""
+        id, _ = self._unbilled.popitem()
+        self._bill(id, real)
+        self._run(self._told())
+
+    @rule(limit=st.sampled_from(sorted(LIMITS)), times=st.sampled_from([0.5, 1, 2]))
+    def update(self, limit: str, times: float) -> None:
+        """An operator changes a limit; what was counted stays counted."""
+        self._limits[limit] = int(LIMITS[limit] * times)
+
+    @rule()
+    def reset(self) -> None:
+        """A new period of the budget begins; requests in flight hold what they held."""
+        self._since = time.time()
+
+    @precondition(lambda self: self._edges_lost == 0 and self._of_the_frail)
+    @rule()
+    def lose_edge(self) -> None:
+        """An edge dies: its slots are free, what it had sent to providers stays held."""
+        self._edges_lost += 1
+        lost = self._frail
+        for id in self._of_the_frail:
+            self._unbilled[id] = self._in_flight.pop(id)[0]
 
         async def work() -> None:
-            while self._client.unsettled:
-                await asyncio.sleep(0.01)
+            await lost.bus.close()
+            await lost.close()
+            self._frail = await self._worker("edge")
+            async with asyncio.timeout(LOST_SECONDS):
+                while any(seat.active and lost.address in _owners(seat) for seat in self._workers) or not any(
+                    seat.active for seat in self._workers
+                ):
+                    await asyncio.sleep(0.05)
 
         self._run(work())
+
+    @property
+    def _of_the_frail(self) -> list[str]:
+        return [id for id, (_, owner) in self._in_flight.items() if owner == self._frail.address]
+
+    def _bill(self, id: str, real: int) -> None:
+        """Write a completion to the ledger, and tell the limiter."""
+        event = completion(id, cost=real)
+        self._ledger.entries.append((event.ended, real))
+        self._client.settle_for(event)
+
+    async def _told(self) -> None:
+        """Wait until the limiter has confirmed everything."""
+        while self._client.unsettled:
+            await asyncio.sleep(0.01)
 
     @invariant()
     def no_more_than_one_knows_better(self) -> None:
@@ -168,8 +244,9 @@ class LimiterOnServers(RuleBasedStateMachine):
                 await worker.close()
                 await worker.bus.close()
             await self._client.close(0.1)
-            await self._edge.close()
-            await self._edge.bus.close()
+            for edge in (self._edge, self._frail):
+                await edge.close()
+                await edge.bus.close()
 
         self._run(work())
         self._loop.close()
@@ -177,9 +254,29 @@ class LimiterOnServers(RuleBasedStateMachine):
         self._folder.cleanup()
 
 
+class Entries(Sums):
+    """A ledger of one key: when its completions ended, and what they cost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: list[tuple[float, int]] = []
+
+    def since(self, moment: float) -> int:
+        """Return what was spent since a time."""
+        return sum(cost for at, cost in self.entries if at >= moment)
+
+    async def spent(self, scope: Scope, since: float) -> int:
+        """Return it as the limiter reads it."""
+        return self.since(since)
+
+
+def _owners(seat: Seat) -> tuple[str, ...]:
+    return seat.limiter.owners if seat.limiter is not None else ()
+
+
 LimiterOnServers.TestCase.settings = settings(
-    max_examples=4,
-    stateful_step_count=12,
+    max_examples=6,
+    stateful_step_count=20,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

@@ -142,6 +142,23 @@ async def test_a_customers_spend_is_what_its_requests_cost(manage: Management) -
     assert refused.status in (400, 403)
 
 
+async def test_customers_are_listed_in_pages(manage: Management) -> None:
+    """The newest first, each once; the header of each answer names the next page, and of the last one none."""
+    made = [f"paged-{number}" for number in range(5)]
+    await manage.post("/customer/block", user_ids=made)
+    found: list[str] = []
+    query = {"page_size": "2"}
+    while True:
+        answer = await manage.get("/customer/list", **query)
+        assert len(answer.body) <= 2
+        found += [item["user_id"] for item in answer.body]
+        if "x-tollway-next-page" not in answer.headers:
+            break
+        query["page"] = answer.headers["x-tollway-next-page"]
+    assert len(found) == len(set(found))
+    assert set(made) == set(found[:5])
+
+
 async def test_customers_are_blocked_known_or_not_and_deleted_together(manage: Management) -> None:
     """As in LiteLLM a block makes a customer; deletion is all or nothing."""
     blocked = await manage.post("/customer/block", user_ids=["stranger", "other"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.pricing.usage import Usage
+from shared.routes import ROUTES
 from shared.schemas.context import Principal
 from shared.schemas.events import Attempt, Completion
 from shared.schemas.limits import Limits
@@ -391,18 +392,77 @@ async def test_an_organizations_administrator_stays_within_it(office: Office) ->
     await made(office, "organization_new", organization_id="p", organization_alias="P")
     await made(office, "organization_member_add", organization_id="o", member={"role": "org_admin", "user_id": "boss"})
     boss = user("boss")
-    assert (await office.post("team_new", boss, team_id="t", organization_id="o")).status == 200
+    new = await office.post("team_new", boss, organization_id="o")
+    assert new.status == 200
+    team = new.body["team_id"]
     assert (await office.post("team_new", boss, organization_id="p")).status == 403
     assert (await office.post("team_new", boss)).status == 403
-    assert (await office.post("team_update", boss, team_id="t", organization_id="p")).status == 403
-    assert (await office.post("team_update", boss, team_id="t", max_budget=100)).status == 200
+    assert (await office.post("team_update", boss, team_id=team, organization_id="p")).status == 403
+    assert (await office.post("team_update", boss, team_id=team, max_budget=100)).status == 200
     assert (await office.post("user_new", boss, organizations=["o"])).status == 200
     assert (await office.post("user_new", boss, organizations=["o"], user_role="proxy_admin")).status == 403
     assert (await office.post("user_new", boss, organizations=["o"], max_budget=5)).status == 403
     listed = (await office.get("user_list", boss)).body
     assert {"boss"} < {item["user_id"] for item in listed["users"]}
-    assert [team["team_id"] for team in (await office.get("team_list", boss)).body] == ["t"]
+    assert [item["team_id"] for item in (await office.get("team_list", boss)).body] == [team]
     assert [item["organization_id"] for item in (await office.get("organization_list", boss)).body] == ["o"]
+
+
+async def test_ids_are_chosen_by_proxy_administrators_alone(office: Office) -> None:
+    """An organization's administrator cannot make the user or team beforehand that an identity provider will name."""
+    await made(office, "organization_new", organization_id="o", organization_alias="O")
+    await made(office, "organization_member_add", organization_id="o", member={"role": "org_admin", "user_id": "boss"})
+    boss = user("boss")
+    for route, body, param in (
+        ("user_new", {"organizations": ["o"], "user_id": "alice@idp"}, "user_id"),
+        ("user_new", {"organizations": ["o"], "sso_user_id": "alice@idp"}, "sso_user_id"),
+        ("team_new", {"organization_id": "o", "team_id": "platform"}, "team_id"),
+    ):
+        reply = await office.post(route, boss, **body)
+        assert (reply.status, reply.body["param"]) == (403, param), reply.text
+        assert (await office.post(route, **body)).status == 200
+        assert (await office.post(route, boss, **{**body, param: None})).status in (200, 403)
+    assert (await office.post("team_new", boss, organization_id="o", team_id=None)).status == 200
+
+
+async def test_a_key_for_some_routes_makes_no_administrator(office: Office) -> None:
+    """Neither of the gateway nor of a group, unless it may call all that such an administrator may."""
+    await made(office, "organization_new", organization_id="o", organization_alias="O")
+    await made(office, "team_new", team_id="t")
+    await made(office, "user_new", user_id="root", user_role="proxy_admin", auto_create_key=False)
+    await made(office, "user_new", user_id="plain", auto_create_key=False)
+    await made(office, "team_member_add", team_id="t", member={"role": "user", "user_id": "plain"})
+    await made(
+        office, "organization_member_add", organization_id="o", member={"role": "internal_user", "user_id": "plain"}
+    )
+    lead = {"role": "admin", "user_id": "root"}
+    asks: list[tuple[str, str, dict[str, Any]]] = [
+        ("user_new", "user_role", {"user_role": "proxy_admin"}),
+        ("user_new", "user_role", {"user_role": "proxy_admin_viewer"}),
+        ("user_new", "teams", {"teams": [{"team_id": "t", "user_role": "admin"}]}),
+        ("user_update", "user_role", {"user_id": "plain", "user_role": "proxy_admin"}),
+        ("user_update", "sso_user_id", {"user_id": "root", "sso_user_id": "me@idp"}),
+        ("team_new", "role", {"members_with_roles": [lead]}),
+        ("team_member_add", "role", {"team_id": "t", "member": lead}),
+        ("team_member_update", "role", {"team_id": "t", "user_id": "plain", "role": "admin"}),
+        ("organization_member_add", "role", {"organization_id": "o", "member": {**lead, "role": "org_admin"}}),
+        ("organization_member_update", "role", {"organization_id": "o", "user_id": "plain", "role": "org_admin"}),
+    ]
+    for route, param, body in asks:
+        some = await made(office, "key_generate", user_id="root", allowed_routes=[ROUTES[route].paths[0], "/key/*"])
+        narrow = Principal("proxy_admin", key=some["token"], user="root")
+        reply = await office.post(route, narrow, **body)
+        assert (reply.status, reply.body["param"]) == (403, param), (route, reply.text)
+    for role in ("internal_user", "internal_user_viewer"):
+        some = await made(office, "key_generate", user_id="root", allowed_routes=["/user/new"])
+        reply = await office.post("user_new", Principal("proxy_admin", key=some["token"], user="root"), user_role=role)
+        assert (reply.status, reply.body["allowed_routes"]) == (200, ["llm_api_routes"]), reply.text
+    for routes in ([], ["*"]):
+        whole = await made(office, "key_generate", user_id="root", allowed_routes=routes)
+        reply = await office.post(
+            "user_new", Principal("proxy_admin", key=whole["token"], user="root"), user_role="proxy_admin"
+        )
+        assert (reply.status, reply.body["allowed_routes"]) == (200, routes), reply.text
 
 
 async def test_a_teams_administrator_gives_it_nothing_more(office: Office) -> None:

@@ -10,10 +10,28 @@ import aiohttp
 import pytest
 
 from shared.routes import ROUTES, Route
+from shared.routes.passthrough import passthrough_endpoints
+from shared.schemas.limits import Limits
+from shared.settings import Configuration
+from tests.support.limited import limited_key
 from tests.support.stack import Stack
 
 NAMES = sorted(ROUTES)
-CONFIG = {"guardrails": [{"name": "no-zeppelins", "type": "banned_words", "words": ["zeppelin"]}]}
+CONFIG = {
+    "guardrails": [{"name": "no-zeppelins", "type": "banned_words", "words": ["zeppelin"]}],
+    "pass_through_endpoints": [{"path": "/mine", "target": "http://127.0.0.1:9", "include_subpath": True}],
+}
+ENDPOINTS = passthrough_endpoints(Configuration.model_validate(CONFIG))
+NATIVE_CALLS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
+PRICED = {"/openai": "gpt-4.1", "/anthropic": "claude-sonnet-4-5"}
+"""Models of the vendors' own that have a price; another one is refused under a budget, whatever is left of it."""
+
+BILLED = [(path, route, "demo") for route in ROUTES.values() if route.policy.billed for path in route.paths] + [
+    (endpoint.path + NATIVE_CALLS[endpoint.route.dialect], endpoint.route, PRICED.get(endpoint.path, "demo"))
+    for endpoint in ENDPOINTS
+    if endpoint.route.policy.billed
+]
+"""Every path that costs something, with its route and a model; of pass-through one of each endpoint."""
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +56,20 @@ async def limited(stack: Stack, http: aiohttp.ClientSession) -> str:
 
 
 async def call(
-    http: aiohttp.ClientSession, route: Route, path: str, headers: dict[str, str], content: str = "Hello"
+    http: aiohttp.ClientSession,
+    route: Route,
+    path: str,
+    headers: dict[str, str],
+    content: str = "Hello",
+    model: str = "demo",
 ) -> tuple[int, dict[str, Any]]:
     """Call a route with a body that would be right for it, and return status and answer."""
-    body: dict[str, Any] = {"model": "demo", "max_tokens": 20, "messages": [{"role": "user", "content": content}]}
-    data = json.dumps(body if route.policy.model else {}).encode() if route.method == "POST" else None
+    body: dict[str, Any] = {"model": model, "max_tokens": 20, "messages": [{"role": "user", "content": content}]}
+    method = "POST" if route.method == "*" else route.method
+    data = json.dumps(body if route.policy.billed else {}).encode() if method == "POST" else None
     url = path.replace("{model}", "demo")
     async with http.request(
-        route.method, url, data=data, headers={"Content-Type": "application/json", **headers}
+        method, url, data=data, headers={"Content-Type": "application/json", **headers}
     ) as response:
         return response.status, await response.json()
 
@@ -93,6 +117,26 @@ async def test_blocked_content_is_refused(stack: Stack, http: aiohttp.ClientSess
         assert "no-zeppelins" in answer["error"]["message"]
 
 
+async def provider_calls(stack: Stack, http: aiohttp.ClientSession) -> int:
+    """Return how many requests the demo provider has seen."""
+    async with http.get(f"{stack.demo_url}/_demo/stats") as response:
+        return int((await response.json())["requests"])
+
+
+@pytest.mark.parametrize(("path", "route", "model"), BILLED, ids=[path for path, _, _ in BILLED])
+async def test_who_is_over_budget_is_refused_before_a_provider_is_called(
+    stack: Stack, http: aiohttp.ClientSession, path: str, route: Route, model: str
+) -> None:
+    """On every route that costs something, pass-through included, in its own dialect."""
+    key = await limited_key(stack, Limits(max_budget=0))
+    before = await provider_calls(stack, http)
+    status, answer = await call(http, route, path, {"Authorization": f"Bearer {key}"}, model=model)
+    assert (status, answer["error"]["type"]) == (400, "budget_exceeded"), answer
+    assert answer["error"]["message"].startswith("Budget has been exceeded! Current cost: 0")
+    assert ("type" in answer) == (route.dialect == "anthropic")
+    assert await provider_calls(stack, http) == before
+
+
 @pytest.mark.parametrize("header", ["x-tollway-api-key", "x-litellm-api-key", "api-key", "x-api-key"])
 async def test_a_key_may_stand_in_any_of_the_headers(stack: Stack, http: aiohttp.ClientSession, header: str) -> None:
     """The key's headers all work, and one that holds a bad key is not rescued by another that holds a good one."""
@@ -130,6 +174,13 @@ async def test_blocked_expired_and_deleted_keys(stack: Stack, http: aiohttp.Clie
     assert await status_of(key) == 200
     await manage("/key/delete", {"keys": [key]})
     assert await status_of(key) == 401
+    made = await manage("/key/generate", {"duration": "1s"})
+    brief = {"Authorization": f"Bearer {made['key']}"}
+    async with asyncio.timeout(10):
+        while (told := await call(http, route, route.paths[0], brief))[0] == 200:
+            await asyncio.sleep(0.02)
+    assert told[0] == 401
+    assert "expired" in told[1]["error"]["message"]
 
 
 @pytest.mark.parametrize(

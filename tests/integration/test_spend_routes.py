@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -17,7 +18,7 @@ from services.admin.app import build
 from shared.bus.lane_reader import Lanes
 from shared.bus.stage import Stage
 from shared.pricing.usage import Usage
-from shared.routes.policy import Persona
+from shared.routes.policy import Persona, Route
 from shared.routes.spend import SPEND_ROUTES
 from shared.schemas.context import Principal
 from shared.schemas.events import Attempt, Completion
@@ -27,8 +28,8 @@ from shared.store.connection import Store
 from shared.store.keys import KeyRecord, Keys
 from shared.store.ledger import Ledger
 from shared.store.setup import ensure_indexes
-from tests.support.office import MASTER, Office
-from tests.support.route_samples import SPEND_SAMPLES
+from tests.support.office import MASTER, Office, Reply
+from tests.support.route_samples import SPEND_SAMPLES, Ask
 from tests.support.store_server import StoreServer
 from tests.support.tenants import Tenant, make_tenant
 
@@ -195,6 +196,14 @@ async def test_all_reports_say_the_same(office: Office) -> None:
         assert round(sum(m["spend"] for day in report for one in day[inner] for m in one["metadata"]), 9) == total
     by_key = (await office.get("global_spend_report", group_by="api_key", **days)).body
     assert round(sum(item["total_cost"] for item in by_key), 9) == total
+    activity = (await office.get("global_activity", **days)).body
+    tokens = sum(attempt.usage.total_tokens for item in batch for attempt in item.attempts if attempt.usage)
+    assert (activity["sum_api_requests"], activity["sum_total_tokens"]) == (40, tokens)
+    assert sum(day["api_requests"] for day in activity["daily_data"]) == 40
+    assert activity["daily_data"][-1]["date"] == datetime.fromtimestamp(now, UTC).strftime("%b %d")
+    by_model = (await office.get("global_activity_model", **days)).body
+    assert sum(item["sum_api_requests"] for item in by_model) == 40
+    assert sum(day["total_tokens"] for item in by_model for day in item["daily_data"]) == tokens
     for kind in ("user", "team", "organization", "customer", "tag"):
         answer = (await office.get(f"{kind}_daily_activity", **days)).body
         figures = answer["metadata"]
@@ -272,6 +281,36 @@ async def test_a_key_made_anew_goes_by_its_new_hash_too(office: Office) -> None:
     assert (await office.get("spend_logs", holder, api_key=secrets.token_hex(32))).status == 403
 
 
+async def test_a_cost_is_calculated_before_and_after_a_request(office: Office) -> None:
+    """By the deployments of a group, or by the provider's name of a model; an unpriced one is not silently free."""
+    params = {"model": "openai/own", "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-5}
+    for factor in (1, 2):
+        dearer = {name: value * factor if isinstance(value, float) else value for name, value in params.items()}
+        assert (await office.post("model_new", model_name="own", litellm_params=dearer)).status == 200
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    after = await office.post("spend_calculate", completion_response={"model": "own", "usage": usage})
+    assert (after.status, after.body) == (200, {"cost": 0.004, "unpriced": False})
+    messages = [{"role": "user", "content": "Hello there"}]
+    before = await office.post("spend_calculate", model="own", messages=messages)
+    assert 0 < before.body["cost"] < 1e-4
+    native = {"type": "message", "usage": {"input_tokens": 1000, "output_tokens": 100}}
+    known = await office.post("spend_calculate", model="claude-3-5-sonnet-20241022", completion_response=native)
+    assert (known.status, known.body["unpriced"], known.body["cost"] > 0) == (200, False, True), known.text
+    unpriced = await office.post("spend_calculate", model="openai/nobody-knows-it", messages=messages)
+    assert unpriced.body == {"cost": 0.0, "unpriced": True}
+    for body, status, param in (
+        ({"messages": messages}, 400, "model"),
+        ({"model": "own"}, 400, "messages"),
+        ({"model": "own", "completion_response": {"usage": {}}}, 400, "completion_response"),
+        ({"model": "own", "mesages": messages}, 400, "mesages"),
+        ({"model": "no-such", "messages": messages}, 404, "model"),
+    ):
+        reply = await office.post("spend_calculate", **body)
+        assert (reply.status, reply.body["param"]) == (status, param), reply.text
+    narrow = Principal("key_holder", key="k", models=("other",))
+    assert (await office.post("spend_calculate", narrow, model="own", messages=messages)).status == 404
+
+
 async def test_an_export_streams_every_entry(office: Office) -> None:
     """As CSV and as NDJSON, with the filters of the list; no cell is a formula to a spreadsheet."""
     now = time.time()
@@ -293,6 +332,12 @@ async def test_an_export_streams_every_entry(office: Office) -> None:
     assert lines[0]["metadata"]["attempts"][0]["usage"]["output"] == 2
 
 
+async def asked(office: Office, route: Route, principal: Principal, ask: Ask) -> Reply:
+    """Ask a route as its method has it."""
+    body = json.dumps(ask.body or {}).encode()
+    return await office.ask(route.name, principal, route.method, urlencode(ask.query), body)
+
+
 async def test_every_route_answers_about_what_is_ones_own_and_nothing_else(office: Office) -> None:
     """Each persona that a route is for gets an answer about its own, and none that names another tenant's things."""
     one, two = await make_tenant(office.store, SECRET), await make_tenant(office.store, SECRET)
@@ -311,9 +356,9 @@ async def test_every_route_answers_about_what_is_ones_own_and_nothing_else(offic
     for route in SPEND_ROUTES:
         sample = SPEND_SAMPLES[route.name]
         for persona in route.policy.everywhere | route.policy.own:
-            mine = await office.get(route.name, asking(one, persona), **sample.ask(one.places[persona]).query)
+            mine = await asked(office, route, asking(one, persona), sample.ask(one.places[persona]))
             assert mine.status == 200, (route.name, persona, mine.text)
-            theirs = await office.get(route.name, asking(one, persona), **sample.ask(two.places[persona]).query)
+            theirs = await asked(office, route, asking(one, persona), sample.ask(two.places[persona]))
             if persona in route.policy.everywhere:
                 assert theirs.status == 200, (route.name, persona, theirs.text)
                 continue

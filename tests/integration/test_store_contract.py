@@ -15,10 +15,11 @@ from shared.security.sealing import SealBroken, seal
 from shared.store.audit import Audit, AuditEntry
 from shared.store.changes import Changes
 from shared.store.connection import Driver, Session, Store, StoreUnavailable
-from shared.store.key_shelves import ROOM
 from shared.store.keys import KeyFilter, KeyRecord, Keys
 from shared.store.models import ModelRecord, Models, to_deployment, usable_deployments
+from shared.store.people import UserRecord, users
 from shared.store.setup import ensure_indexes
+from shared.store.shelves import ROOM
 from tests.support.store_server import StoreServer
 from tollway.stack.servers import free_port
 
@@ -62,7 +63,8 @@ async def test_the_newest_keys_come_first_page_by_page(store: Store) -> None:
     odd = KeyFilter(user_id="odd")
     assert [item.hash for item in await keys.where(odd, limit=9)] == ["h3", "h1"]
     assert [item.hash for item in await keys.where(odd, skip=1, limit=9)] == ["h1"]
-    assert (await keys.count(), await keys.count(odd), await keys.count(KeyFilter(hash="h1"))) == (5, 2, 1)
+    assert await keys.count() == 5
+    assert await keys.counts("user_id", ["odd", "even", "nobody"]) == {"odd": 2, "even": 3, "nobody": 0}
 
 
 async def test_keys_stand_on_shelves_in_the_order_of_their_making(store: Store) -> None:
@@ -92,6 +94,61 @@ async def test_keys_that_were_there_before_the_shelves_are_put_on_them(store: St
     await keys.insert(KeyRecord("h3", "sk-...", 1.0))
     assert await keys.on_shelves() == {0: 4}
     assert [item.hash for item in await keys.shelf(0)] == ["h3", "h0", "h1", "h2"]
+
+
+async def test_keys_are_counted_by_whose_they_are_through_every_change(store: Store) -> None:
+    """Made, given to somebody else, made anew with and without a grace period, deleted one by one or together."""
+    keys = Keys(store)
+    made = [KeyRecord(f"h{n}", "sk-...", 1.0, user_id=f"u{n % 2}", team_id="t") for n in range(6)]
+    await keys.insert_many(made)
+
+    async def moved(session: Session) -> None:
+        await keys.replace(msgspec.structs.replace(made[0], user_id="u1"), session)
+
+    async def renewed(session: Session) -> None:
+        await keys.replace(msgspec.structs.replace(made[1], superseded_by="n1"), session)
+        await keys.insert_anew(msgspec.structs.replace(made[1], hash="n1", account="h1"), session)
+        await keys.delete("h3", session, superseded=True)
+        await keys.insert_anew(msgspec.structs.replace(made[3], hash="n3", account="h3"), session)
+
+    for work in (moved, renewed):
+        await store.atomically(work)
+    assert await keys.counts("user_id", ["u0", "u1"]) == {"u0": 2, "u1": 4}
+    assert await keys.delete("h1")
+    assert await keys.delete("h5")
+    await keys.delete_all_of(KeyFilter(user_id="u0"), None)
+    assert await keys.counts("user_id", ["u0", "u1"]) == {"u0": 0, "u1": 3}
+    assert await keys.counts("team_id", ["t"]) == {"t": 3}
+
+
+async def test_keys_that_were_there_before_they_were_counted_are_counted(store: Store) -> None:
+    """At the first start, and only then."""
+    keys = Keys(store)
+    await keys.insert_many([KeyRecord(f"h{n}", "sk-...", 1.0, user_id="u") for n in range(3)])
+    await store.database.key_counts.delete_many({})
+    for _ in range(2):
+        await ensure_indexes(store)
+        assert await keys.counts("user_id", ["u"]) == {"u": 3}
+
+
+async def test_people_stand_on_shelves_in_the_order_of_their_making(store: Store) -> None:
+    """A page from anywhere, in both directions, and how many there are; a change moves nobody, and who goes is gone."""
+    collection = users(store)
+    for number in range(ROOM + 20):
+        record = UserRecord(f"u{number:04}", float(number))
+        await collection.insert(record)
+
+    async def change(session: Session) -> None:
+        await collection.replace(UserRecord("u0001", 1.0, alias="odd"), session)
+        await collection.delete("u0000", session)
+
+    await store.atomically(change)
+    assert await collection.count({}) == ROOM + 19
+    newest = await collection.page({}, skip=15, limit=10)
+    assert [item.id for item in newest] == [f"u{number:04}" for number in range(ROOM + 4, ROOM - 6, -1)]
+    oldest = await collection.page({}, skip=0, limit=2, down=False)
+    assert [(item.id, item.alias) for item in oldest] == [("u0001", "odd"), ("u0002", "")]
+    assert (await collection.find("u0001")) == oldest[0]
 
 
 async def test_an_alias_belongs_to_one_key(store: Store) -> None:

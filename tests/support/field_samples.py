@@ -86,8 +86,9 @@ _NEW_USER = FieldSample(
         "organizations": lambda other: {"organizations": [other.organization]},
         "teams": lambda other: {"teams": [other.team]},
         "team_id": lambda other: {"team_id": other.team},
+        "user_id": lambda other: {"user_id": other.fresh},
     },
-    harmless=_USER.harmless | {"auto_create_key", "duration", "key_alias"},
+    harmless=_USER.harmless - {"user_id"} | {"auto_create_key", "duration", "key_alias"},
 )
 _TEAM = FieldSample(
     greedy={**_LIMITS, "organization_id": lambda other: {"organization_id": other.organization}},
@@ -96,6 +97,9 @@ _TEAM = FieldSample(
         | {"metadata", "model_aliases", "soft_budget", "tags", "team_alias", "team_id", "team_member_budget"}
         | {"team_member_budget_duration", "team_member_rpm_limit", "team_member_tpm_limit", "temp_budget_expiry"}
     ),
+)
+_NEW_TEAM = FieldSample(
+    {**_TEAM.greedy, "team_id": lambda other: {"team_id": other.fresh}}, _TEAM.harmless - {"team_id"}
 )
 """Aliases are judged by what they stand for when they are used; members have no more than the team at any time."""
 
@@ -114,10 +118,12 @@ FIELD_SAMPLES: Mapping[str, FieldSample] = {
     **dict.fromkeys(("key_generate", "key_service_account"), _NEW_KEY),
     **dict.fromkeys(("key_update", "key_regenerate"), _KEY),
     **dict.fromkeys(("key_delete", "key_block", "key_unblock"), FieldSample({}, _NAMES)),
+    "spend_calculate": FieldSample({}, frozenset({"completion_response", "messages", "model"})),
     "user_new": _NEW_USER,
     "user_update": _USER,
     "user_delete": _OBJECT_ONLY,
-    **dict.fromkeys(("team_new", "team_update", "team_patch"), _TEAM),
+    "team_new": _NEW_TEAM,
+    **dict.fromkeys(("team_update", "team_patch"), _TEAM),
     **dict.fromkeys(("team_delete", "team_block", "team_unblock"), _OBJECT_ONLY),
     **dict.fromkeys(("team_member_add", "team_member_update", "team_member_delete"), _MEMBER),
     "team_model_add": FieldSample({"models": lambda _: {"models": ["not-the-tenants"]}}, frozenset()),

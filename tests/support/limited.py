@@ -1,6 +1,7 @@
 """Keys with limits, put straight into a running stack's store; and bursts of requests by them."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -9,7 +10,11 @@ from typing import Any
 
 import aiohttp
 
+from services.auth.limiter.entries import decode_entry
+from shared.bus import subjects
+from shared.bus.connection import Bus
 from shared.schemas.limits import Limits
+from shared.schemas.scopes import Scope
 from shared.security.keys import key_digest, new_key, stored_hash
 from shared.store.connection import Store
 from shared.store.keys import KeyRecord, Keys
@@ -62,3 +67,30 @@ async def burst(http: aiohttp.ClientSession, key: str, number: int, behaviour: s
 def statuses(answers: list[Answer]) -> Counter[int]:
     """Return how many answers had each status."""
     return Counter(answer.status for answer in answers)
+
+
+def active(stack: Stack) -> int:
+    """Return the process that took over the limiter last."""
+    told = [json.loads(line) for line in stack.logs("auth").splitlines() if '"limiter.took_over"' in line]
+    return int(max(told, key=lambda line: line["epoch"])["pid"])
+
+
+async def admissions(stack: Stack, key: str) -> list[float]:
+    """Return when each request of a key was admitted (Unix seconds), as the limiter's journal has it."""
+    hash = stored_hash(key_digest(key), bytes.fromhex(stack.secret("secret")))
+    scope = Scope("key", hash).text
+    bus = await Bus.connect(
+        stack.nats_url, name="test", inbox="tollway", user="tollway", password=stack.nats_password("tollway")
+    )
+    try:
+        state = (await bus.jetstream.stream_info(subjects.LIMIT_STREAM)).state
+        found: list[float] = []
+        for start in range(state.first_seq, state.last_seq + 1, 200):
+            numbers = range(start, min(start + 200, state.last_seq + 1))
+            entries = await asyncio.gather(*[bus.jetstream.get_msg(subjects.LIMIT_STREAM, seq=n) for n in numbers])
+            for entry in entries:
+                for record in decode_entry(entry.data or b"").records:
+                    found += [record.at for admitted in record.admitted if scope in admitted.scopes]
+        return found
+    finally:
+        await bus.close()

@@ -19,6 +19,8 @@ class RawUpstream:
         self.url = ""
         self.answer = OK
         self.close = False
+        self.answers_each: int | None = None
+        """How many requests of one connection are answered; it reads one more and ends without a word."""
         self.answer_early = False
         """Answer once the head of the request is here, and read no body."""
         self.requests: list[bytes] = []
@@ -34,6 +36,7 @@ class RawUpstream:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         seen = bytearray()
+        answered = 0
         try:
             while True:
                 seen.clear()
@@ -41,6 +44,9 @@ class RawUpstream:
                 if not self.answer_early:
                     await self._body(reader, seen)
                 self.requests.append(bytes(seen))
+                if answered == self.answers_each:
+                    return
+                answered += 1
                 writer.write(self.answer)
                 await writer.drain()
                 if self.close:

@@ -62,7 +62,7 @@ KEY_SAMPLES: Mapping[str, Sample] = {
 }
 
 USER_SAMPLES: Mapping[str, Sample] = {
-    "user_new": body(lambda place: {"user_id": place.fresh, "organizations": [place.organization]}),
+    "user_new": body(lambda place: {"organizations": [place.organization]}),
     "user_info": query(lambda place: {"user_id": place.user}),
     "user_info_v2": query(lambda place: {"user_id": place.user}),
     "user_update": body(lambda place: {"user_id": place.user, "user_alias": "a"}),
@@ -71,7 +71,7 @@ USER_SAMPLES: Mapping[str, Sample] = {
 }
 
 TEAM_SAMPLES: Mapping[str, Sample] = {
-    "team_new": body(lambda place: {"team_id": place.fresh, "organization_id": place.organization}),
+    "team_new": body(lambda place: {"organization_id": place.organization}),
     "team_info": query(lambda place: {"team_id": place.team}),
     "team_update": body(lambda place: {"team_id": place.team, "team_alias": "a"}),
     "team_patch": Sample(lambda place: Ask(body={"team_alias": "a"}, path={"team_id": place.team})),
@@ -192,6 +192,9 @@ SPEND_SAMPLES: Mapping[str, Sample] = {
     "global_spend_tag_names": query(lambda _: {}, names_object=False),
     "global_spend_teams": query(lambda _: {}, names_object=False),
     "global_spend_report": query(lambda place: _A_MONTH | {"team_id": place.team}),
+    "global_activity": query(lambda _: {}, names_object=False),
+    "global_activity_model": query(lambda _: {}, names_object=False),
+    "spend_calculate": body(lambda _: {"model": "demo/demo", "messages": []}, names_object=False),
     "user_daily_activity": query(lambda place: _A_MONTH | {"api_key": place.key}),
     "team_daily_activity": query(lambda place: _A_MONTH | {"team_ids": place.team}),
     "organization_daily_activity": query(lambda place: _A_MONTH | {"organization_ids": place.organization}),

@@ -13,10 +13,14 @@ from tollway.stack.servers import free_port
 
 
 class StoreServer:
-    """Runs the embedded store on a free port, in a folder of its own."""
+    """Runs the embedded store on a free port, in a folder of its own.
 
-    def __init__(self, folder: Path) -> None:
+    `is_synced` is false for who fills a store: then only what is written at its regular end is sure to stay.
+    """
+
+    def __init__(self, folder: Path, *, cache: str = "128M", is_synced: bool = True) -> None:
         self.folder = folder
+        self._options = ["--cache-size", cache, *(["--sync-on-commit"] if is_synced else [])]
         self.port = free_port()
         self.url = f"mongodb://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -25,9 +29,9 @@ class StoreServer:
         """Start and wait until it accepts connections."""
         self.folder.mkdir(parents=True, exist_ok=True)
         binary = Path(sys.executable).with_name("secantusd-py")
-        command = [str(binary), "--sync-on-commit", "--storage-path", str(self.folder)]
+        command = [str(binary), *self._options, "--storage-path", str(self.folder)]
         self._process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(self.port), "--cache-size", "128M"],
+            [*command, "--host", "127.0.0.1", "--port", str(self.port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -48,14 +52,14 @@ class StoreServer:
         else:
             self._process.send_signal(number)
 
-    def stop(self, number: Signals = SIGKILL) -> None:
-        """Kill it, or end it by another signal.
+    def stop(self, number: Signals = SIGKILL, wait: float = 10) -> None:
+        """Kill it, or end it by another signal and wait for some seconds.
 
         One that is killed in its first seconds may not have written its own tables yet, and never starts again.
         """
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(10)
+            self._process.wait(wait)
             self._process = None
 
     def __enter__(self) -> "StoreServer":

@@ -117,6 +117,11 @@ CHANNELS: tuple[Channel, ...] = (
         ("router", "passthrough", "edge"), ("billing",),
     ),
     Channel(
+        "softBudgets", subjects.soft_budget_reached("{id}"), events.SoftBudgetReached,
+        f"A soft budget is spent, told once for each id and kept in the JetStream stream {subjects.ALERT_STREAM}.",
+        ("auth",), (),
+    ),
+    Channel(
         "deadCompletions", subjects.DEAD_COMPLETION, events.CompletionsFinished,
         f"Events that no retry can write, kept in the JetStream stream {subjects.DEAD_LETTER_STREAM}.",
         ("billing",), (),
@@ -167,6 +172,7 @@ _PARAMETERS = {
     "worker": "The worker's id, new for each process.",
     "lane": "The request id, and from the second try on a hyphen and the epoch.",
     "kind": "What changed.",
+    "id": "The fact's id, the same however often it is found out.",
 }
 
 

@@ -22,6 +22,7 @@ MESSAGES: tuple[type[msgspec.Struct], ...] = (
     limits.Turn,
     limits.TurnAnswered,
     events.CompletionsFinished,
+    events.SoftBudgetReached,
 )
 """The types that are a whole message or the head of one; what they hold is described with them."""
 

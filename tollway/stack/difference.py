@@ -34,7 +34,7 @@ def declared_sections(configuration: Configuration) -> dict[str, Any]:
     """Return what a reload would apply, as JSON: keys by their hash, and no secret of a provider."""
     sections: dict[str, Any] = {
         name: [item.model_dump(mode="json", exclude_defaults=True) for item in getattr(configuration, name)]
-        for name in ("budgets", "users", "teams", "customers")
+        for name in ("budgets", "users", "organizations", "teams", "customers")
     }
     sections["keys"] = [_key(key) for key in configuration.keys]
     sections["models"] = [

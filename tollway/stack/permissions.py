@@ -34,6 +34,7 @@ def _lanes(reader: str) -> str:
 _STORES_EVENTS = (subjects.COMPLETION_FINISHED, f"$JS.API.STREAM.INFO.{EVENTS}")
 _ASKS_LIMITER = (subjects.LIMIT_TURN,)
 _IS_LIMITER = (
+    subjects.soft_budget_reached("*"),
     subjects.LIMIT_JOURNAL,
     subjects.limit_answer("*.*"),
     f"$JS.API.STREAM.INFO.{LIMITS}",

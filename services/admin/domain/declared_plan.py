@@ -8,8 +8,10 @@ import msgspec
 
 from services.admin.domain.declared_records import DeclaredRecord
 from services.admin.domain.key_ids import masked
+from shared.schemas.control import ChangeKind
 from shared.store.declarations import Declared
 from shared.store.keys import KeyRecord
+from shared.store.people import MembershipRecord
 
 Action = Literal["create", "change", "remove"]
 
@@ -30,9 +32,9 @@ class Step:
 
     @property
     def name(self) -> str:
-        """What people know the object by: of a key its alias."""
+        """What people know the object by: of a key its alias, of a member the user and the group."""
         record = self.after or self.before
-        return record.key_alias if isinstance(record, KeyRecord) else self.object.id
+        return _name(record) if record is not None else self.object.id
 
 
 def plan(
@@ -104,11 +106,30 @@ def references(records: Sequence[DeclaredRecord]) -> dict[Declared, str]:
     """Return the objects that records refer to, each with who does, for people."""
     found: dict[Declared, str] = {}
     for record in records:
-        who = f"the key '{record.key_alias}'" if isinstance(record, KeyRecord) else f"'{record.id}'"
-        for field, kind in (("budget_id", "budget"), ("user_id", "user"), ("team_id", "team")):
-            id = getattr(record, field, "")
+        who = f"the key '{record.key_alias}'" if isinstance(record, KeyRecord) else f"'{_name(record)}'"
+        for kind, id in _referred(record):
             if id:
-                found.setdefault(Declared(kind, id), who)  # type: ignore[arg-type]
-        if organization := getattr(record, "organization_id", ""):
-            found.setdefault(Declared("organization", organization), who)
+                found.setdefault(Declared(kind, id), who)
     return found
+
+
+def _referred(record: DeclaredRecord) -> list[tuple[ChangeKind, str]]:
+    """Return the kinds and ids that a record names; an id is empty where it names none."""
+    if isinstance(record, MembershipRecord):
+        return [("user", record.user), (record.kind, record.group)]
+    return [
+        ("budget", getattr(record, "budget_id", "")),
+        ("user", getattr(record, "user_id", "")),
+        ("team", getattr(record, "team_id", "")),
+        ("organization", getattr(record, "organization_id", "")),
+    ]
+
+
+def _name(record: DeclaredRecord) -> str:
+    match record:
+        case KeyRecord():
+            return record.key_alias
+        case MembershipRecord():
+            return f"{record.user} of {record.kind} {record.group}"
+        case _:
+            return record.id

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from services.admin.domain.declared_members import declared_members
 from services.admin.domain.key_ids import masked
 from shared.pricing.money import to_nano
 from shared.schemas.limits import Limits, ModelLimits
@@ -12,15 +13,18 @@ from shared.settings.declared import (
     DeclaredCustomer,
     DeclaredKey,
     DeclaredLimits,
+    DeclaredOrganization,
     DeclaredTeam,
     DeclaredUser,
 )
 from shared.store.budgets import BudgetRecord
 from shared.store.declarations import Declared
 from shared.store.keys import KeyRecord
-from shared.store.people import CustomerRecord, TeamRecord, UserRecord
+from shared.store.people import CustomerRecord, MembershipRecord, OrganizationRecord, TeamRecord, UserRecord
 
-DeclaredRecord = BudgetRecord | UserRecord | TeamRecord | CustomerRecord | KeyRecord
+DeclaredRecord = (
+    BudgetRecord | UserRecord | OrganizationRecord | TeamRecord | MembershipRecord | CustomerRecord | KeyRecord
+)
 
 AUTHOR = "configuration file"
 """Who made and changes them."""
@@ -36,8 +40,12 @@ def _records(configuration: Configuration, secret: bytes) -> Iterator[tuple[Decl
         yield Declared("budget", budget.budget_id), _budget(budget)
     for user in configuration.users:
         yield Declared("user", user.user_id), _user(user)
+    for organization in configuration.organizations:
+        yield Declared("organization", organization.organization_id), _organization(organization)
     for team in configuration.teams:
         yield Declared("team", team.team_id), _team(team)
+    for member in declared_members(configuration):
+        yield Declared("member", member.id), member
     for customer in configuration.customers:
         yield Declared("customer", customer.user_id), _customer(customer)
     for key in configuration.keys:
@@ -56,6 +64,20 @@ def _user(section: DeclaredUser) -> UserRecord:
         email=section.user_email,
         alias=section.user_alias,
         role=section.user_role,
+        models=section.models,
+        limits=limits_of(section),
+        budget_id=section.budget_id,
+        metadata=section.metadata,
+        declared=True,
+        created_by=AUTHOR,
+    )
+
+
+def _organization(section: DeclaredOrganization) -> OrganizationRecord:
+    return OrganizationRecord(
+        section.organization_id,
+        0.0,
+        alias=section.organization_alias,
         models=section.models,
         limits=limits_of(section),
         budget_id=section.budget_id,

@@ -1,25 +1,21 @@
 """Where and for what a key works: routes, networks, and how long it waits for its turn."""
 
 import ipaddress
-import re
 from collections.abc import Mapping
 
 from services.admin.domain.fields import Fields
+from shared.routes.access import LLM_GROUP
 
 LONGEST_WAIT = 600.0
 """Seconds that a request may wait for room; no request lives longer."""
 
-LLM_ROUTES = "llm_api_routes"
-
 KEY_TYPES: Mapping[str, tuple[str, ...]] = {
     "default": (),
-    "llm_api": (LLM_ROUTES,),
+    "llm_api": (LLM_GROUP,),
     "management": ("management_routes",),
     "read_only": ("info_routes",),
 }
 """LiteLLM's words for common lists of routes."""
-
-_GROUP = re.compile(r"[a-z_]+_routes(_wildcard)?|openai_route_names")
 
 
 def key_type_of(routes: tuple[str, ...]) -> str:
@@ -28,11 +24,11 @@ def key_type_of(routes: tuple[str, ...]) -> str:
 
 
 def read_routes(fields: Fields, before: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the routes that a key may call: paths, beginnings of paths, groups, or what its type stands for."""
+    """Return the routes that a key may call: paths, beginnings of paths, groups, or what its type stands for.
+
+    Whether they exist is judged by `KeyChanging.check_names`, which knows the configured ones.
+    """
     routes = fields.updated("allowed_routes", fields.texts, before)
-    for index, route in enumerate(routes):
-        if not (route.startswith("/") or route == "*" or _GROUP.fullmatch(route)):
-            fields.wrong(f"allowed_routes[{index}]", "must be a path, or a group such as 'llm_api_routes'")
     kind = fields.text("key_type") or "default"
     if kind not in KEY_TYPES:
         fields.wrong("key_type", f"must be one of {', '.join(KEY_TYPES)}")

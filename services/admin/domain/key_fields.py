@@ -9,6 +9,7 @@ import msgspec
 from services.admin.domain.durations import end_of
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.key_access_fields import read_addresses, read_routes, read_wait
+from services.admin.domain.key_permissions import read_permissions
 from services.admin.domain.limit_fields import LIMIT_FIELDS, read_limits
 from services.admin.domain.metadata_fields import read_metadata
 from shared.security.keys import PREFIX
@@ -146,7 +147,7 @@ def _changed(fields: Fields, before: KeyRecord, now: float) -> KeyRecord:
         budget_id=fields.updated("budget_id", fields.text, before.budget_id),
         aliases=fields.updated("aliases", fields.names, before.aliases),
         tags=fields.updated("tags", fields.texts, before.tags),
-        permissions=fields.updated("permissions", fields.mapping, before.permissions),
+        permissions=read_permissions(fields, before.permissions),
         allowed_routes=read_routes(fields, before.allowed_routes),
         allowed_addresses=fields.updated(
             "allowed_addresses", lambda _: read_addresses(fields), before.allowed_addresses

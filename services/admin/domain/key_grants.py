@@ -8,17 +8,15 @@ from dataclasses import dataclass
 import msgspec
 
 from services.admin.domain.grants import check_kept, check_limits, check_models, news
-from services.admin.domain.key_access_fields import LLM_ROUTES
 from services.admin.domain.rights import Caller
+from services.admin.domain.route_grants import handed_on, is_for_llm_alone, may_hand_on, within
 from shared.errors import Forbidden
+from shared.routes.access import LLM_GROUP
 from shared.schemas.limits import Limits
 from shared.store.keys import KeyRecord
 from shared.store.people import OrganizationRecord, TeamRecord, UserRecord
 
 NO_LIMITS = Limits()
-
-ORDINARY = frozenset({"internal_user", "internal_user_viewer"})
-"""Roles of users who administer the gateway neither wholly nor by looking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +39,11 @@ class Surroundings:
 def inherited(record: KeyRecord, caller: Caller, giver: KeyRecord | None) -> KeyRecord:
     """Return a new key with what the caller's own key leaves it: its models, limits and end where none are stated.
 
-    A proxy administrator has everything; but a key that may call some routes only makes no key for its own user that
-    may call all of them.
+    A proxy administrator has everything; but what was made by a key that may call some routes only never calls all.
     """
+    record = narrowed_as(record, caller)
     if giver is None:
         return record
-    if giver.allowed_routes and not record.allowed_routes and caller.is_user(record.user_id):
-        record = msgspec.structs.replace(record, allowed_routes=(LLM_ROUTES,))
     if caller.is_admin:
         return record
     return msgspec.structs.replace(
@@ -61,6 +57,13 @@ def inherited(record: KeyRecord, caller: Caller, giver: KeyRecord | None) -> Key
     )
 
 
+def narrowed_as(record: KeyRecord, caller: Caller) -> KeyRecord:
+    """Return a new key with the routes that the caller's key leaves it, where none are stated."""
+    if record.allowed_routes:
+        return record
+    return msgspec.structs.replace(record, allowed_routes=handed_on(caller.routes))
+
+
 def for_llm_alone(record: KeyRecord, caller: Caller) -> KeyRecord:
     """Return a new key such that whoever knows it, and is not its user, cannot manage in that user's name.
 
@@ -68,20 +71,20 @@ def for_llm_alone(record: KeyRecord, caller: Caller) -> KeyRecord:
     """
     if caller.is_admin or not record.user_id or caller.is_user(record.user_id) or record.allowed_routes:
         return record
-    return msgspec.structs.replace(record, allowed_routes=(LLM_ROUTES,))
+    return msgspec.structs.replace(record, allowed_routes=(LLM_GROUP,))
 
 
 def check_grant(caller: Caller, before: KeyRecord | None, after: KeyRecord, around: Surroundings) -> None:
     """Raise `Forbidden`, which names the field, where a key would get more than its giver has.
 
-    `before` is None for a new key. Administrators of the gateway have everything.
+    `before` is None for a new key. Administrators of the gateway have everything, but what their own key may not call.
     """
-    _check_own_routes(caller, after, around)
+    check_routes(caller, before, after)
+    if after.permissions != (before.permissions if before else {}):
+        _check_permissions(caller)
     if caller.is_admin:
         return
     check_acts_for_llm_alone(caller, before, after)
-    if after.permissions != (before.permissions if before else {}):
-        raise Forbidden("Only proxy administrators may set 'permissions' of a key.", param="permissions")
     stays = before is not None and _place(before) == _place(after)
     if not (stays and before is not None and before.models == after.models):
         _check_models(after, around)
@@ -112,10 +115,10 @@ def check_narrowed(before: KeyRecord, after: KeyRecord, before_limits: Limits, l
     check_kept(limits, before_limits, "key")
     if before.expires is not None and (after.expires is None or after.expires > before.expires):
         raise _not_yours("duration")
-    for field in ("allowed_routes", "allowed_addresses"):
-        had, has = getattr(before, field), getattr(after, field)
-        if had and (not has or not set(has) <= set(had)):
-            raise _not_yours(field)
+    if not within(after.allowed_routes, before.allowed_routes):
+        raise _not_yours("allowed_routes")
+    if before.allowed_addresses and not set() < set(after.allowed_addresses) <= set(before.allowed_addresses):
+        raise _not_yours("allowed_addresses")
     for field in ("guardrails", "enforced_params"):
         if not set(getattr(before, field)) <= set(getattr(after, field)):
             raise _not_yours(field)
@@ -130,29 +133,37 @@ def check_acts_for_llm_alone(
 
     `shown` says that the caller is about to be told the key, as it is when the key is made anew.
     """
-    if caller.is_admin or not after.user_id or caller.is_user(after.user_id) or after.allowed_routes == (LLM_ROUTES,):
+    if caller.is_admin or not after.user_id or caller.is_user(after.user_id) or is_for_llm_alone(after.allowed_routes):
         return
-    same = before is not None and (before.user_id, before.allowed_routes) == (after.user_id, after.allowed_routes)
-    if shown or not same:
+    if shown or not _calls_as_before(before, after):
         raise Forbidden(
-            f"A key of another user must have '{LLM_ROUTES}' as its 'allowed_routes'; it acts as that user elsewhere.",
+            f"A key of another user must have '{LLM_GROUP}' as its 'allowed_routes'; it acts as that user elsewhere.",
             param="allowed_routes",
         )
 
 
-def _check_own_routes(caller: Caller, after: KeyRecord, around: Surroundings) -> None:
-    """Raise `Forbidden` where a caller whose key may call some routes only gets one that may call others.
+def check_routes(caller: Caller, before: KeyRecord | None, after: KeyRecord, *, shown: bool = False) -> None:
+    """Raise `Forbidden` where a caller whose key may call some routes only gives others to a key.
 
-    A key of its own user would be one, and a key of anybody else who administers the gateway.
+    Whose key it is makes no difference: who has no rights today may be made an administrator tomorrow. `shown` says
+    that the caller is about to be told the key.
     """
-    giver = around.giver
-    if giver is None or not giver.allowed_routes:
+    if not shown and _calls_as_before(before, after):
         return
-    of_an_admin = around.user is not None and around.user.role not in ORDINARY
-    if not (of_an_admin or caller.is_user(after.user_id)):
-        return
-    if not after.allowed_routes or not set(after.allowed_routes) <= {LLM_ROUTES, *giver.allowed_routes}:
-        raise Forbidden("The API key may not call all of these routes itself.", param="allowed_routes")
+    if not may_hand_on(after.allowed_routes, caller.routes):
+        raise Forbidden("The API key of the caller may not call all of these routes itself.", param="allowed_routes")
+
+
+def _check_permissions(caller: Caller) -> None:
+    """Raise `Forbidden` unless a caller may change the permissions of keys: they show what everybody spent."""
+    if not caller.is_admin:
+        raise Forbidden("Only proxy administrators may set 'permissions' of a key.", param="permissions")
+    if not within(("global_spend_tracking_routes",), caller.routes):
+        raise Forbidden("The API key of the caller may not see what everybody spent.", param="permissions")
+
+
+def _calls_as_before(before: KeyRecord | None, after: KeyRecord) -> bool:
+    return before is not None and (before.user_id, before.allowed_routes) == (after.user_id, after.allowed_routes)
 
 
 def _check_models(after: KeyRecord, around: Surroundings) -> None:

@@ -29,6 +29,7 @@ def team_membership_shape(member: MembershipRecord, spent: Mapping[str, Any]) ->
         "budget_id": member.budget_id or None,
         **spent,
         "litellm_budget_table": _budget(member),
+        "declared": member.declared,
     }
 
 
@@ -42,6 +43,7 @@ def organization_membership_shape(member: MembershipRecord, user: UserRecord | N
         "spend": 0.0,
         "budget_id": member.budget_id or None,
         "litellm_budget_table": _budget(member),
+        "declared": member.declared,
         "created_at": shown(member.created_at),
         "updated_at": shown(member.updated_at or member.created_at),
     }

@@ -180,10 +180,15 @@ def _provider_and_model(params: Fields) -> tuple[str, str]:
         return provider, model
     if slash:
         params.wrong("model", f"names the provider '{before}', which is not supported{_choices(before)}")
-    family = next((known for known, beginnings in _FAMILIES.items() if model.startswith(beginnings)), "")
+    family = family_of(model)
     if not family:
         params.wrong("model", "must name its provider, for example 'openai/gpt-4o-mini' or 'anthropic/claude-opus-4-1'")
     return family, model
+
+
+def family_of(model: str) -> str:
+    """Return the provider whose own name of a model this is; empty where the name does not tell."""
+    return next((known for known, beginnings in _FAMILIES.items() if model.startswith(beginnings)), "")
 
 
 def _named(params: Fields, model: str) -> str:

@@ -27,6 +27,7 @@ def organization_shape(
         "members": list(members),
         "teams": list(teams),
         "users": None,
+        "declared": organization.declared,
         "created_at": shown(organization.created_at),
         "created_by": organization.created_by,
         "updated_at": shown(organization.updated_at or organization.created_at),

@@ -22,6 +22,8 @@ class Caller:
     administered_teams: frozenset[str] = frozenset()
     organizations: frozenset[str] = frozenset()
     administered_organizations: frozenset[str] = frozenset()
+    routes: tuple[str, ...] = ()
+    """The `allowed_routes` of its key; empty means all."""
 
     @property
     def is_admin(self) -> bool:

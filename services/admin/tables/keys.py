@@ -21,7 +21,9 @@ def keys_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str, 
     settings = runtime.configuration
     rules = rules_of(as_body(settings.defaults.keys))
     keys, lookup, shapes = Keys(store), KeyLookup(store), KeyShapes(Spending(store, settings.limits.time_zone))
-    changing = KeyChanging(keys, lookup, rules.bounds, frozenset(guardrail.name for guardrail in settings.guardrails))
+    guardrails = frozenset(guardrail.name for guardrail in settings.guardrails)
+    endpoints = tuple(endpoint.path for endpoint in settings.pass_through_endpoints)
+    changing = KeyChanging(keys, lookup, rules.bounds, guardrails, endpoints)
     making = KeyMaking(
         keys,
         lookup,

@@ -1,12 +1,18 @@
 """May this caller do this? Pure decisions; every denial says why without telling what exists."""
 
+from dataclasses import replace
+
+import msgspec
+
 from services.auth.domain.networks import covers
-from services.auth.domain.route_access import may_call
 from services.auth.domain.standing import Standing
 from shared.errors import Forbidden, Unauthenticated
 from shared.routes import Policy
-from shared.routes.passthrough import PREFIX
+from shared.routes.access import may_call, routes_of
+from shared.routes.llm import PREFIX
 from shared.schemas.context import RequestContext
+
+_SPEND_ROUTES = routes_of("global_spend_tracking_routes")
 
 
 def check_usable(standing: Standing | None, now: float) -> Standing:
@@ -23,6 +29,13 @@ def check_usable(standing: Standing | None, now: float) -> Standing:
     if standing.denied:
         raise Forbidden(standing.denied)
     return standing
+
+
+def acting(standing: Standing, route: str) -> Standing:
+    """Return the standing as it counts on a route: who may see what everybody spent looks at it as a viewer does."""
+    if not standing.sees_spend or standing.principal.role == "proxy_admin" or route not in _SPEND_ROUTES:
+        return standing
+    return replace(standing, principal=msgspec.structs.replace(standing.principal, role="proxy_admin_viewer"))
 
 
 def check_allowed(standing: Standing, policy: Policy, ctx: RequestContext) -> None:

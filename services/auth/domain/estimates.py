@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from services.auth.domain.facts import Facts
 from services.auth.domain.offers import Offer
 from shared.errors import Forbidden
+from shared.pricing.bounds import cost_bound
 from shared.pricing.estimate import expected_output
-
-DEFAULT_OUTPUT = 4096
-"""Tokens of an answer for which neither the caller nor the deployment states a maximum."""
-
-MOST_OUTPUT = 16_384
-"""Tokens of an answer for which the caller states none, whatever the model could write: a larger hold would keep
-others waiting for money that is hardly ever spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +39,4 @@ def check_priced(asked: str, offers: Sequence[Offer]) -> None:
 
 def _bound(facts: Facts, offer: Offer) -> int:
     possible = offer.deployment.max_output_tokens
-    if facts.requested is None:
-        output = min(possible or DEFAULT_OUTPUT, MOST_OUTPUT)
-    else:
-        output = min(facts.requested, possible) if possible else facts.requested
-    return facts.choices * offer.price.bound(facts.input or 0, output)
+    return cost_bound(offer.price, facts.input or 0, facts.requested, facts.choices, possible)

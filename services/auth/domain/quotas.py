@@ -58,6 +58,14 @@ class Plan:
             known = self._known[name] = self._at(name, now)
         return known[1]
 
+    def by_model(self, now: float) -> dict[str, tuple[Quota, ...]]:
+        """Return what holds beside `quotas("", now)` for each model with limits of its own."""
+        common = {quota.scope for quota in self.quotas("", now)}
+        return {
+            model: tuple(quota for quota in self.quotas(model, now) if quota.scope not in common)
+            for model in self._models
+        }
+
     def _at(self, model: str, now: float) -> tuple[float, tuple[Quota, ...]]:
         found: list[Quota] = []
         until = inf

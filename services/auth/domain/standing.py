@@ -9,6 +9,7 @@ from services.auth.domain.surroundings import Surroundings
 from shared.schemas.context import Principal
 from shared.store.keys import KeyRecord
 from shared.store.people import TeamRecord
+from shared.store.permissions import SEES_SPEND
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Standing:
     enforced_params: tuple[str, ...] = ()
     guardrails: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    sees_spend: bool = False
+    """True where the key may see what everybody spent; `admission.acting` lets it."""
     wait: float = 0.0
     """Seconds that a request waits for its turn where a limit stands in the way."""
 
@@ -81,6 +84,7 @@ def standing_of(key: KeyRecord, around: Surroundings, members: Members, rules: R
         enforced_params=key.enforced_params,
         guardrails=_joined(key.guardrails, team.guardrails if team is not None else ()),
         tags=_joined(key.tags, team.tags if team is not None else ()),
+        sees_spend=key.permissions.get(SEES_SPEND) is True,
         wait=key.wait_for_room,
     )
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import structlog
 
 from services.auth.domain.limiter import Limiter
+from services.auth.limiter.announcing import Announcing
 from services.auth.limiter.entries import Entry, encode_entry
 from services.auth.limiter.owners import Owners
 from services.auth.limiter.readings import Readings, Spending
@@ -22,6 +23,7 @@ from services.auth.limiter.replica import Replica
 from services.auth.limiter.snapshots import SNAPSHOT_ENTRIES, SnapshotWriting
 from services.auth.limiter.tally import Tally
 from services.auth.limiter.turns import Turns
+from shared.bus.announcements import Announcements
 from shared.bus.backlog import written
 from shared.bus.journal_reader import JournalReader
 from shared.bus.journal_writer import JournalWriter, cut
@@ -68,6 +70,7 @@ class Seat:
         self._door = LimiterDoor(worker.bus, self._take)
         self._owners = Owners(worker)
         self._readings = Readings(ledger, lambda: written(worker.bus), self._soon)
+        self._announcements = Announcements(worker.bus, worker.metrics)
         self._turns: Turns | None = None
         self._changed = asyncio.Event()
         self._cutting: asyncio.Task[bool] | None = None
@@ -89,6 +92,7 @@ class Seat:
             await self._leave(self._turns)
         await self._door.close()
         await self._readings.close()
+        await self._announcements.close()
         await self._reader.close()
         await self._writer.close()
 
@@ -182,6 +186,7 @@ class Seat:
             readings=self._readings,
             owners=self._owners,
             tally=self._tally,
+            announcing=Announcing(self._announcements, self._tally),
             cut=self._cut,
             broken=self._step_down,
         )

@@ -24,6 +24,10 @@ class Tally:
             if refusal is not None:
                 self._metrics.limit_refused(Scope.parse(refusal.scope).kind, refusal.measure)
 
+    def soft_budget_reached(self, scope: str) -> None:
+        """Count a soft budget that was spent, by kind of scope."""
+        self._metrics.soft_budget_reached(scope)
+
     def journaled(self, seconds: float) -> None:
         """Note how long an entry took to be on disk."""
         self._metrics.limit_journaled(seconds)

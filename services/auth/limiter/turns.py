@@ -12,7 +12,8 @@ from collections.abc import Callable
 import structlog
 
 from services.auth.domain.limiter import Limiter
-from services.auth.domain.limiter.records import Record, TurnResult
+from services.auth.domain.limiter.records import Record, SoftReached, TurnResult
+from services.auth.limiter.announcing import Announcing
 from services.auth.limiter.batch import Answers, Batch
 from services.auth.limiter.entries import Entry, encode_entry
 from services.auth.limiter.owners import Owners
@@ -48,6 +49,7 @@ class Turns:
         readings: Readings,
         owners: Owners,
         tally: Tally,
+        announcing: Announcing,
         cut: Callable[[int], None],
         broken: Callable[[], None],
     ) -> None:
@@ -60,10 +62,12 @@ class Turns:
         self._readings = readings
         self._owners = owners
         self._tally = tally
+        self._announcing = announcing
         self._cut = cut
         self._broken = broken
         self._waiting: deque[Turn] = deque()
         self._answers = Answers()
+        self._reached: list[SoftReached] = []
         self._scheduled = False
         self._asked = False
         self._later: asyncio.TimerHandle | None = None
@@ -150,6 +154,7 @@ class Turns:
             self._answers.add(result.verdicts)
             self._tally.decided(result.verdicts)
             self._readings.want(result.needed)
+            self._reached += result.reached
         return [result.record for result in results if not result.record.empty]
 
     def _stored(self, sequence: int) -> None:
@@ -159,6 +164,9 @@ class Turns:
             return
         for sender, answers in self._answers.urgent():
             self._door.answer(sender, answers)
+        if self._reached:
+            reached, self._reached = self._reached, []
+            self._announcing.tell(reached)
         if (done := self._snapshot.stored()) is not None:
             self._tally.snapshots += 1
             self._cut(done)

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 from pydantic import SecretStr
 
 from shared.pricing.money import NANO
-from shared.routes.passthrough import PREFIX, route_name
+from shared.routes.llm import PREFIX
+from shared.routes.passthrough import route_name
 from shared.settings.file import Configuration, PassThroughEndpoint, Timeouts
 from shared.settings.providers import ProviderAccess
 from shared.wire.headers import Headers

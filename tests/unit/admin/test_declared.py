@@ -14,6 +14,7 @@ from shared.security.keys import key_digest, stored_hash
 from shared.settings import Configuration
 from shared.store.declarations import Declared
 from shared.store.keys import KeyRecord
+from shared.store.people import MembershipRecord, membership_id
 
 SECRET = b"0123456789abcdef"
 NOW = 1_000_000.0
@@ -40,16 +41,30 @@ def test_every_kind_becomes_a_record_of_its_own() -> None:
     found = wanted(
         budgets=[{"budget_id": "b", "max_budget": 0.5, "budget_duration": "30d"}],
         users=[{"user_id": "u", "user_role": "proxy_admin"}],
-        teams=[{"team_id": "t", "rpm_limit": 5, "model_max_budget": {"m": {"max_budget": 1}}}],
+        organizations=[{"organization_id": "o", "members": [{"user_id": "u", "role": "org_admin"}]}],
+        teams=[
+            {
+                "team_id": "t",
+                "rpm_limit": 5,
+                "model_max_budget": {"m": {"max_budget": 1}},
+                "members": [{"user_id": "u", "role": "admin", "max_budget_in_team": 2, "allowed_models": ["m"]}],
+            }
+        ],
         customers=[{"user_id": "c", "blocked": True}],
         keys=[{"key_alias": "k", "key": KEY, "team_id": "t"}],
     )
     hash = stored_hash(key_digest(KEY), SECRET)
-    kinds = [("budget", "b"), ("user", "u"), ("team", "t"), ("customer", "c"), ("key", hash)]
+    of_organization, of_team = membership_id("organization", "o", "u"), membership_id("team", "t", "u")
+    people = [("user", "u"), ("organization", "o"), ("team", "t"), ("member", of_organization), ("member", of_team)]
+    kinds = [("budget", "b"), *people, ("customer", "c"), ("key", hash)]
     assert list(found) == [Declared(kind, id) for kind, id in kinds]  # type: ignore[arg-type]
     assert all(record.declared for record in found.values())
     assert found[Declared("budget", "b")].limits.max_budget == 500_000_000
     assert found[Declared("team", "t")].limits.models["m"].max_budget == 10**9
+    lead, boss = found[Declared("member", of_team)], found[Declared("member", of_organization)]
+    assert isinstance(lead, MembershipRecord)
+    assert isinstance(boss, MembershipRecord)
+    assert (lead.role, lead.limits.max_budget, lead.models, boss.role) == ("admin", 2 * 10**9, ("m",), "admin")
     by_hash = wanted(keys=[{"key_alias": "k", "key_hash": key_digest(KEY), "team_id": "t"}])
     assert list(by_hash) == [Declared("key", hash)]
 
@@ -111,9 +126,16 @@ def test_any_file_is_reached_from_any_other(first: dict[str, int], second: dict[
 
 
 def test_references_say_who_refers() -> None:
-    """By the alias of a key, and by the id of all others."""
+    """By the alias of a key, by user and group of a member, and by the id of all others."""
     found = references(list(wanted(keys=[{"key_alias": "k", "key": KEY, "team_id": "t", "budget_id": "b"}]).values()))
     assert found == {Declared("team", "t"): "the key 'k'", Declared("budget", "b"): "the key 'k'"}
+    team = wanted(teams=[{"team_id": "t", "organization_id": "o", "members": [{"user_id": "u"}]}])
+    found = references(list(team.values()))
+    assert found == {
+        Declared("organization", "o"): "'t'",
+        Declared("user", "u"): "'u of team t'",
+        Declared("team", "t"): "'u of team t'",
+    }
 
 
 def test_deployments_are_compared_by_id() -> None:
@@ -142,9 +164,13 @@ def test_deployments_are_compared_by_id() -> None:
         ({"keys": [{"key_alias": "k", "key": "short"}]}, "must begin with"),
         ({"keys": [{"key_alias": "k", "key": KEY}, {"key_alias": "k", "key": KEY}]}, "two of the key"),
         ({"teams": [{"team_id": "t"}, {"team_id": "t"}]}, "two of the team"),
-        ({"budgets": [{"budget_id": "b", "budget_duration": "soon"}]}, "pattern"),
+        ({"organizations": [{"organization_id": "o"}, {"organization_id": "o"}]}, "two of the organization"),
+        ({"teams": [{"team_id": "t", "members": [{"user_id": "u"}, {"user_id": "u"}]}]}, "stands there twice"),
+        ({"teams": [{"team_id": "t", "members": [{"user_id": "u", "role": "org_admin"}]}]}, "'admin' or 'user'"),
+        ({"keys": [{"key_alias": "k", "key": KEY, "allowed_routes": ["/key/generat"]}]}, "perhaps '/key/generate'"),
+        ({"budgets": [{"budget_id": "b", "budget_duration": "soon"}]}, "use a number and s, m"),
         ({"budgets": [{"budget_id": "b", "max_budget": -1}]}, "greater than or equal"),
-        ({"users": [{"user_id": "a\x1fb"}]}, "pattern"),
+        ({"users": [{"user_id": "a\x1fb"}]}, "leave control characters out"),
         ({"customers": [{"user_id": "c", "spend": 1}]}, "not permitted"),
     ],
 )

@@ -15,6 +15,7 @@ from services.admin.domain.key_grants import (
     check_acts_for_llm_alone,
     check_grant,
     check_narrowed,
+    check_routes,
     for_llm_alone,
     inherited,
 )
@@ -91,18 +92,28 @@ def test_a_key_of_a_team_and_an_organization_needs_both() -> None:
     assert not may_make(BOSS, key(team_id="", organization_id="p"), Home("", "p"))
 
 
-def test_a_key_for_some_routes_makes_no_key_of_an_administrator_for_others() -> None:
-    """Neither for its own user nor for another who administers the gateway; for ordinary users it does."""
-    giver = key(team_id="", allowed_routes=("/key/generate",))
-    admin = Caller("proxy_admin", key="k", user="root")
-    for role in ("proxy_admin", "proxy_admin_viewer"):
-        around = Surroundings(user=UserRecord("other", 1.0, role=role), giver=giver)
+def test_a_key_for_some_routes_gives_nobody_others() -> None:
+    """Whoever the key is for: who is nobody today may be made an administrator tomorrow."""
+    admin = Caller("proxy_admin", key="k", user="root", routes=("/key/generate", "/key/update"))
+    mine = key(team_id="", user_id="root", allowed_routes=admin.routes)
+    for user in ("root", "other", ""):
         with pytest.raises(Forbidden) as refused:
-            check_grant(admin, None, key(team_id="", user_id="other"), around)
+            check_grant(admin, None, key(team_id="", user_id=user), Surroundings())
         assert refused.value.param == "allowed_routes"
-        check_grant(admin, None, key(team_id="", user_id="other", allowed_routes=LLM), around)
-    around = Surroundings(user=UserRecord("worker", 1.0, role="internal_user"), giver=giver)
-    check_grant(admin, None, key(team_id="", user_id="worker"), around)
+        for routes in (LLM, ("/key/update",), ("/v1/chat/completions",)):
+            check_grant(admin, None, key(team_id="", user_id=user, allowed_routes=routes), Surroundings())
+        for routes in ((), ("/key/*",), ("/user/new",), ("*",)):
+            for before in (mine, key(team_id="", user_id=user, allowed_routes=LLM)):
+                after = msgspec.structs.replace(before, allowed_routes=routes)
+                with pytest.raises(Forbidden):
+                    check_grant(admin, before, after, Surroundings())
+    whole = key(team_id="", user_id="other")
+    check_grant(admin, whole, msgspec.structs.replace(whole, key_alias="new"), Surroundings())
+    for change in ({"user_id": "root"}, {"allowed_routes": ("/user/new",)}):
+        with pytest.raises(Forbidden):
+            check_grant(admin, whole, msgspec.structs.replace(whole, **change), Surroundings())
+    with pytest.raises(Forbidden):
+        check_routes(admin, whole, whole, shown=True)
 
 
 def test_a_key_for_somebody_else_is_for_llm_routes() -> None:
@@ -148,6 +159,19 @@ def test_nobody_gives_what_the_team_does_not_have(after: KeyRecord, field: str) 
     check_grant(LEAD, None, key(models=("a",)), within)
 
 
+def test_a_key_for_some_routes_grants_no_look_at_what_everybody_spent() -> None:
+    """Unless it may look itself."""
+    granted = key(permissions={"get_spend_routes": True}, allowed_routes=LLM)
+    for routes, may in ((("/key/generate",), False), (("/key/generate", "/global/*"), True), ((), True)):
+        admin = Caller("proxy_admin", key="k", user="root", routes=routes)
+        if may:
+            check_grant(admin, None, granted, Surroundings())
+            continue
+        with pytest.raises(Forbidden) as refused:
+            check_grant(admin, None, granted, Surroundings())
+        assert refused.value.param == "permissions"
+
+
 def test_what_is_as_it_was_is_no_grant() -> None:
     """A key whose budget is above its team's can be renamed by who manages the team, and its other limits changed."""
     had = Limits(max_budget=99, rpm=5)
@@ -189,15 +213,19 @@ def test_a_key_makes_no_key_that_has_more() -> None:
     assert inherited(key(), WORKER, None) == key()
 
 
-def test_a_key_for_some_routes_makes_none_for_all() -> None:
-    """A key that may only make keys cannot make its user, an administrator even, one that may do everything."""
-    admin = Caller("proxy_admin", key="k", user="root")
-    giver = key(allowed_routes=("/key/generate",))
-    assert inherited(key(user_id="root"), admin, giver).allowed_routes == LLM
-    assert inherited(key(user_id="other"), admin, giver).allowed_routes == ()
-    with pytest.raises(Forbidden):
-        check_grant(admin, None, key(user_id="root"), Surroundings(giver=giver))
-    check_grant(admin, None, key(user_id="root", allowed_routes=LLM), Surroundings(giver=giver))
+def test_a_key_for_some_routes_leaves_those_that_call_models() -> None:
+    """Nothing said, a new key calls models, as far as its giver does, or all of them where the giver only manages."""
+    for routes, left in (
+        ((), ()),
+        (("/key/generate",), LLM),
+        (("/key/generate", "/v1/chat/completions"), ("/v1/chat/completions",)),
+        (("management_routes", "openai_routes"), ("openai_routes",)),
+        (("/v1/*",), ("/v1/*",)),
+    ):
+        for user in ("root", "other", ""):
+            admin = Caller("proxy_admin", key="k", user="root", routes=routes)
+            assert inherited(key(user_id=user), admin, key()).allowed_routes == left
+            assert inherited(key(user_id=user, allowed_routes=("*",)), admin, key()).allowed_routes == ("*",)
 
 
 BEFORE = key(
@@ -234,6 +262,7 @@ def narrowed(before: KeyRecord, after: KeyRecord) -> None:
         ({"expires": None}, "duration"),
         ({"expires": 101.0}, "duration"),
         ({"allowed_routes": ()}, "allowed_routes"),
+        ({"allowed_routes": ("llm_api_routes", "/key/info")}, "allowed_routes"),
         ({"allowed_addresses": ("0.0.0.0/0",)}, "allowed_addresses"),
         ({"guardrails": ()}, "guardrails"),
         ({"enforced_params": ()}, "enforced_params"),
@@ -279,7 +308,8 @@ def test_a_user_does_not_prolong_an_increase_of_its_budget() -> None:
 
 
 def test_narrowing_and_naming_are_free() -> None:
-    """Fewer models, lower limits, a sooner end, another alias and metadata."""
+    """Fewer models, lower limits, a sooner end, fewer routes, another alias and metadata."""
+    narrowed(BEFORE, msgspec.structs.replace(BEFORE, allowed_routes=("/chat/completions",)))
     narrowed(
         BEFORE,
         msgspec.structs.replace(
@@ -329,7 +359,6 @@ def test_routes_and_networks_are_read_or_refused() -> None:
     assert key_type_of(("/key/info",)) == "default"
     assert read_routes(Fields({"allowed_routes": ["/v1/*", "openai_routes"]}), ()) == ("/v1/*", "openai_routes")
     for body in (
-        {"allowed_routes": ["openai"]},
         {"key_type": "none"},
         {"key_type": "llm_api", "allowed_routes": ["/key/info"]},
     ):

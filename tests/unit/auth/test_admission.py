@@ -1,10 +1,11 @@
 """Who may do what."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.domain.admission import check_allowed, check_usable
+from services.auth.domain.admission import acting, check_allowed, check_usable
 from services.auth.domain.standing import MASTER, Standing
 from shared.errors import Forbidden, Unauthenticated
 from shared.routes import ROUTES
@@ -51,6 +52,23 @@ def test_a_key_has_the_role_of_its_user() -> None:
     """An administrator's keys are administrators; a key of nobody holds a key."""
     assert standing(key(user_id="u"), user=user(role="proxy_admin")).principal.role == "proxy_admin"
     assert standing(key(user_id="u")).principal.role == "key_holder"
+
+
+def test_a_key_may_be_granted_a_look_at_what_everybody_spent() -> None:
+    """On the routes of all spend alone, and never to change anything; a list of routes restricts it all the same."""
+    granted = key(permissions={"get_spend_routes": True})
+    for route, role in (
+        ("global_spend_keys", "proxy_admin_viewer"),
+        ("spend_logs", "key_holder"),
+        ("audit", "key_holder"),
+    ):
+        assert acting(standing(granted), route).principal.role == role
+        assert acting(standing(key(permissions={"get_spend_routes": False})), route).principal.role == "key_holder"
+    admin = standing(msgspec.structs.replace(granted, user_id="u"), user=user(role="proxy_admin"))
+    assert acting(admin, "global_spend_keys").principal.role == "proxy_admin"
+    narrow = acting(standing(msgspec.structs.replace(granted, allowed_routes=("llm_api_routes",))), "global_spend_keys")
+    with pytest.raises(Forbidden):
+        check_allowed(narrow, ROUTES["global_spend_keys"].policy, context("global_spend_keys"))
 
 
 def test_a_regenerated_key_counts_under_its_first_hash() -> None:

@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.auth.domain.estimates import (
-    DEFAULT_OUTPUT,
-    MOST_OUTPUT,
     check_priced,
     estimate,
 )
 from services.auth.domain.facts import Facts
 from services.auth.domain.offers import Offer
 from shared.errors import Forbidden
+from shared.pricing.bounds import DEFAULT_OUTPUT, MOST_OUTPUT
 from shared.pricing.estimate import EXPECTED_OUTPUT, MOST_EXPECTED
 from shared.pricing.prices import UNPRICED, Price
 from shared.pricing.table import PriceTable

@@ -62,7 +62,9 @@ def test_models_within_a_scope_are_scopes_of_their_own() -> None:
     of_key = Quota(text("key", "h"), rpm=10)
     assert plan.quotas("small", 1.0) == (of_key,)
     assert plan.quotas("big", 1.0) == (of_key, Quota(of_model(Scope("key", "h"), "big").text, rpm=1, budget=7))
+    assert plan.by_model(1.0) == {"big": (Quota(of_model(Scope("key", "h"), "big").text, rpm=1, budget=7),)}
     alone = standing(key(limits=Limits(models={"big": ModelLimits(rpm=1)}))).plan
+    assert (alone.by_model(1.0), standing(key()).plan.by_model(1.0)) == ({"big": alone.quotas("big", 1.0)}, {})
     assert alone.quotas("small", 1.0) == ()
     assert len(alone.quotas("big", 1.0)) == 1
 

@@ -62,6 +62,23 @@ async def test_a_name_may_exist_while_the_store_is_away() -> None:
     assert not await catalog.settle()
 
 
+async def test_a_model_that_nothing_can_serve_is_not_called_unknown() -> None:
+    """Who asks learns that it is there and that the operator must look; one that is not there is still unknown."""
+
+    async def load() -> list[tuple[str, Deployment]]:
+        return [("a", deployment("1"))]
+
+    catalog = Catalog([], load, Prepared, withheld=lambda: {"a", "b"})
+    catalog.reload()
+    assert await catalog.settle()
+    assert len(await catalog.group("a")) == 1
+    with pytest.raises(Unavailable, match="'b' exists"):
+        await catalog.group("b")
+    with pytest.raises(ModelNotFound):
+        await catalog.group("c")
+    await catalog.close()
+
+
 @pytest.mark.parametrize(
     ("name", "members", "expected"),
     [

@@ -23,9 +23,11 @@ LARGE = bytes(range(256)) * 40_000
 class Wire:
     """A server that says what a test gives it, and keeps what it was sent."""
 
-    def __init__(self, *answers: bytes, hang_up: bool = False) -> None:
+    def __init__(self, *answers: bytes, hang_up: bool = False, stale_after: int | None = None) -> None:
         self.answers = list(answers)
         self.hang_up = hang_up
+        self.stale_after = stale_after
+        """How many requests a connection has answered when it reads one more and ends without a word."""
         self.connections = 0
         self.open = 0
         self.requests: list[bytes] = []
@@ -34,12 +36,16 @@ class Wire:
         """Answer requests in turn, on however many connections they come."""
         self.connections += 1
         self.open += 1
+        answered = 0
         try:
             while self.answers:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
                 self.requests.append(head + await reader.readexactly(length))
+                if answered == self.stale_after:
+                    return
                 writer.write(self.answers.pop(0))
+                answered += 1
                 if self.hang_up:
                     return
             await reader.read()
@@ -126,6 +132,30 @@ async def test_a_connection_that_the_provider_closes_is_not_used_again() -> None
         await read(await ask(pool))
         await read(await ask(pool))
     assert wire.connections == 2
+
+
+async def test_a_connection_that_ended_while_idle_is_not_written_to(eventually: Eventually) -> None:
+    """Its end was seen before the request was written, so the request goes out once, on a new connection."""
+    wire = Wire(OK, OK, hang_up=True)
+    async with pool_before(wire) as pool:
+        await read(await ask(pool))
+        await eventually(lambda: not any(connection.is_connected() for connection, _ in pool._idle))
+        await read(await ask(pool))
+    assert (wire.connections, len(wire.requests)) == (2, 2)
+
+
+async def test_a_request_that_met_the_end_of_its_connection_is_not_repeated_here() -> None:
+    """The provider may have acted upon it; whoever asks again gets a new connection, not another idle one."""
+    wire = Wire(*[OK] * 4, stale_after=1)
+    async with pool_before(wire) as pool:
+        for answer in [await ask(pool) for _ in range(3)]:
+            await read(answer)
+        assert (wire.connections, len(pool)) == (3, 3)
+        with pytest.raises((ClientError, OSError)):
+            await ask(pool)
+        assert (len(wire.requests), len(pool)) == (4, 0)
+        assert await read(await ask(pool)) == b"hi"
+    assert wire.connections == 4
 
 
 async def test_a_connection_that_idled_for_too_long_is_given_up() -> None:

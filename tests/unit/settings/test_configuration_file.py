@@ -112,6 +112,36 @@ def test_what_is_no_mapping_is_one_sentence(written: Written, text: str, says: s
     assert problems(written(text)) == [says]
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "budgets: [{budget_id: b, budget_duration: soon}]",
+            "'budgets[0].budget_duration': use a number and s, m, h, d, w or mo, such as 30d.",
+        ),
+        (
+            "defaults: {keys: {bounds: {duration: 30 days}}}",
+            "'defaults.keys.bounds.duration': use a number and s, m, h, d, w or mo, such as 30d.",
+        ),
+        (
+            'teams: [{team_id: "a\\tb"}]',
+            "'teams[0].team_id': leave control characters out of it.",
+        ),
+        (
+            "keys: [{key_alias: k, key_hash: ABC}]",
+            "'keys[0].key_hash': use the 64 hexadecimal digits of a SHA-256, in small letters.",
+        ),
+        (
+            "credentials: {vault: {address: 'https://vault', mount: /secret/}}",
+            "'credentials.vault.mount': use letters, digits, '_' and '-', with '/' between parts, such as kv/teams.",
+        ),
+    ],
+)
+def test_a_text_of_another_form_is_told_as_a_sentence(written: Written, text: str, says: str) -> None:
+    """Operators read what to write, and no pattern."""
+    assert problems(written(text)) == [f"tollway.yaml:1: {says}"]
+
+
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     """It names the file."""
     assert problems(tmp_path / "none.yaml") == ["none.yaml cannot be read: No such file or directory."]

@@ -113,6 +113,28 @@ def test_every_request_is_listed_once(events: list[Completion]) -> None:
     assert sum(sum(page["sums"]) for page in found) == sum(item.cost for item in events)
 
 
+@given(
+    st.lists(completions("rstuvw"), max_size=12, unique_by=lambda item: item.request_id),
+    st.lists(completions("rstuvw"), max_size=12, unique_by=lambda item: item.request_id),
+    st.sampled_from([None, True, False]),
+    st.sampled_from(["", "k1"]),
+)
+def test_what_was_replaced_stands_where_it_went(
+    before: list[Completion], after: list[Completion], failed: bool | None, key: str
+) -> None:
+    """And no longer where it was: the requests that stand on pages are those that documents have at the end."""
+    documents = {item.request_id: item for item in before} | {item.request_id: item for item in after}
+    entries = [pages.entry_of(item) for item in before]
+    taken = [pages.entry_of(item, -1) for item in before if item.request_id in {other.request_id for other in after}]
+    found = [*pages.pages(entries), *pages.pages([*taken, *(pages.entry_of(item) for item in after)])]
+    wanted = pages.Wanted(key=key, failed=failed)
+    assert pages.standing(found, wanted) == {
+        (item.ended, item.request_id)
+        for item in documents.values()
+        if key in ("", item.key) and failed in (None, item.status >= 400)
+    }
+
+
 @given(st.integers(1, 60))
 def test_a_page_has_few_owners(count: int) -> None:
     """So that a reader of one of them gets little of the others."""

@@ -7,7 +7,7 @@ from services.auth.domain.limiter.draft import Draft
 from services.auth.domain.limiter.judging import LEDGER, Obstacle
 from services.auth.domain.limiter.purse import UNREAD, Purse
 from services.auth.domain.limiter.readings import MOST_ASIDE, Readings
-from services.auth.domain.limiter.records import Admitted, Began
+from services.auth.domain.limiter.records import Admitted, Began, SoftReached
 from services.auth.domain.limiter.refused import Refused
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.tables import BUDGET, ScopeState
@@ -30,7 +30,7 @@ class Decider:
         """Decide a question that came. A repeated one changes nothing."""
         state, now = self._state, draft.moment.now
         if ask.id in state.holds or ask.id in state.ended:
-            draft.verdicts.append(judging.again(ask, state.scopes, draft.moment, state.grid))
+            draft.verdicts.append(judging.again(ask, state.scopes, draft.moment))
         elif known := self.refused.get(ask.id, now):
             draft.verdicts.append(known)
         elif ask.id in self.waiting or (
@@ -113,7 +113,7 @@ class Decider:
     def _still_waits(self, ask: Ask, scope: str, draft: Draft) -> bool:
         found = self._obstacles(ask, draft)
         here = any(quota.scope == scope and not bits & LEDGER for quota, _, bits in found)
-        return here and judging.passes(judging.longest(found, ask.tokens, draft.moment, self._state.grid))
+        return here and judging.passes(judging.longest(found, ask.tokens, draft.moment))
 
     def _keep_read(self, quota: Quota, state: ScopeState, draft: Draft) -> None:
         """Have a budget read that is not known, or was read long ago."""
@@ -145,19 +145,20 @@ class Decider:
         return ""
 
     def _refusal(self, ask: Ask, found: list[Obstacle], line: str, draft: Draft) -> Refusal:
-        moment, grid = draft.moment, self._state.grid
+        moment = draft.moment
         if found:
-            return judging.longest(found, ask.tokens, moment, grid)
+            return judging.longest(found, ask.tokens, moment)
         quota = next(quota for quota in ask.quotas if quota.scope == line)
         state = self._state.scopes.get(line, judging.BLANK)
-        return judging.kept(quota, state, self.waiting.queues[line].measure, ask.tokens, moment, grid)
+        return judging.kept(quota, state, self.waiting.queues[line].measure, ask.tokens, moment)
 
     def _line_up(self, waiter: Waiter, refusal: Refusal) -> None:
         self.waiting.line_up(waiter, refusal.scope, refusal.measure)
         self._state.scope_awaited(refusal.scope, awaited=True)
 
     def _refuse(self, ask: Ask, refusal: Refusal, draft: Draft) -> bool:
-        verdict = judging.answer(ask, self._state.scopes, draft.moment, self._state.grid, refusal)
+        self._watch(ask)
+        verdict = judging.answer(ask, self._state.scopes, draft.moment, refusal)
         self.refused.add(verdict, draft.moment.now)
         draft.verdicts.append(verdict)
         return True
@@ -170,8 +171,10 @@ class Decider:
         state = self._state
         scopes, counted = [], []
         known = state.scopes
+        watched = False
         for quota in ask.quotas:
             bits = judging.counted_by(quota)
+            watched = watched or quota.soft is not None
             if bits:
                 scopes.append(quota.scope)
                 counted.append(bits)
@@ -181,11 +184,31 @@ class Decider:
             return self._turn_away(ask, draft)
         admitted = Admitted(ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted))
         state.admit(admitted, draft.moment)
+        if watched:
+            self._watch(ask)
         if self.waiting.queues and not ask.wait:
             self._overtake(scopes)
         draft.admitted.append(admitted)
-        draft.verdicts.append(judging.answer(ask, known, draft.moment, state.grid))
+        draft.verdicts.append(judging.answer(ask, known, draft.moment))
         return True
+
+    def tell(self, draft: Draft) -> None:
+        """Tell of the soft budgets that are spent as of now."""
+        for state in self._state.reached:
+            if (purse := state.purse) is not None and purse.reached:
+                since, until, spent = purse.since, purse.until, purse.spent
+                draft.reached.append(SoftReached(state.text, since, until, purse.tell(), spent, draft.moment.now))
+        self._state.reached.clear()
+
+    def _watch(self, ask: Ask) -> None:
+        """Note the soft budgets that a question states, and those that are spent already."""
+        for quota in ask.quotas:
+            if quota.soft is None or (state := self._state.scopes.get(quota.scope)) is None:
+                continue
+            if (purse := state.purse) is not None and (purse.since == quota.since or not purse.read):
+                purse.watch(quota.soft)
+                if purse.reached:
+                    self._state.reached.append(state)
 
     def _overtake(self, scopes: list[str]) -> None:
         for scope in scopes:

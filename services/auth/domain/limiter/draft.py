@@ -1,6 +1,16 @@
 """What a call has decided so far."""
 
-from services.auth.domain.limiter.records import Admitted, Began, Charged, Freed, Loaded, Needed, Record, TurnResult
+from services.auth.domain.limiter.records import (
+    Admitted,
+    Began,
+    Charged,
+    Freed,
+    Loaded,
+    Needed,
+    Record,
+    SoftReached,
+    TurnResult,
+)
 from services.auth.domain.limiter.windows import Moment
 from shared.schemas.limits import Verdict
 
@@ -10,7 +20,7 @@ class Draft:
 
     __slots__ = (
         "_turned_back", "admitted", "began", "dropped", "forgotten", "loaded", "lost", "moment", "needed",
-        "released", "settled", "verdicts", "waiting",
+        "reached", "released", "settled", "verdicts", "waiting",
     )  # fmt: skip
 
     def __init__(self, moment: Moment, *, turned_back: bool = False) -> None:
@@ -27,6 +37,7 @@ class Draft:
         self.verdicts: list[Verdict] = []
         self.waiting: list[str] = []
         self.needed: list[Needed] = []
+        self.reached: list[SoftReached] = []
 
     def result(self) -> TurnResult:
         """Return it as a whole."""
@@ -42,4 +53,4 @@ class Draft:
             tuple(self.admitted),
             self._turned_back,
         )
-        return TurnResult(record, self.verdicts, self.waiting, self.needed)
+        return TurnResult(record, self.verdicts, self.waiting, self.needed, self.reached)

@@ -7,14 +7,14 @@ import msgspec
 
 from services.auth.domain.limiter.purse import UNREAD
 from services.auth.domain.limiter.tables import BUDGET, PARALLEL, REQUESTS, TOKENS, ScopeState
-from services.auth.domain.limiter.windows import Grid, Moment, Window
+from services.auth.domain.limiter.windows import Moment, Window
 from shared.schemas.limits import Ask, Measure, Quota, Refusal, Room, Verdict
 
 LEDGER = 16
 """A bit beside those of what counts: the ledger must be read before anybody can say."""
 
 MARGIN = 0.001
-"""Seconds beyond the end of a bucket, so that a client that waits as told is past it."""
+"""Seconds beyond the end of a period, so that a client that waits as told is past it."""
 
 SHORTEST, LONGEST = 1.0, 30.0
 """Bounds, in seconds, of an estimate when a request in flight will end."""
@@ -73,17 +73,17 @@ def in_the_way(quota: Quota, state: ScopeState, tokens: int, moment: Moment) -> 
     return bits
 
 
-def again(ask: Ask, scopes: Mapping[str, ScopeState], moment: Moment, grid: Grid) -> Verdict:
+def again(ask: Ask, scopes: Mapping[str, ScopeState], moment: Moment) -> Verdict:
     """Return the verdict of a request that was admitted before."""
     for quota in ask.quotas:
         in_the_way(quota, scopes.get(quota.scope, BLANK), ask.tokens, moment)
-    return answer(ask, scopes, moment, grid)
+    return answer(ask, scopes, moment)
 
 
-def longest(found: Iterable[Obstacle], tokens: int, moment: Moment, grid: Grid) -> Refusal:
+def longest(found: Iterable[Obstacle], tokens: int, moment: Moment) -> Refusal:
     """Return the refusal that holds longest: whoever waits for it is past the others too."""
     refusals = (
-        _REFUSE[measure](quota, state, tokens, moment, grid)
+        _REFUSE[measure](quota, state, tokens, moment)
         for quota, state, bits in found
         for bit, measure in _MEASURES
         if bits & bit
@@ -91,9 +91,9 @@ def longest(found: Iterable[Obstacle], tokens: int, moment: Moment, grid: Grid) 
     return max(refusals, key=lambda refusal: inf if refusal.retry_after is None else refusal.retry_after)
 
 
-def kept(quota: Quota, state: ScopeState, measure: Measure, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+def kept(quota: Quota, state: ScopeState, measure: Measure, tokens: int, moment: Moment) -> Refusal:
     """Return the refusal of a request that would fit, had not others waited for that limit before it."""
-    refusal = _REFUSE[measure](quota, state, tokens, moment, grid)
+    refusal = _REFUSE[measure](quota, state, tokens, moment)
     return msgspec.structs.replace(refusal, retry_after=max(SHORTEST, refusal.retry_after or 0.0))
 
 
@@ -107,9 +107,7 @@ def passes(refusal: Refusal) -> bool:
     return refusal.retry_after is not None and (refusal.measure != "budget" or refusal.used < refusal.limit)
 
 
-def answer(
-    ask: Ask, scopes: Mapping[str, ScopeState], moment: Moment, grid: Grid, refusal: Refusal | None = None
-) -> Verdict:
+def answer(ask: Ask, scopes: Mapping[str, ScopeState], moment: Moment, refusal: Refusal | None = None) -> Verdict:
     """Return a verdict with the room that is left, and the scopes that are past their soft budget.
 
     The windows must have been looked at at this moment, by `in_the_way` or by an admission.
@@ -134,8 +132,8 @@ def answer(
     return Verdict(
         ask.id,
         refusal,
-        None if requests is None else _room(requests, moment, grid),
-        None if tokens is None else _room(tokens, moment, grid),
+        None if requests is None else _room(requests, moment),
+        None if tokens is None else _room(tokens, moment),
         soft,
     )
 
@@ -143,34 +141,33 @@ def answer(
 def _used(window: Window | None, moment: Moment) -> int:
     if window is None:
         return 0
-    return window.total if window.oldest >= moment.first else window.used(moment.first)
+    return window.total if window.oldest > moment.first else window.used(moment)
 
 
-def _room(tight: _Tight, moment: Moment, grid: Grid) -> Room:
+def _room(tight: _Tight, moment: Moment) -> Room:
     limit, left, window = tight
-    newest = None if window is None else window.newest()
-    return Room(limit, max(0, left), 0.0 if newest is None else grid.end(newest) - moment.now)
+    return Room(limit, max(0, left), 0.0 if window is None else max(0.0, window.whole_at() - moment.now))
 
 
-def _by_requests(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+def _by_requests(quota: Quota, state: ScopeState, tokens: int, moment: Moment) -> Refusal:
     limit, used = quota.rpm or 0, _used(state.requests, moment)
-    wait = _until_free(state.requests, used - limit + 1, moment, grid) if limit > 0 else None
+    wait = _until_free(state.requests, used - limit + 1, moment) if limit > 0 else None
     return Refusal(quota.scope, "requests", limit, used, retry_after=wait)
 
 
-def _by_tokens(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+def _by_tokens(quota: Quota, state: ScopeState, tokens: int, moment: Moment) -> Refusal:
     limit, used = quota.tpm or 0, _used(state.tokens, moment)
     surplus = min(used, used + max(1, tokens) - limit)
-    wait = _until_free(state.tokens, surplus, moment, grid) if limit > 0 else None
+    wait = _until_free(state.tokens, surplus, moment) if limit > 0 else None
     return Refusal(quota.scope, "tokens", limit, used, retry_after=wait)
 
 
-def _by_slots(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+def _by_slots(quota: Quota, state: ScopeState, tokens: int, moment: Moment) -> Refusal:
     limit = quota.parallel or 0
     return Refusal(quota.scope, "parallel", limit, state.slots, retry_after=_until_end(state) if limit > 0 else None)
 
 
-def _by_money(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid: Grid) -> Refusal:
+def _by_money(quota: Quota, state: ScopeState, tokens: int, moment: Moment) -> Refusal:
     limit, purse = quota.budget or 0, state.purse
     spent = max(0, purse.spent_in(quota.since, quota.until)) if purse else 0
     if purse is not None and spent < limit:
@@ -179,8 +176,8 @@ def _by_money(quota: Quota, state: ScopeState, tokens: int, moment: Moment, grid
     return Refusal(quota.scope, "budget", limit, spent, retry_after=wait)
 
 
-def _until_free(window: Window | None, surplus: int, moment: Moment, grid: Grid) -> float:
-    return SHORTEST if window is None else max(MARGIN, grid.end(window.frees(surplus)) - moment.now + MARGIN)
+def _until_free(window: Window | None, surplus: int, moment: Moment) -> float:
+    return SHORTEST if window is None else max(0.0, window.free_at(surplus) - moment.now)
 
 
 def _until_end(state: ScopeState) -> float:
@@ -188,7 +185,7 @@ def _until_end(state: ScopeState) -> float:
     return min(LONGEST, max(SHORTEST, state.pace / max(1, state.holds)))
 
 
-_REFUSE: dict[Measure, Callable[[Quota, ScopeState, int, Moment, Grid], Refusal]] = {
+_REFUSE: dict[Measure, Callable[[Quota, ScopeState, int, Moment], Refusal]] = {
     "requests": _by_requests,
     "tokens": _by_tokens,
     "parallel": _by_slots,

@@ -12,7 +12,7 @@ from services.auth.domain.limiter.records import Charged, Freed, Loaded, Record,
 from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.sweeping import Sweeper
 from services.auth.domain.limiter.waiting import WOKEN_BY_READING
-from services.auth.domain.limiter.windows import Moment, WindowKind
+from services.auth.domain.limiter.windows import MINUTE, Moment, WindowKind
 from shared.schemas.limits import Ask, Released, Settled
 
 MOST_SCOPES = 500_000
@@ -34,8 +34,10 @@ class Limiter:
     Those who wait, and readings of the ledger under way, are not replicated: whoever waits asks again.
     """
 
-    def __init__(self, window: WindowKind = "sliding", *, most_scopes: int = MOST_SCOPES) -> None:
-        self._state = State(window)
+    def __init__(
+        self, window: WindowKind = "sliding", seconds: float = MINUTE, *, most_scopes: int = MOST_SCOPES
+    ) -> None:
+        self._state = State(window, seconds)
         self._decider = Decider(self._state, most_scopes, MOST_HOLDS)
         self._sweeper = Sweeper(self._state, most_scopes)
 
@@ -57,7 +59,7 @@ class Limiter:
         self._decider.go_on(draft)
         for ask in asks:
             self._decider.ask(ask, draft)
-        return draft.result()
+        return self._result(draft)
 
     def load(self, scope: str, since: float, spent: int, now: float) -> TurnResult:
         """Take in what the ledger says that a scope spent since a time; ignored unless it is still waited for.
@@ -67,7 +69,7 @@ class Limiter:
         moment, draft = self._begin(now)
         reading = self._decider.readings.end(scope, since)
         if reading is None:
-            return draft.result()
+            return self._result(draft)
         known = self._state.scopes.get(scope, judging.BLANK).purse
         if known is None or not known.read or not 0 < reading.until <= known.since:
             loaded = _loaded(scope, reading, spent, known, moment.now)
@@ -75,7 +77,7 @@ class Limiter:
             draft.loaded.append(loaded)
         self._decider.waiting.read(scope)
         self._decider.go_on(draft, most=WOKEN_BY_READING)
-        return draft.result()
+        return self._result(draft)
 
     def lost(self, owner: str, now: float) -> TurnResult:
         """Give back the slots of an owner that died. Its money stays held until it is settled or dropped."""
@@ -84,7 +86,7 @@ class Limiter:
         if self._state.lose(owner):
             draft.lost.append(owner)
         self._decider.go_on(draft)
-        return draft.result()
+        return self._result(draft)
 
     def tick(self, now: float) -> TurnResult:
         """Do what time alone does; to be called several times a second."""
@@ -106,7 +108,7 @@ class Limiter:
         for waiter in over:
             self._decider.give_up(waiter, draft)
         self._decider.go_on(draft, self._decider.waiting.some(LINES_AT_ONCE))
-        return draft.result()
+        return self._result(draft)
 
     def apply(self, record: Record) -> None:
         """Do what the active limiter did."""
@@ -140,6 +142,11 @@ class Limiter:
             "readings": len(self._decider.readings),
             "refused": len(self._decider.refused),
         }
+
+    def _result(self, draft: Draft) -> TurnResult:
+        if self._state.reached:
+            self._decider.tell(draft)
+        return draft.result()
 
     def _begin(self, now: float) -> tuple[Moment, Draft]:
         state = self._state

@@ -6,7 +6,10 @@ import msgspec
 
 from services.auth.domain.limiter.records import Admitted
 from services.auth.domain.limiter.tables import BUDGET, PARALLEL, Hold, ScopeState
-from services.auth.domain.limiter.windows import GRIDS, Window, WindowKind
+from services.auth.domain.limiter.windows import MINUTE, Grid, Moment, Window, WindowKind
+
+Moved = Callable[[int, float], Moment]
+"""From a bucket of a snapshot, and when it counts no more (0 where that is not known), to its place."""
 
 
 class PurseEntry(msgspec.Struct, frozen=True, array_like=True):
@@ -30,6 +33,9 @@ class ScopeEntry(msgspec.Struct, frozen=True, array_like=True):
     purse: PurseEntry | None
     pace: float
     used: float
+    request_ends: dict[int, float] | None = None
+    """When each bucket of `requests` counts no more."""
+    token_ends: dict[int, float] | None = None
 
 
 class HoldEntry(msgspec.Struct, frozen=True, array_like=True):
@@ -59,20 +65,24 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
     holds: tuple[HoldEntry, ...] = ()
     ended: tuple[tuple[str, bool, bool], ...] = ()
     """Requests that are over: id, whether it was settled, whether it is of the young generation."""
+    seconds: float = MINUTE
+    """Of a window."""
 
 
-def scope_entry(scope: ScopeState, first: int) -> ScopeEntry:
-    """Return a scope's entry, with the buckets from `first` on."""
+def scope_entry(scope: ScopeState, moment: Moment) -> ScopeEntry:
+    """Return a scope's entry, with what counts at that moment."""
     purse = scope.purse
     if purse is not None:
         known = PurseEntry(purse.since, purse.until, purse.spent, purse.asked, purse.read, purse.again, purse.pause)
     return ScopeEntry(
         scope.text,
-        _counting(scope.requests, first),
-        _counting(scope.tokens, first),
+        _counting(scope.requests, moment),
+        _counting(scope.tokens, moment),
         None if purse is None else known,
         scope.pace,
         scope.used,
+        _ends(scope.requests, moment),
+        _ends(scope.tokens, moment),
     )
 
 
@@ -94,10 +104,11 @@ def hold_entry(hold: Hold) -> HoldEntry:
     )
 
 
-def restored_scope(entry: ScopeEntry, moved: Callable[[int], int]) -> ScopeState:
+def restored_scope(entry: ScopeEntry, moved: Moved) -> ScopeState:
     """Return the scope of an entry; `moved` gives the place of a bucket."""
     scope = ScopeState(entry.text)
-    scope.requests, scope.tokens = _window(entry.requests, moved), _window(entry.tokens, moved)
+    scope.requests = _window(entry.requests, entry.request_ends, moved)
+    scope.tokens = _window(entry.tokens, entry.token_ends, moved)
     scope.pace, scope.used = entry.pace, entry.used
     if entry.purse is not None:
         purse = scope.new_purse()
@@ -122,25 +133,40 @@ def restored_hold(entry: HoldEntry, states: tuple[ScopeState, ...], bucket: int)
     return Hold(admitted, states, entry.at, bucket, released=entry.released, settled=entry.settled)
 
 
-def bucket_of(before: WindowKind, after: WindowKind, now: float) -> Callable[[int], int]:
-    """Return what a bucket of one kind of window is in the other: that of its last moment, so never too early."""
-    if before == after:
-        return lambda bucket: bucket
-    old, new = GRIDS[before], GRIDS[after]
-    return lambda bucket: new.moment(min(now, (bucket + 1) * old.width - 0.001)).bucket
+def moved_to(grid: Grid, piece: Piece) -> Moved:
+    """Return what a bucket of a snapshot is in this grid: where that was another one, the bucket of its last moment."""
+    before = Grid(piece.window, piece.seconds)
+
+    def moved(bucket: int, end: float) -> Moment:
+        if before == grid and end:
+            return Moment(piece.now, bucket, 0, end)
+        return grid.moment(min(piece.now, before.last_moment(bucket)))
+
+    return moved
 
 
-def _counting(window: Window | None, first: int) -> dict[int, int] | None:
+def _counting(window: Window | None, moment: Moment) -> dict[int, int] | None:
     if window is None:
         return None
-    return {bucket: amount for bucket, amount in window.buckets.items() if bucket >= first}
+    return {bucket: amount for bucket, amount in window.buckets.items() if _counts(window, bucket, moment)}
 
 
-def _window(buckets: dict[int, int] | None, moved: Callable[[int], int]) -> Window | None:
+def _ends(window: Window | None, moment: Moment) -> dict[int, float] | None:
+    if window is None:
+        return None
+    return {bucket: end for bucket, end in window.ends.items() if _counts(window, bucket, moment)}
+
+
+def _counts(window: Window, bucket: int, moment: Moment) -> bool:
+    return bucket >= moment.first and window.ends[bucket] > moment.now
+
+
+def _window(buckets: dict[int, int] | None, ends: dict[int, float] | None, moved: Moved) -> Window | None:
     if buckets is None:
         return None
     window = Window()
     for bucket, amount in buckets.items():
-        window.add(moved(bucket), amount, 0)
+        place = moved(bucket, (ends or {}).get(bucket, 0.0))
+        window.add(place._replace(first=0), amount)
     window.oldest = min(window.buckets, default=0)
     return window

@@ -5,6 +5,9 @@ import msgspec
 UNREAD = -1
 """Instead of a sum: the ledger must be read first."""
 
+NEVER = 2**62
+"""Instead of a soft budget: nothing is told of any sum. Four times what an operator may state."""
+
 LATE = 5.0
 """Seconds within which a completion that ended is stored, and so in the ledger once billing has caught up."""
 
@@ -39,6 +42,10 @@ class Purse(msgspec.Struct, gc=False, eq=False):
     pause: float = SOON
     pending: int = 0
     """Settled since a reading began. Not replicated: readings begin anew."""
+    soft: int = NEVER
+    """The sum that is told once it is spent. Not replicated, as all of what is told: the next question says it anew."""
+    told: tuple[float, int] = (0.0, NEVER)
+    """The period, by its beginning, and the soft budget that were told last."""
 
     def spent_in(self, since: float, until: float) -> int:
         """Return what was spent in a period, or `UNREAD`.
@@ -59,6 +66,21 @@ class Purse(msgspec.Struct, gc=False, eq=False):
     def due(self, now: float, stray: float) -> bool:
         """Tell whether the ledger should be read again; `stray` is when a settlement last came that belongs nowhere."""
         return now >= self.again or (stray >= self.asked and now >= self.read + SOON)
+
+    def watch(self, soft: int) -> None:
+        """Note the soft budget that holds now; one that was told of this period is not told again."""
+        self.soft = NEVER if self.told == (self.since, soft) else soft
+
+    @property
+    def reached(self) -> bool:
+        """True where it is to be told that the soft budget is spent."""
+        return self.spent >= self.soft and self.read > 0
+
+    def tell(self) -> int:
+        """Return the soft budget that is spent, which is thereby told."""
+        soft, self.soft = self.soft, NEVER
+        self.told = (self.since, soft)
+        return soft
 
     def begins(self, since: float, until: float) -> bool:
         """Tell whether this period is news: the next one, or one whose end has changed."""

@@ -93,6 +93,18 @@ class Needed(NamedTuple):
     since: float
 
 
+class SoftReached(NamedTuple):
+    """What a scope spent in a period reached its soft budget."""
+
+    scope: str
+    since: float
+    until: float
+    soft: int
+    spent: int
+    at: float
+    """When that was found."""
+
+
 class TurnResult(NamedTuple):
     """What a call decided. Nothing of it may leave the process before the record is in the journal."""
 
@@ -103,3 +115,5 @@ class TurnResult(NamedTuple):
     """Asks of this turn that have no verdict yet."""
     needed: list[Needed]
     """To be answered by `load`. Repeated until it comes."""
+    reached: list[SoftReached]
+    """Told once for each scope, period and soft budget; by another limiter perhaps once more."""

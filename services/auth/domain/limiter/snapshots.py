@@ -7,12 +7,12 @@ import msgspec
 from services.auth.domain.limiter.ended import Ended
 from services.auth.domain.limiter.pieces import HoldEntry, Piece, ScopeEntry, hold_entry, scope_entry
 from services.auth.domain.limiter.tables import Hold, ScopeState
-from services.auth.domain.limiter.windows import GRIDS
+from services.auth.domain.limiter.windows import Grid
 
 PIECE = 64_000
 """Bytes of a piece, as reckoned; what a codec makes of them stays below 256 KB."""
 
-PER_ENTRY, PER_BUCKET, IDS = 250, 20, 1_000
+PER_ENTRY, PER_BUCKET, IDS = 250, 50, 1_000
 """Bytes reckoned for an entry beside its names, for a bucket of a window, and ended requests in a piece."""
 
 
@@ -31,7 +31,7 @@ class Snapshot:
         number: int,
     ) -> None:
         self._head = head
-        self._first = GRIDS[head.window].moment(head.now).first
+        self._moment = Grid(head.window, head.seconds).moment(head.now)
         self._scopes = list(scopes)
         self._holds = list(holds)
         self._ended = [(id, settled, True) for id, settled in ended.young.items()]
@@ -43,7 +43,7 @@ class Snapshot:
     def keep_scope(self, scope: ScopeState) -> None:
         """Put a scope aside that is about to change."""
         scope.kept = self.number
-        self._aside_scopes.append(scope_entry(scope, self._first))
+        self._aside_scopes.append(scope_entry(scope, self._moment))
 
     def keep_hold(self, hold: Hold) -> None:
         """Put a hold aside that is about to change."""
@@ -78,7 +78,7 @@ class Snapshot:
             scope = self._scopes.pop()
             if scope.kept < self.number:
                 scope.kept = self.number
-                yield scope_entry(scope, self._first)
+                yield scope_entry(scope, self._moment)
         while self._aside_scopes:
             yield self._aside_scopes.pop()
 

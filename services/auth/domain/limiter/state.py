@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from services.auth.domain.limiter.ended import Ended
-from services.auth.domain.limiter.pieces import HoldEntry, Piece, bucket_of, restored_hold, restored_scope
+from services.auth.domain.limiter.pieces import HoldEntry, Piece, moved_to, restored_hold, restored_scope
 from services.auth.domain.limiter.records import Admitted, Began, Charged, Freed, Loaded, Record
 from services.auth.domain.limiter.snapshots import Snapshot
 from services.auth.domain.limiter.tables import (
@@ -14,7 +14,7 @@ from services.auth.domain.limiter.tables import (
     Hold,
     ScopeState,
 )
-from services.auth.domain.limiter.windows import GRIDS, Moment, WindowKind
+from services.auth.domain.limiter.windows import MINUTE, Grid, Moment, WindowKind
 
 LONGEST_BACK = 60.0
 """Seconds that a clock may run behind the last one and time stands still instead; then windows begin anew."""
@@ -26,9 +26,8 @@ WEIGHT = 0.1
 class State:
     """Scopes, holds and the requests that are over. Every method is deterministic."""
 
-    def __init__(self, window: WindowKind) -> None:
-        self.window = window
-        self.grid = GRIDS[window]
+    def __init__(self, window: WindowKind, seconds: float = MINUTE) -> None:
+        self.grid = Grid(window, seconds)
         self.now = 0.0
         self.scopes: dict[str, ScopeState] = {}
         self.holds: dict[str, Hold] = {}
@@ -39,6 +38,8 @@ class State:
         """When a settlement last came for a request that is not known: budgets read before lack it."""
         self.freed: dict[str, None] = {}
         """Awaited scopes in which something became free; whoever looks at those who wait clears it."""
+        self.reached: list[ScopeState] = []
+        """Scopes whose soft budget may be spent as of now; whoever tells of them clears it."""
         self._snapshot: Snapshot | None = None
         self._snapshots = 0
         self._keep = 0
@@ -65,7 +66,7 @@ class State:
         if self._snapshot is not None:
             raise RuntimeError("a snapshot is being taken")
         self._snapshots += 1
-        head = Piece(self.window, self.now, self.stray, self.ended.began)
+        head = Piece(self.grid.kind, self.now, self.stray, self.ended.began, seconds=self.grid.seconds)
         snapshot = Snapshot(head, self.scopes.values(), self.holds.values(), self.ended, self._snapshots)
         self._snapshot, self._keep = snapshot, self._snapshots
         return self._pieces(snapshot)
@@ -74,11 +75,11 @@ class State:
         """Fill empty tables from a snapshot."""
         for piece in pieces:
             self.now, self.stray, self.ended.began = piece.now, piece.stray, piece.ended_began
-            moved = bucket_of(piece.window, self.window, piece.now)
+            moved = moved_to(self.grid, piece)
             for scope in piece.scopes:
                 self.scopes[scope.text] = restored_scope(scope, moved)
             for entry in piece.holds:
-                self._restore_hold(entry, moved(entry.bucket))
+                self._restore_hold(entry, moved(entry.bucket, 0.0).bucket)
             self.ended.restore(piece.ended)
 
     def apply(self, record: Record) -> None:
@@ -117,7 +118,7 @@ class State:
     def admit(self, admitted: Admitted, moment: Moment) -> None:
         """Count a request in all of its scopes."""
         states = []
-        now, bucket, first = moment.now, moment.bucket, moment.first
+        now = moment.now
         for text, counted in zip(admitted.scopes, admitted.counted, strict=True):
             state = self.scopes.get(text) or self.scope(text)
             if state.kept < self._keep:
@@ -126,14 +127,14 @@ class State:
             state.used = now
             state.holds += 1
             if counted & REQUESTS:
-                (state.requests or state.new_requests()).add(bucket, 1, first)
+                (state.requests or state.new_requests()).add(moment, 1)
             if counted & TOKENS:
-                (state.tokens or state.new_tokens()).add(bucket, admitted.tokens, first)
+                (state.tokens or state.new_tokens()).add(moment, admitted.tokens)
             if counted & PARALLEL:
                 state.slots += 1
             if counted & BUDGET:
                 (state.purse or state.new_purse()).held += admitted.cost
-        self.holds[admitted.id] = Hold(admitted, tuple(states), now, bucket, self._snapshots)
+        self.holds[admitted.id] = Hold(admitted, tuple(states), now, moment.bucket, self._snapshots)
         self.owners[admitted.owner] = self.owners.get(admitted.owner, 0) + 1
 
     def settle(self, charged: Charged, moment: Moment) -> bool:
@@ -152,6 +153,8 @@ class State:
             if counted & BUDGET and (purse := state.purse):
                 purse.held -= admitted.cost
                 purse.charge(charged.cost, charged.at)
+                if purse.spent >= purse.soft:
+                    self.reached.append(state)
             if counted & TOKENS and (window := state.tokens):
                 window.correct(hold.bucket, difference, moment.first)
             state.used = moment.now
@@ -214,6 +217,8 @@ class State:
         purse.since, purse.until, purse.spent = loaded.since, loaded.until, loaded.spent
         purse.asked, purse.read = loaded.asked, self.now
         purse.again, purse.pause = loaded.again, loaded.pause
+        if purse.spent >= purse.soft:
+            self.reached.append(state)
         state.used = self.now
         if state.awaited:
             self.freed[state.text] = None

@@ -8,7 +8,7 @@ from services.auth.domain.limiter.state import State
 from services.auth.domain.limiter.tables import ScopeState
 
 IDLE = 120.0
-"""Seconds without use after which a scope with limits per minute is forgotten: more than any window."""
+"""Seconds without use after which a scope with limits per minute is forgotten; two windows where they are longer."""
 
 IDLE_BUDGET = 900.0
 """The same for a scope with a budget, which costs a reading of the ledger when it is used again."""
@@ -44,6 +44,7 @@ class Sweeper:
     def __init__(self, state: State, most_scopes: int) -> None:
         self._state = state
         self._crowd = most_scopes * CROWDED
+        self._idle = max(IDLE, 2 * state.grid.seconds)
         self._holds = Round(HOLDS_EACH, lambda: state.holds)
         self._scopes = Round(SCOPES_EACH, lambda: state.scopes)
 
@@ -68,12 +69,11 @@ class Sweeper:
         return [
             text
             for text in self._scopes.some(most, now)
-            if (scope := scopes.get(text)) and text not in readings and _is_idle(scope, now, crowded)
+            if (scope := scopes.get(text)) and text not in readings and self._is_idle(scope, now, crowded)
         ]
 
-
-def _is_idle(scope: ScopeState, now: float, crowded: bool) -> bool:
-    if scope.holds or scope.awaited:
-        return False
-    budgeted = scope.purse is not None and not crowded
-    return now - scope.used >= (IDLE_BUDGET if budgeted else IDLE)
+    def _is_idle(self, scope: ScopeState, now: float, crowded: bool) -> bool:
+        if scope.holds or scope.awaited:
+            return False
+        budgeted = scope.purse is not None and not crowded
+        return now - scope.used >= (max(self._idle, IDLE_BUDGET) if budgeted else self._idle)

@@ -3,6 +3,7 @@
 import msgspec
 
 from services.auth.domain.limiter import Limiter, Needed, Record, TurnResult
+from services.auth.domain.limiter.records import SoftReached
 from shared.schemas.limits import Ask, Quota, Refusal, Released, Settled, Verdict
 
 START = 1_800_000_000.0
@@ -21,6 +22,7 @@ class Driven:
         self.standby = Limiter(window)  # type: ignore[arg-type]
         self.verdicts: dict[str, Verdict] = {}
         self.needed: list[Needed] = []
+        self.reached: list[SoftReached] = []
         self.records: list[bytes] = []
         self._count = 0
 
@@ -55,6 +57,7 @@ class Driven:
         """Note what came out, and let the stand-by follow."""
         self.verdicts |= {verdict.id: verdict for verdict in result.verdicts}
         self.needed += result.needed
+        self.reached += result.reached
         if not result.record.empty:
             self.records.append(encode(result.record))
             self.standby.apply(decode(self.records[-1]))

@@ -115,6 +115,21 @@ def test_the_kind_of_window_may_change_between_two_runs() -> None:
     assert after.passes(after.ask(quota, id="y"))
 
 
+def test_windows_may_become_longer_between_two_runs() -> None:
+    """What was counted counts for as long as the windows are now."""
+    before = Driven()
+    before.limiter = Limiter("sliding", 2)
+    quota = Quota("a", rpm=3)
+    before.turn(*(before.ask(quota) for _ in range(3)))
+    after = Driven()
+    after.limiter = Limiter("sliding", 10)
+    after.limiter.restore(before.limiter.snapshot())
+    after.sleep(9.9)
+    assert not after.passes(after.ask(quota, id="x"))
+    after.sleep(0.2)
+    assert after.passes(after.ask(quota, id="y"))
+
+
 def test_a_clock_that_is_far_behind_is_believed() -> None:
     """Otherwise nothing would pass until it has caught up; windows begin anew, on stand-bys too."""
     driven = filled()

@@ -40,8 +40,8 @@ def test_room_that_time_gives_is_found_by_the_tick() -> None:
     driven.turn(driven.ask(MINUTE, tokens=100))
     second = driven.ask(MINUTE, tokens=100, wait=100)
     driven.turn(second)
-    assert driven.tick(60).verdicts == []
-    assert [verdict.id for verdict in driven.tick(0.25).verdicts] == [second.id]
+    assert driven.tick(59.9).verdicts == []
+    assert [verdict.id for verdict in driven.tick(0.1).verdicts] == [second.id]
 
 
 def test_tenants_take_turns() -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 import structlog
 
-from services.auth.domain.refusals import error_of
 from shared.bus.limits import LimiterClient
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
@@ -13,6 +12,7 @@ from shared.errors import Overloaded, Unavailable
 from shared.schemas.limits import Admitted, Ask, Quota, Verdict
 from shared.schemas.scopes import Scope
 from shared.settings.file import LimitSettings
+from shared.wire.scope_refusals import error_of
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Asking:
             raise error_of(verdict.refusal, verdict, self._settings.budget_exceeded_status)
         admitted = Admitted(verdict.requests, verdict.tokens, _kinds(verdict.soft))
         if admitted.soft:
-            log.info("auth.soft_budget_exceeded", request_id=ctx.id, scopes=admitted.soft)
+            log.info("limits.soft_budget_exceeded", request_id=ctx.id, scopes=admitted.soft)
         call.lane.admitted = admitted
         return admitted
 
@@ -64,7 +64,7 @@ class Asking:
             try:
                 self._worker.announce_admitted(edge, verdict.id)
             except Unavailable as error:
-                log.warning("auth.admission_not_told", reason=error.message)
+                log.warning("limits.admission_not_told", reason=error.message)
 
 
 def _kinds(scopes: Iterable[str]) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
-"""Which shelves hold a page of the whole list of keys."""
+"""Which shelves hold a page of a whole list."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.store.key_shelves import shelves_of_page
+from shared.store.shelves import shelves_of_page
 
 
 @given(sizes=st.lists(st.integers(1, 5), max_size=10), skip=st.integers(0, 60), limit=st.integers(1, 12))

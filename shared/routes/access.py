@@ -1,10 +1,12 @@
-"""Which routes a key may call: `allowed_routes` as LiteLLM means them, judged by the matched route."""
+"""Which routes a key may call: `allowed_routes` as LiteLLM means them, judged by the matched route. Pure."""
 
 from collections.abc import Callable
 from functools import lru_cache
 
 from shared.routes import ROUTES, Route
-from shared.routes.passthrough import PREFIX
+from shared.routes.llm import PREFIX
+
+LLM_GROUP = "llm_api_routes"
 
 INFO_PATHS = frozenset(
     {
@@ -37,7 +39,7 @@ def _is_management(route: Route) -> bool:
 
 
 GROUPS: dict[str, Callable[[Route], bool]] = {
-    "llm_api_routes": lambda route: _is_llm(route) or _is_model_info(route),
+    LLM_GROUP: lambda route: _is_llm(route) or _is_model_info(route),
     "openai_routes": lambda route: _is_llm(route) and route.dialect == "openai",
     "anthropic_routes": lambda route: _is_llm(route) and route.dialect == "anthropic",
     "management_routes": _is_management,
@@ -49,7 +51,7 @@ GROUPS: dict[str, Callable[[Route], bool]] = {
 }
 """Names that stand for several routes, each with what belongs to it."""
 
-NATIVE_GROUPS = frozenset({"llm_api_routes", "mapped_pass_through_routes", "passthrough_routes_wildcard"})
+NATIVE_GROUPS = frozenset({LLM_GROUP, "mapped_pass_through_routes", "passthrough_routes_wildcard"})
 """Groups to which provider-native routes belong."""
 
 
@@ -63,18 +65,23 @@ def may_call(allowed: tuple[str, ...], route: str, path: str) -> bool:
         return True
     if route.startswith(PREFIX):
         return any(entry in NATIVE_GROUPS or _covers_native(entry, route, path) for entry in allowed)
-    return any(_names(entry, route) for entry in allowed)
+    return any(route in routes_of(entry) for entry in allowed)
 
 
-@lru_cache(4096)
-def _names(entry: str, name: str) -> bool:
-    route = ROUTES[name]
+@lru_cache(2048)
+def routes_of(entry: str) -> frozenset[str]:
+    """Return the names of Tollway's own routes that an entry allows, provider-native ones aside."""
+    return frozenset(name for name, route in ROUTES.items() if _belongs(route, entry))
+
+
+def _belongs(route: Route, entry: str) -> bool:
     if entry in GROUPS:
         return GROUPS[entry](route)
-    return any(_covers(entry, path) for path in route.paths)
+    return any(covers(entry, path) for path in route.paths)
 
 
-def _covers(entry: str, path: str) -> bool:
+def covers(entry: str, path: str) -> bool:
+    """Tell whether an entry that is a path, or the beginning of one, allows a path."""
     if entry.endswith("*"):
         return path.startswith(entry[:-1])
     return path == entry or (path.startswith(entry.rstrip("/") + "/") and entry != "")
@@ -86,4 +93,4 @@ def _covers_native(entry: str, route: str, path: str) -> bool:
     """
     prefix = "/" + route.removeprefix(PREFIX)
     plain = "%" not in path and "\\" not in path and not any(part in ("", ".", "..") for part in path.split("/")[1:-1])
-    return _covers(entry, prefix) or (plain and _covers(entry, path))
+    return covers(entry, prefix) or (plain and covers(entry, path))

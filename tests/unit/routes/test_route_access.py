@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.auth.domain.route_access import GROUPS, may_call
 from shared.routes import ROUTES
+from shared.routes.access import GROUPS, may_call
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.auth.domain.refusals import error_of
 from shared.errors import BudgetExceeded, RateLimited
 from shared.pricing.money import NANO
 from shared.schemas.limits import Measure, Refusal, Room, Verdict
 from shared.schemas.scopes import Scope, of_model
+from shared.wire.scope_refusals import error_of
 
 TEAM = Scope("team", "red").text
 

@@ -1,0 +1,105 @@
+"""Facts that somebody wants to be told of, such as a budget that is spent: each is stored once, and then kept.
+
+The subject of a message ends in the fact's id, and the stream takes a message only where its subject has none yet. So
+whoever finds a fact out again, another worker or the same one after a restart, changes nothing. Alerts are consumers of
+that stream, each with a durable one of its own.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import nats.errors
+import nats.js.errors
+import structlog
+
+from shared.bus.connection import Bus
+from shared.bus.subjects import ALERT_STREAM
+from shared.telemetry import families
+from shared.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+WAITING = 1000
+"""Facts that may wait for JetStream; what comes on top is dropped, and found out again by a later request."""
+
+TRY_SECONDS = 2.0
+"""How long a message waits for its acknowledgement before it is sent again."""
+
+AGAIN_SECONDS = 1.0
+"""Pause after a try that failed."""
+
+LEAVE_SECONDS = 2.0
+"""How long a stopping process waits for what it has."""
+
+TAKEN = 10071
+"""JetStream's error code for a subject that has a message already."""
+
+
+class _Fact(NamedTuple):
+    subject: str
+    id: str
+    payload: bytes
+    stored: Callable[[], None]
+
+
+class Announcements:
+    """What one process has to announce. Nothing waits for it."""
+
+    def __init__(self, bus: Bus, metrics: Metrics) -> None:
+        self._bus = bus
+        self._waiting: deque[_Fact] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self.dropped = 0
+        """Facts given up because too many waited."""
+        metrics.watch(families.ALERTS_WAITING, lambda: len(self._waiting))
+        metrics.watch(families.ALERTS_DROPPED, lambda: self.dropped)
+
+    def announce(self, subject: str, id: str, payload: bytes, stored: Callable[[], None]) -> None:
+        """Have a fact stored; `stored` is called unless it stood there before."""
+        if len(self._waiting) >= WAITING:
+            self.dropped += 1
+            log.error("alerts.dropped", subject=subject, waiting=len(self._waiting))
+            return
+        self._waiting.append(_Fact(subject, id, payload, stored))
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._work())
+            self._task.add_done_callback(self._ended)
+
+    async def close(self) -> None:
+        """Store what waits, for at most `LEAVE_SECONDS`."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=LEAVE_SECONDS)
+        if self._task is not None:
+            log.warning("alerts.not_stored", waiting=len(self._waiting))
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def _ended(self, _: "asyncio.Task[None]") -> None:
+        self._task = None
+
+    async def _work(self) -> None:
+        while self._waiting:
+            try:
+                await self._store(self._waiting[0])
+            except (nats.errors.Error, OSError, TimeoutError) as error:
+                log.warning("alerts.not_acknowledged", error=type(error).__name__)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                self._waiting.popleft()
+
+    async def _store(self, fact: _Fact) -> None:
+        headers = {"Nats-Msg-Id": fact.id, "Nats-Expected-Last-Subject-Sequence": "0"}
+        try:
+            ack = await self._bus.jetstream.publish(
+                fact.subject, fact.payload, timeout=TRY_SECONDS, stream=ALERT_STREAM, headers=headers
+            )
+        except nats.js.errors.APIError as error:
+            if error.err_code != TAKEN:
+                raise
+        else:
+            if not ack.duplicate:
+                fact.stored()

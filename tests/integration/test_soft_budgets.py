@@ -1,0 +1,142 @@
+"""Soft budgets on the whole stack: nothing is refused, the caller hears of it, and an event tells it once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import msgspec
+import nats
+import pytest
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig
+from nats.js.errors import NotFoundError
+
+from shared.bus import subjects
+from shared.bus.setup import ensure_streams, streams
+from shared.schemas.events import SoftBudgetReached
+from shared.schemas.limits import Limits
+from shared.security.keys import key_digest, stored_hash
+from shared.store.connection import Store
+from shared.store.people import TeamRecord, teams
+from tests.support.limited import ask, limited_key
+from tests.support.nats_server import NatsServer
+from tests.support.stack import Stack
+from tests.support.trouble import gauges, whole
+
+WORKERS = {"auth": 2}
+TINY = 1_000
+"""A microdollar: less than the cheapest request."""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two auth workers, so that one can take over."""
+    with Stack(tmp_path_factory.mktemp("soft"), workers=WORKERS) as running:
+        yield running
+
+
+@pytest.fixture
+async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client."""
+    async with aiohttp.ClientSession(stack.url) as session:
+        yield session
+
+
+@asynccontextmanager
+async def jetstream(stack: Stack) -> AsyncIterator[JetStreamContext]:
+    """Read streams as the user who makes them."""
+    client = await nats.connect(
+        stack.nats_url,
+        user="tollway",
+        password=stack.nats_password("tollway"),
+        inbox_prefix=b"_INBOX.tollway",
+        allow_reconnect=False,
+    )
+    try:
+        yield client.jetstream()
+    finally:
+        await client.close()
+
+
+async def alerts(stack: Stack) -> list[SoftBudgetReached]:
+    """Return all that was told."""
+    found = []
+    async with jetstream(stack) as stream:
+        last = (await stream.stream_info(subjects.ALERT_STREAM)).state.last_seq
+        for at in range(1, last + 1):
+            message = await stream.get_msg(subjects.ALERT_STREAM, at)
+            event = msgspec.json.decode(message.data or b"", type=SoftBudgetReached)
+            assert message.subject == subjects.soft_budget_reached(event.id)
+            assert (message.headers or {})["Nats-Msg-Id"] == event.id
+            found.append(event)
+    return found
+
+
+async def test_a_soft_budget_is_told_once_whoever_finds_it_out(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """By the request that spends it, for the key and for its team; not by those after it, and not by a new limiter."""
+    store = Store.open(stack.mongodb_url)
+    await teams(store).insert(TeamRecord("soft", 1.0, limits=Limits(soft_budget=TINY, budget_duration="1mo")))
+    await store.close()
+    key = await limited_key(stack, Limits(soft_budget=TINY, max_budget=10**12), team_id="soft")
+    first = await ask(http, key)
+    assert first.status == 200
+    assert "x-tollway-soft-budget-exceeded" not in first.headers
+    async with asyncio.timeout(10):
+        while len(await alerts(stack)) < 2:
+            await asyncio.sleep(0.05)
+    by_scope = {event.scope: event for event in await alerts(stack)}
+    of_key, of_team = by_scope["key"], by_scope["team"]
+    assert of_key.key == stored_hash(key_digest(key), bytes.fromhex(stack.secret("secret")))
+    assert (of_team.team, of_team.key, of_team.soft_budget) == ("soft", "", TINY)
+    assert of_key.spent == of_team.spent >= TINY
+    assert of_key.since == of_key.until == 0.0
+    assert of_team.since < first.ended < of_team.until
+
+    second = await ask(http, key)
+    assert (second.status, second.headers["x-tollway-soft-budget-exceeded"]) == (200, "key, team")
+    # A new limiter knows of no announcement; what it finds out again stands there already.
+    for index in (0, 1):
+        stack.kill("auth", index)
+    await whole(stack, WORKERS)
+    assert (await ask(http, key)).status == 200
+    third = await ask(http, key)
+    assert (third.status, third.headers["x-tollway-soft-budget-exceeded"]) == (200, "key, team")
+    async with asyncio.timeout(10):
+        while (await gauges(stack))["tollway_alerts_waiting"]:
+            await asyncio.sleep(0.05)
+    assert len(await alerts(stack)) == 2
+    # Both processes that counted are gone: what they told is not told again.
+    assert (await gauges(stack)).get("tollway_soft_budgets_reached_total", 0) == 0
+
+
+async def test_a_soft_budget_is_counted(stack: Stack, http: aiohttp.ClientSession) -> None:
+    """The metric says how many were spent; completion events are a stream of their own, and alerts never fill it."""
+    key = await limited_key(stack, Limits(soft_budget=TINY))
+    before = (await gauges(stack)).get("tollway_soft_budgets_reached_total", 0)
+    assert (await ask(http, key)).status == 200
+    async with asyncio.timeout(10):
+        while (await gauges(stack)).get("tollway_soft_budgets_reached_total", 0) != before + 1:
+            await asyncio.sleep(0.05)
+    async with jetstream(stack) as stream:
+        with pytest.raises(NotFoundError):
+            await stream.get_last_msg(subjects.EVENT_STREAM, subjects.soft_budget_reached("*"))
+
+
+async def test_a_stream_of_before_gives_up_what_it_does_not_hold(nats_server: NatsServer, worker_on: Any) -> None:
+    """Completion events once took every event's subject; what waits for billing there stays."""
+    before = streams()[0]
+    before.subjects = ["tollway.evt.>"]
+    async with worker_on("auth") as worker:
+        stream = worker.bus.jetstream
+        await stream.add_stream(before)
+        await stream.add_consumer(
+            before.name, ConsumerConfig(durable_name="billing", filter_subject=subjects.COMPLETION_FINISHED)
+        )
+        await stream.publish(subjects.COMPLETION_FINISHED, b"{}")
+        await ensure_streams(worker.bus)
+        held = (await stream.stream_info(subjects.EVENT_STREAM)).state.messages
+        assert (held, await stream.find_stream_name_by_subject(subjects.soft_budget_reached("x"))) == (
+            1, subjects.ALERT_STREAM,
+        )  # fmt: skip
