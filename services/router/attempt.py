@@ -18,7 +18,7 @@ from shared.bus.group_commit import EventWriter
 from shared.bus.permission import may_send
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
-from shared.errors import BrokenStream, ProviderError, TollwayError
+from shared.errors import BrokenStream, Dialect, ProviderError, TollwayError
 from shared.offload import INLINE_LIMIT, Offload
 from shared.pricing.estimate import estimate_input, estimate_output, estimate_request, estimated_usage
 from shared.pricing.usage import Usage
@@ -45,6 +45,8 @@ class _Progress:
     """How far an attempt has come; what it used follows from it, however it ends."""
 
     ask: Ask
+    inputs: int | None = None
+    """Our own count of a large body's tokens; a small one is counted when that is needed."""
     answered: bool = False
     reader: StreamReader | None = None
     usage: Usage | None = None
@@ -71,11 +73,12 @@ class Attempts:
         is no longer this worker's.
         """
         translate = translator(call.ctx.dialect, target.provider.dialect)
-        ask = await self._ask(translate, body, target, stream=call.ctx.stream)
+        ask, inputs = await self._ask(call, translate, body, target)
         account.own = ask.own
+        progress = _Progress(ask, inputs)
         quotas = self._capacity.quotas(target, call.ctx.model)
         if not quotas:
-            await self._call(call, account, account.begin(target), translate, _Progress(ask), body)
+            await self._call(call, account, account.begin(target), translate, progress, body)
             return
         # A deployment that is asked for and has no room is no attempt, so the attempt's id would not be its own.
         id = f"{account.next_id}@{target.id}"
@@ -83,7 +86,7 @@ class Attempts:
         await self._capacity.take(id, quotas, tokens, call.ctx.deadline)
         before = account.attempts
         try:
-            await self._call(call, account, account.begin(target), translate, _Progress(ask), body)
+            await self._call(call, account, account.begin(target), translate, progress, body)
         finally:
             self._capacity.give_back(id, account.last_tokens if account.attempts > before else None)
 
@@ -128,10 +131,11 @@ class Attempts:
         ending = account.ending(completion)
         await call.lane.end(ending, whole if progress.reader is None else progress.reader.last(told_cost(ending)))
 
-    async def _ask(self, translate: Translator, body: bytes, target: Target, *, stream: bool) -> Ask:
+    async def _ask(self, call: Call, translate: Translator, body: bytes, target: Target) -> tuple[Ask, int | None]:
+        model, stream = target.deployment.model, call.ctx.stream
         if len(body) <= INLINE_LIMIT:
-            return translate.ask(body, target.deployment.model, stream=stream)
-        return await self._offload.run(translate.ask, body, target.deployment.model, stream=stream)
+            return translate.ask(body, model, stream=stream), None
+        return await self._offload.run(_ask_and_count, body, translate, model, call.ctx.dialect, stream=stream)
 
     async def _whole(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
         async with Clocks(self._worker.alarms, attempt.target.deployment.timeouts, call.remaining) as clocks:
@@ -234,6 +238,13 @@ async def _to_the_end(response: Answer) -> None:
         response.release()
 
 
+def _ask_and_count(
+    body: bytes, translate: Translator, model: str, dialect: Dialect, *, stream: bool
+) -> tuple[Ask, int]:
+    """Return what to send, and the tokens of the client's body, which nobody else will read again."""
+    return translate.ask(body, model, stream=stream), estimate_input(body, dialect, model)
+
+
 def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str, model: str) -> tuple[bytes, Usage | None, int]:
     """Return the client's answer, its usage, and where there is none our count of the tokens that were written."""
     whole = translate.whole(ask, body, group, int(time.time()))
@@ -246,7 +257,7 @@ def _used(progress: _Progress, call: Call, target: Target, body: bytes) -> Usage
         return None
     model = target.deployment.model
     reader = progress.reader
-    inputs = estimate_input(body, call.ctx.dialect, model)
+    inputs = estimate_input(body, call.ctx.dialect, model) if progress.inputs is None else progress.inputs
     if reader is None:
         return estimated_usage(inputs, 0)
     if reader.usage is not None and reader.complete:

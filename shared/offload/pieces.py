@@ -41,15 +41,19 @@ class Pieces:
     async def whole(self) -> bytes:
         """Return all that was added, and hold nothing of it any more."""
         self._keep_small()
-        pieces, self._pieces = self._pieces, []
-        if self.size <= AT_ONCE:
-            return b"".join(pieces)
-        return await asyncio.to_thread(_joined, pieces)
+        return await joined(self._pieces)
 
     def _keep_small(self) -> None:
         if self._small:
             self._pieces.append(bytes(self._small))
             self._small = bytearray()
+
+
+async def joined(pieces: list[bytes]) -> bytes:
+    """Return pieces as one, and take them out of their list."""
+    if sum(map(len, pieces)) <= AT_ONCE:
+        return _joined(pieces)
+    return await asyncio.to_thread(_joined, pieces)
 
 
 def _joined(pieces: list[bytes]) -> bytes:
