@@ -73,16 +73,15 @@ class Attempts:
         is no longer this worker's.
         """
         translate = translator(call.ctx.dialect, target.provider.dialect)
-        ask, inputs = await self._ask(call, translate, body, target)
-        account.own = ask.own
-        progress = _Progress(ask, inputs)
+        progress = await self._begun(call, translate, body, target)
+        account.own = progress.ask.own
         quotas = self._capacity.quotas(target, call.ctx.model)
         if not quotas:
             await self._call(call, account, account.begin(target), translate, progress, body)
             return
         # A deployment that is asked for and has no room is no attempt, so the attempt's id would not be its own.
         id = f"{account.next_id}@{target.id}"
-        tokens = await self._tokens(ask, target) if any(quota.tpm is not None for quota in quotas) else 0
+        tokens = await self._tokens(progress.ask, target) if any(quota.tpm is not None for quota in quotas) else 0
         await self._capacity.take(id, quotas, tokens, call.ctx.deadline)
         before = account.attempts
         try:
@@ -107,13 +106,13 @@ class Attempts:
         progress: _Progress,
         body: bytes,
     ) -> None:
-        ask, target = progress.ask, attempt.target
+        target = attempt.target
         # A later attempt is told and asked about, too: should this worker die, it is that one which may have cost.
-        if not await may_send(self._worker, call.ctx, account.notice(attempt, ask)):
+        if not await may_send(self._worker, call.ctx, account.notice(attempt, progress.ask)):
             raise Superseded
         whole = b""
         try:
-            if ask.stream:
+            if progress.ask.stream:
                 call.lane.open(Opening(200, EVENTS, target.id, account.attempt))
                 await self._stream(call, attempt, translate, progress)
             else:
@@ -131,11 +130,12 @@ class Attempts:
         ending = account.ending(completion)
         await call.lane.end(ending, whole if progress.reader is None else progress.reader.last(told_cost(ending)))
 
-    async def _ask(self, call: Call, translate: Translator, body: bytes, target: Target) -> tuple[Ask, int | None]:
+    async def _begun(self, call: Call, translate: Translator, body: bytes, target: Target) -> _Progress:
         model, stream = target.deployment.model, call.ctx.stream
         if len(body) <= INLINE_LIMIT:
-            return translate.ask(body, model, stream=stream), None
-        return await self._offload.run(_ask_and_count, body, translate, model, call.ctx.dialect, stream=stream)
+            return _Progress(translate.ask(body, model, stream=stream))
+        ask, inputs = await self._offload.run(_ask_and_count, body, translate, model, call.ctx.dialect, stream=stream)
+        return _Progress(ask, inputs)
 
     async def _whole(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
         async with Clocks(self._worker.alarms, attempt.target.deployment.timeouts, call.remaining) as clocks:
@@ -147,14 +147,18 @@ class Attempts:
                 body = await read_whole(response)
             finally:
                 response.release() if response.content.at_eof() else response.close()
-        ask, target = progress.ask, attempt.target
-        # The helper process has no use for the request itself.
-        bare = ask if len(body) <= INLINE_LIMIT else replace(ask, body=b"")
-        model = target.deployment.model
-        answer, usage, written = await self._offload.run(_whole_of, body, translate, bare, call.ctx.model, model)
+        target, group = attempt.target, call.ctx.model
+        model, dialect = target.deployment.model, target.provider.dialect
+        if progress.inputs is not None:
+            # The memory of a large request is given back before that of a large answer is: both together take
+            # milliseconds. The helper process has no use for it, either.
+            progress.ask = replace(progress.ask, body=b"")
+        answer, usage, written = await self._offload.run(_whole_of, body, translate, progress.ask, group, model)
         if usage is None:
-            asked = await self._offload.run(estimate_input, ask.body, target.provider.dialect, model)
-            usage = estimated_usage(asked, written)
+            inputs = progress.inputs
+            usage = estimated_usage(
+                estimate_input(progress.ask.body, dialect, model) if inputs is None else inputs, written
+            )
         progress.usage = usage
         call.lane.open(JSON)
         return answer
