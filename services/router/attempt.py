@@ -140,7 +140,7 @@ class Attempts:
         if len(body) <= INLINE_LIMIT:
             return _Progress(translate.ask(body, model, stream=stream))
         ask, inputs = await self._offload.run(_ask_and_count, body, translate, model, call.ctx.dialect, stream=stream)
-        return _Progress(ask, inputs)
+        return _Progress(ask, inputs=inputs)
 
     async def _whole(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
         async with Clocks(self._worker.alarms, attempt.target.deployment.timeouts, call.remaining) as clocks:

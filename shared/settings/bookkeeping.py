@@ -39,4 +39,4 @@ class LoggingSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
     """`auto` is readable on a terminal and JSON elsewhere."""
     requests: bool = False
-    """Write a line for each request. Without it only those that ended with a status of 500 and above have one."""
+    """Write a line for each request. Without it those that failed have one, of callers' own mistakes 50 a second."""
