@@ -55,7 +55,7 @@ from shared.routes import Route
 from shared.routes.passthrough import Endpoint
 from shared.schemas.context import RequestContext
 from shared.security.keys import key_digest
-from shared.settings.file import ServerSettings
+from shared.settings.server import ServerSettings
 
 log = structlog.get_logger(__name__)
 

@@ -3,6 +3,9 @@
 from collections.abc import AsyncIterator
 from io import BytesIO
 
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesIOPayload, BytesPayload
+
 from services.passthrough.clock import Clock
 from shared.bus.bodies import INLINE_BYTES, BodyReader
 from shared.errors import TollwayError
@@ -15,15 +18,44 @@ class WholeBody:
 
     arriving = False
     failure: TollwayError | None = None
+    complete = False
+    """True once all of it was handed on."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.size = len(data)
 
-    def opened(self, clock: Clock) -> bytes | BytesIO | None:
+    def opened(self, clock: Clock) -> BytesIOPayload | BytesPayload | None:
         """Return the body for the HTTP client, which writes a large one in pieces; None when there is none."""
         clock.restart()
-        return BytesIO(self.data) if self.size > INLINE_BYTES else self.data or None
+        self.complete = not self.data
+        if self.size > INLINE_BYTES:
+            return _LargePayload(self)
+        return _SmallPayload(self) if self.data else None
+
+
+class _SmallPayload(BytesPayload):
+    """Notes when it was written."""
+
+    def __init__(self, body: WholeBody) -> None:
+        super().__init__(body.data)
+        self._body = body
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await super().write_with_length(writer, content_length)
+        self._body.complete = True
+
+
+class _LargePayload(BytesIOPayload):
+    """The same, in pieces."""
+
+    def __init__(self, body: WholeBody) -> None:
+        super().__init__(BytesIO(body.data))
+        self._body = body
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await super().write_with_length(writer, content_length)
+        self._body.complete = True
 
 
 class ArrivingBody:
@@ -35,6 +67,8 @@ class ArrivingBody:
         self._pieces = reader.arriving_pieces(ref)
         self._begun: list[bytes] = []
         self.size = 0
+        self.complete = False
+        """True once all of it was handed on."""
         self.failure: TollwayError | None = None
         """Why the body could not be had to its end; the HTTP client would hide it."""
 
@@ -75,6 +109,7 @@ class ArrivingBody:
                 yield self._count(piece)
                 clock.stop()
             clock.restart()
+            self.complete = True
         except TollwayError as error:
             self.failure = error
             raise

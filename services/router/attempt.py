@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 
 from services.router.accounting import Account, OpenAttempt, partial_usage, told_cost
 from services.router.capacity import Capacity
 from services.router.clocks import Clocks
-from services.router.connections import Answer
+from services.router.connections import Answer, Departure
 from services.router.target import Target
 from services.router.translate import Ask, StreamReader, Translator, translator
 from services.router.translate.errors import retry_after_in
@@ -18,7 +18,7 @@ from shared.bus.group_commit import EventWriter
 from shared.bus.permission import may_send
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
-from shared.errors import BrokenStream, Dialect, ProviderError, TollwayError
+from shared.errors import BrokenStream, DeadlinePassed, Dialect, ProviderError, ProviderTimeout, TollwayError
 from shared.offload import INLINE_LIMIT, Offload
 from shared.pricing.estimate import estimate_input, estimate_output, estimate_request, estimated_usage
 from shared.pricing.usage import Usage
@@ -45,6 +45,7 @@ class _Progress:
     """How far an attempt has come; what it used follows from it, however it ends."""
 
     ask: Ask
+    departure: Departure = field(default_factory=Departure)
     inputs: int | None = None
     """Our own count of a large body's tokens; a small one is counted when that is needed."""
     answered: bool = False
@@ -118,11 +119,15 @@ class Attempts:
             else:
                 whole = await self._whole(call, attempt, translate, progress)
         except asyncio.CancelledError:
-            account.close(attempt, "cancelled", 499, _used(progress, call, target, body))
+            account.close(attempt, "cancelled", 499, _used(progress, call, target, body, awaited=True))
             raise
         except TollwayError as error:
             outcome: Outcome = "interrupted" if call.lane.started else "failure"
-            account.close(attempt, outcome, error.to_body().status, _used(progress, call, target, body))
+            # A provider that is silent goes on with what it was sent; one that says why, or hangs up, does not.
+            awaited = isinstance(error, ProviderTimeout | DeadlinePassed)
+            account.close(
+                attempt, outcome, error.to_body().status, _used(progress, call, target, body, awaited=awaited)
+            )
             raise
         account.close(attempt, "success", 200, progress.usage or _used(progress, call, target, body))
         completion = account.completion("success", 200)
@@ -135,12 +140,12 @@ class Attempts:
         if len(body) <= INLINE_LIMIT:
             return _Progress(translate.ask(body, model, stream=stream))
         ask, inputs = await self._offload.run(_ask_and_count, body, translate, model, call.ctx.dialect, stream=stream)
-        return _Progress(ask, inputs)
+        return _Progress(ask, inputs=inputs)
 
     async def _whole(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
         async with Clocks(self._worker.alarms, attempt.target.deployment.timeouts, call.remaining) as clocks:
             clocks.start("first_byte")
-            response = await self._post(call, attempt.target, translate, progress.ask)
+            response = await self._post(call, attempt.target, translate, progress)
             try:
                 clocks.pause()
                 progress.answered = True
@@ -167,7 +172,7 @@ class Attempts:
         reader = progress.reader = translate.reader(progress.ask, call.ctx.model, int(time.time()))
         async with Clocks(self._worker.alarms, attempt.target.deployment.timeouts, call.remaining) as clocks:
             clocks.start("first_byte")
-            response = await self._post(call, attempt.target, translate, progress.ask)
+            response = await self._post(call, attempt.target, translate, progress)
             try:
                 clocks.start("first_token")
                 await self._relay(call, response, reader, clocks, progress)
@@ -216,11 +221,12 @@ class Attempts:
         self._lingering.add(task)
         task.add_done_callback(self._lingering.discard)
 
-    async def _post(self, call: Call, target: Target, translate: Translator, ask: Ask) -> Answer:
+    async def _post(self, call: Call, target: Target, translate: Translator, progress: _Progress) -> Answer:
         wanted = target.provider.forwarded
         forwarded = {name: value for name, value in call.ctx.headers if name in wanted}
-        response = await self._upstream.post(target, ask, forwarded)
+        response = await self._upstream.post(target, progress.ask, forwarded, progress.departure)
         if response.status == 200:
+            progress.departure.complete = True
             return response
         try:
             if response.status < 400:
@@ -255,9 +261,12 @@ def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str, model: s
     return whole.body, whole.usage, estimate_output(whole.text, model) if whole.usage is None else 0
 
 
-def _used(progress: _Progress, call: Call, target: Target, body: bytes) -> Usage | None:
-    """Return what an attempt that did not come to a proper end used, as far as can be known."""
-    if not progress.answered:
+def _used(progress: _Progress, call: Call, target: Target, body: bytes, *, awaited: bool = False) -> Usage | None:
+    """Return what an attempt that did not come to a proper end used, as far as can be known.
+
+    A request that was sent as a whole and whose answer was still `awaited` has its input counted: providers bill it.
+    """
+    if not progress.answered and not (awaited and progress.departure.complete):
         return None
     model = target.deployment.model
     reader = progress.reader

@@ -78,6 +78,15 @@ class Answer:
             self._pool.drop(connection)
 
 
+class Departure:
+    """How a request left: whether all of it was handed to the network when its call ended."""
+
+    __slots__ = ("complete",)
+
+    def __init__(self) -> None:
+        self.complete = False
+
+
 class Pool:
     """The connections to one origin. `headers` go with every request."""
 
@@ -106,12 +115,15 @@ class Pool:
     def __len__(self) -> int:
         return len(self._idle) + len(self._busy)
 
-    async def post(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def post(
+        self, target: str, headers: Mapping[str, str], body: bytes, departure: Departure | None = None
+    ) -> Answer:
         """Send a request and return its answer once the head is there; `target` is path and query, encoded.
 
-        `headers` replace the pool's own of the same name. Raises `ProviderUnreachable` when there is no
-        connection, `aiohttp.ClientError` or `OSError` when it ends before the head. Such a request is not written
-        a second time here: the provider may have acted upon it (RFC 9112, section 9.3.1).
+        Where there is no answer, `departure` is told whether all of the request was sent. `headers` replace the
+        pool's own of the same name. Raises `ProviderUnreachable` when there is no connection,
+        `aiohttp.ClientError` or `OSError` when it ends before the head. Such a request is not written a second time
+        here: the provider may have acted upon it (RFC 9112, section 9.3.1).
         """
         head = self._head(target, headers)
         idle = self._take()
@@ -132,7 +144,9 @@ class Pool:
             self.drop(connection)
             raise ClientPayloadError("what came is not an HTTP answer") from error
         except BaseException as error:
-            _stopped(writing)
+            unwritten = _stopped(writing)
+            if departure is not None:
+                departure.complete = not unwritten and _is_written(connection)
             self.drop(connection)
             if idle is not None and isinstance(error, ClientError | OSError):
                 # Whatever ended it has likely ended those that idled beside it: the next attempt gets a new one.
@@ -266,6 +280,11 @@ async def _write_in_pieces(connection: ResponseHandler, body: bytes) -> None:
 def _stopped(writing: "asyncio.Task[None] | None") -> bool:
     """Stop writing a request, and tell whether there was something left to be written."""
     return writing is not None and writing.cancel()
+
+
+def _is_written(connection: ResponseHandler) -> bool:
+    transport = connection.transport
+    return transport is not None and not transport.is_closing() and not transport.get_write_buffer_size()
 
 
 def _tls() -> ssl.SSLContext:

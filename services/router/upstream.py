@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import aiohttp
 
-from services.router.connections import Answer, Pool
+from services.router.connections import Answer, Departure, Pool
 from services.router.target import Target
 from services.router.translate import Ask
 from shared.errors import BrokenStream, ProviderError
@@ -28,14 +28,14 @@ class Upstream:
     def __init__(self) -> None:
         self._pools: dict[str, tuple[Target, Pool]] = {}
 
-    async def post(self, target: Target, ask: Ask, forwarded: dict[str, str]) -> Answer:
-        """Send the request and return the answer once its status is there.
+    async def post(self, target: Target, ask: Ask, forwarded: dict[str, str], departure: Departure) -> Answer:
+        """Send the request and return the answer once its status is there; `departure` says whether all of it left.
 
         Raises `ProviderUnreachable` when the provider never saw the request, `ProviderError` when it left
         without an answer.
         """
         try:
-            return await self._pool(target).post(target.url(ask.path).raw_path_qs, forwarded, ask.body)
+            return await self._pool(target).post(target.url(ask.path).raw_path_qs, forwarded, ask.body, departure)
         except (aiohttp.ClientError, OSError):
             raise ProviderError(
                 "the provider closed the connection before it answered", code="provider_disconnected"

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientError, ClientPayloadError
 from yarl import URL
 
-from services.router.connections import Answer, Pool, header_lines
+from services.router.connections import Answer, Departure, Pool, header_lines
 from services.router.upstream import read_whole
 from shared.errors import InvalidRequest, ProviderUnreachable
 from shared.http.resolver import GuardedResolver
@@ -109,6 +109,43 @@ async def test_a_connection_is_used_again_once_its_answer_was_read() -> None:
         assert len(pool) == 1
     assert wire.connections == 1
     assert [len(request.split(b"\r\n\r\n", 1)[1]) for request in wire.requests] == [2, 1_000_000, 0, 2]
+
+
+@pytest.mark.parametrize(("size", "complete"), [(10, True), (50_000_000, False)])
+async def test_a_call_that_ends_early_says_whether_its_request_left(size: int, complete: bool) -> None:
+    """All of a short one is with the network at once; of a large one something is still here."""
+    read, over, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def take_no_more(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        read.set()
+        await over.wait()
+        writer.transport.abort()
+        gone.set()
+
+    server = await asyncio.start_server(take_no_more, "127.0.0.1", 0)
+    pool = pool_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    departure = Departure()
+    try:
+        asking = asyncio.ensure_future(pool.post("/v1/chat", {}, bytes(size), departure))
+        await asyncio.wait_for(read.wait(), 5)
+        assert not departure.complete
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert departure.complete == complete
+    finally:
+        over.set()
+        await asyncio.wait_for(gone.wait(), 5)
+        await pool.close()
+        server.close()
+
+
+async def test_a_request_that_found_nobody_did_not_leave() -> None:
+    """Nothing is sent before there is a connection."""
+    departure = Departure()
+    with pytest.raises(ProviderUnreachable):
+        await pool_at("http://127.0.0.1:9").post("/v1/chat", {}, b"{}", departure)
+    assert not departure.complete
 
 
 async def test_an_answer_that_was_not_read_to_its_end_costs_its_connection(
