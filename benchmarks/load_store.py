@@ -120,7 +120,7 @@ def place(data_dir: Path | None, url: str | None) -> Iterator[tuple[str, str, by
         folder.hold()
         try:
             secret = bytes.fromhex(keep_secrets(folder, {}).secret)
-            server = StoreServer(folder.store, cache=CACHE, is_synced=False)
+            server = StoreServer(folder.store, cache=CACHE, is_synced=False, patience=600)
             server.start()
             try:
                 yield server.url, "tollway", secret
@@ -141,6 +141,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=30, help="over which the documents lie")
     parser.add_argument("--active", type=int, default=10_000, help="keys that make requests")
+    parser.add_argument("--fill-only", action="store_true", help="time no readings")
     parser.add_argument("--verify", action="store_true", help="verify the ledger too")
     return parser.parse_args()
 
@@ -160,7 +161,8 @@ async def main() -> None:
             started = time.perf_counter()
             await Filling(store, shape, population).run()
             print(f"\nloaded in {time.perf_counter() - started:.0f} s\n")
-            await readings(store, shape, population)
+            if not options.fill_only:
+                await readings(store, shape, population)
             if options.verify:
                 started = time.perf_counter()
                 found = await verify(store, "bench", lambda what, more: None)

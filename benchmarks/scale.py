@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 import aiohttp
@@ -34,10 +35,14 @@ Ask = tuple[str, str, dict[str, str]]
 
 async def shape_of(folder: DataFolder) -> Shape:
     """Return what was loaded into a data folder."""
-    with StoreServer(folder.store) as server:
-        store = Store.open(server.url)
-        shape = await noted_shape(store)
-        await store.close()
+    server = StoreServer(folder.store, patience=600)
+    began = time.perf_counter()
+    server.start()
+    print(f"The store starts in {time.perf_counter() - began:.1f} s.")
+    store = Store.open(server.url)
+    shape = await noted_shape(store)
+    await store.close()
+    server.stop(SIGTERM, wait=60)
     if shape is None:
         raise SystemExit("nothing was loaded there; run 'python -m benchmarks.load_store --data-dir DIR' first")
     return shape

@@ -19,7 +19,7 @@ from benchmarks.payloads import INPUT_COST_PER_TOKEN, MODEL, OUTPUT_COST_PER_TOK
 from benchmarks.processes import ProcessFailed, end, running
 from tollway.stack.servers import free_port
 
-START_LIMIT = 60.0
+START_LIMIT = 300.0
 _WORDS = ("hunter2", "project nightjar", "the secret ingredient", "internal only", "do not distribute")
 
 

@@ -18,7 +18,7 @@ from services.admin.domain.secrets import check_reference
 from services.admin.recording import Deed, Recorder
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.security.sealing import SealBroken, unseal
-from shared.settings.file import CredentialSettings
+from shared.settings.credentials import CredentialSettings
 from shared.store.connection import Session
 from shared.store.credentials import CredentialRecord, Credentials, sealed_values
 from shared.store.models import Models

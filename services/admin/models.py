@@ -13,7 +13,7 @@ from services.admin.domain.secrets import check_reference
 from services.admin.recording import Deed, Recorder
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.security.sealing import seal
-from shared.settings.file import CredentialSettings
+from shared.settings.credentials import CredentialSettings
 from shared.store.connection import Session
 from shared.store.credentials import Credentials
 from shared.store.models import ModelRecord, Models

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.admin.domain.declared import refuse_declared
+from services.admin.domain.deletions import read_deleted
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.member_shapes import organization_membership_shape
 from services.admin.domain.organization_fields import read_new_organization, read_organization_update
@@ -33,7 +34,6 @@ MOST_TEAMS = 1000
 _INFO = FieldPolicy(frozenset({"organization_id"}), {}, frozenset())
 _MANY = FieldPolicy(frozenset({"organizations"}), {}, frozenset())
 _LIST = FieldPolicy(frozenset({"org_alias", "org_id"}), {}, frozenset())
-_DELETE = FieldPolicy(frozenset({"organization_ids"}), {}, frozenset())
 
 
 class OrganizationRoutes:
@@ -111,14 +111,7 @@ class OrganizationRoutes:
 
     async def delete(self, request: Request) -> Answer:
         """Delete organizations with their teams, keys and memberships, all of them or none."""
-        _DELETE.sort_out(request.body)
-        ids = Fields(request.body).texts("organization_ids")
-        if not ids:
-            raise InvalidRequest("'organization_ids' must name at least one organization.", param="organization_ids")
-        if len(ids) > MOST_AT_ONCE:
-            raise InvalidRequest(
-                f"At most {MOST_AT_ONCE} organizations can be deleted at once.", param="organization_ids"
-            )
+        ids = read_deleted(request.body, "organization_ids", "organization", most=MOST_AT_ONCE)
 
         async def work(session: Session) -> tuple[list[dict[str, Any]], list[Deed]]:
             shapes, deeds = [], list[Deed]()

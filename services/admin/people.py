@@ -6,8 +6,9 @@ from services.admin.domain.member_fields import Person
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.schemas.limits import Limits
 from shared.store.budgets import budgets
+from shared.store.by_ids import questions
 from shared.store.connection import Session, Store
-from shared.store.objects import IN_ONE_QUESTION, one_of
+from shared.store.objects import one_of
 from shared.store.people import (
     GroupKind,
     MemberRole,
@@ -46,8 +47,8 @@ class People:
     async def groups_of(self, users: Sequence[str]) -> dict[str, list[MembershipRecord]]:
         """Return what each of some users belongs to."""
         found: dict[str, list[MembershipRecord]] = {user: [] for user in users}
-        for start in range(0, len(users), IN_ONE_QUESTION):
-            some = {"user": one_of(users[start : start + IN_ONE_QUESTION])}
+        for ids in questions(users):
+            some = {"user": one_of(ids)}
             for item in await self.memberships.where(some, limit=len(users) * MOST_MEMBERS, down=False):
                 found[item.user].append(item)
         return found

@@ -14,7 +14,8 @@ from services.admin.people import MOST_MEMBERS, People
 from services.admin.spending import Spending
 from shared.schemas.limits import merged
 from shared.schemas.scopes import Scope, member_id
-from shared.store.objects import IN_ONE_QUESTION, every, one_of
+from shared.store.by_ids import questions
+from shared.store.objects import every, one_of
 from shared.store.people import MembershipRecord, TeamRecord
 
 AT_ONCE = 25
@@ -70,8 +71,8 @@ class TeamShapes:
     async def _members(self, teams: Sequence[str]) -> dict[str, list[MembershipRecord]]:
         """Return the members of teams, whoever came first before the others."""
         found: defaultdict[str, list[MembershipRecord]] = defaultdict(list)
-        for start in range(0, len(teams), IN_ONE_QUESTION):
-            query = every({"kind": "team", "group": one_of(teams[start : start + IN_ONE_QUESTION])})
+        for some in questions(teams):
+            query = every({"kind": "team", "group": one_of(some)})
             for item in await self._people.memberships.where(query, limit=len(teams) * MOST_MEMBERS, down=False):
                 found[item.group].append(item)
         return found

@@ -8,6 +8,7 @@ import msgspec
 
 from services.admin.domain.declared import refuse_declared
 from services.admin.domain.defaults import with_defaults
+from services.admin.domain.deletions import read_deleted
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.member_shapes import deed_shape
 from services.admin.domain.requests import Answer, Request
@@ -31,7 +32,6 @@ MOST_AT_ONCE = 100
 """Teams that one request may delete."""
 
 _ONE = FieldPolicy(frozenset({"team_id"}), {}, frozenset())
-_DELETE = FieldPolicy(frozenset({"team_ids"}), {}, frozenset())
 _MODELS = FieldPolicy(frozenset({"models", "team_id"}), {}, frozenset())
 
 Change = Callable[[TeamRecord], TeamRecord]
@@ -156,12 +156,7 @@ class TeamRoutes:
 
     async def delete(self, request: Request) -> Answer:
         """Delete teams with their keys and memberships, all of them or none."""
-        _DELETE.sort_out(request.body)
-        ids = Fields(request.body).texts("team_ids")
-        if not ids:
-            raise InvalidRequest("'team_ids' must name at least one team.", param="team_ids")
-        if len(ids) > MOST_AT_ONCE:
-            raise InvalidRequest(f"At most {MOST_AT_ONCE} teams can be deleted at once.", param="team_ids")
+        ids = read_deleted(request.body, "team_ids", "team", most=MOST_AT_ONCE)
 
         async def work(session: Session) -> tuple[Taken, list[Deed]]:
             taken = Taken()

@@ -16,8 +16,9 @@ from services.admin.spending import Spending
 from services.admin.team_shapes import TeamShapes
 from shared.errors import InvalidRequest, NotFound
 from shared.schemas.scopes import Scope
+from shared.store.by_ids import questions
 from shared.store.keys import KeyFilter, KeyRecord, Keys
-from shared.store.objects import IN_ONE_QUESTION, Query, containing, either, every, one_of
+from shared.store.objects import Query, containing, either, every, one_of
 from shared.store.people import MembershipRecord, UserRecord
 
 MOST_KEYS = 100
@@ -102,9 +103,8 @@ class UserViews:
     async def _page_of(self, members: Sequence[str], query: Query, page: Page) -> tuple[Sequence[UserRecord], int]:
         """Return a page of those users of a group whom a query matches; a group is small enough to be read."""
         found: list[UserRecord] = []
-        for start in range(0, len(members), IN_ONE_QUESTION):
-            some = every({"_id": one_of(members[start : start + IN_ONE_QUESTION])}, query)
-            found += await self._people.users.where(some, limit=IN_ONE_QUESTION)
+        for ids in questions(members):
+            found += await self._people.users.where(every({"_id": one_of(ids)}, query), limit=len(ids))
         field = {"_id": "id"}.get(page.order, page.order)
         found.sort(key=lambda user: getattr(user, field), reverse=page.down)
         return found[page.skip : page.skip + page.size], len(found)

@@ -6,7 +6,8 @@ from typing import Any
 
 from services.admin.domain.declared import refuse_declared
 from services.admin.domain.defaults import with_defaults
-from services.admin.domain.fields import FieldPolicy, Fields
+from services.admin.domain.deletions import read_deleted
+from services.admin.domain.fields import Fields
 from services.admin.domain.key_shapes import token_shape
 from services.admin.domain.limit_fields import LIMIT_FIELDS
 from services.admin.domain.member_fields import Person
@@ -31,8 +32,6 @@ MOST_AT_ONCE = 100
 
 _BY_PROXY_ADMINS = LIMIT_FIELDS | {"budget_id", "models", "sso_user_id", "user_id"}
 """What only proxy administrators say of a new user."""
-
-_DELETE = FieldPolicy(frozenset({"user_ids"}), {}, frozenset())
 
 
 class UserRoutes:
@@ -108,12 +107,7 @@ class UserRoutes:
 
     async def delete(self, request: Request) -> Answer:
         """Delete users with their keys and memberships, all of them or none."""
-        _DELETE.sort_out(request.body)
-        ids = Fields(request.body).texts("user_ids")
-        if not ids:
-            raise InvalidRequest("'user_ids' must name at least one user.", param="user_ids")
-        if len(ids) > MOST_AT_ONCE:
-            raise InvalidRequest(f"At most {MOST_AT_ONCE} users can be deleted at once.", param="user_ids")
+        ids = read_deleted(request.body, "user_ids", "user", most=MOST_AT_ONCE)
 
         async def work(session: Session) -> tuple[Taken, list[Deed]]:
             taken = Taken()

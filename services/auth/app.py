@@ -14,7 +14,7 @@ from services.auth.jwt.interface import TokenHolders
 from services.auth.knowledge import Knowledge
 from services.auth.limiter.seat import Seat
 from services.auth.limiter.tally import Tally
-from services.auth.offers import Offers
+from services.auth.offers import Offers, offer_of
 from services.auth.records import Records
 from services.auth.standings import Standings
 from shared.bus.asking import Asking
@@ -149,7 +149,7 @@ def _knowledge(store: Store, settings: Configuration, prices: PriceTable) -> Kno
         return offered_deployments(await models.all())
 
     def prepare(deployment: Deployment) -> Offer:
-        return Offer(deployment, prices.price_of(deployment))
+        return offer_of(deployment, prices)
 
     catalog = Catalog(configured_deployments(settings), load, prepare)
     records = Records.of_store(store, capacity)

@@ -58,8 +58,13 @@ class Offers:
 
     def made(self, deployment: Deployment) -> Offer:
         """Return a deployment with its price."""
-        return Offer(deployment, self._prices.price_of(deployment))
+        return offer_of(deployment, self._prices)
 
     @cached_property
     def _chat_models(self) -> dict[str, frozenset[str]]:
         return {provider: frozenset(self._prices.models(provider)) for provider in PROVIDERS}
+
+
+def offer_of(deployment: Deployment, prices: PriceTable) -> Offer:
+    """Return what is known of a deployment, of which reading its price may take a while the first time."""
+    return Offer(deployment, prices.price_of(deployment), prices.most_output(deployment))

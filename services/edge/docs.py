@@ -9,7 +9,7 @@ from aiohttp import web
 from services.edge.domain.docs_page import docs_page
 from services.edge.domain.docs_style import STYLE
 from shared.openapi import inlined, openapi
-from shared.settings.file import ServerSettings
+from shared.settings.server import ServerSettings
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 

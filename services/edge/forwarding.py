@@ -13,7 +13,7 @@ from shared.bus.bodies import INLINE_BYTES
 from shared.errors import BodyTooLarge, InvalidRequest, MethodNotAllowed, NotFound
 from shared.routes.passthrough import Endpoint
 from shared.schemas.context import RequestContext
-from shared.settings.file import ServerSettings
+from shared.settings.server import ServerSettings
 from shared.wire.headers import decoded
 
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})

@@ -13,7 +13,7 @@ from shared.bus.worker import Worker
 from shared.errors import Unauthenticated, Unavailable, error_json
 from shared.schemas.context import ServiceName
 from shared.schemas.control import Exposition
-from shared.settings.file import ServerSettings
+from shared.settings.server import ServerSettings
 from shared.telemetry import families
 from shared.telemetry.exposition import CONTENT_TYPE, merge
 

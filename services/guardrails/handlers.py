@@ -71,7 +71,10 @@ class Guarding:
             except Blocked as verdict:
                 self._verdicts.blocked(call.ctx.id, "request", verdict)
                 raise
-        if checked is body:
+        changed = checked is not body
+        # A request that was rewritten goes on for a while; the memory of what it was is given back now.
+        del body
+        if not changed:
             await self._go_on(call, ctx, None)
         elif fits_inline(checked):
             await self._go_on(call, with_body(ctx, None), checked)

@@ -12,7 +12,7 @@ from services.guardrails.domain.policy import Policy, policy_of
 from services.guardrails.domain.shapes import ANSWERS, REQUESTS
 from shared.errors import Dialect
 from shared.offload import INLINE_LIMIT, Offload
-from shared.settings.file import GuardrailSettings
+from shared.settings.guardrails import GuardrailSettings
 
 CLOSE_LOOK_BYTES = 4 * 1024
 """Up to this size a body is judged text by text in the loop; it takes up to 4 ms, where every text holds a match."""

@@ -122,8 +122,8 @@ class Books:
 
     async def _usage(self, reading: Reading | None, end: Finished, model: str) -> Usage | None:
         """Return the usage as reported, with our own count for what was not; None where nothing can be told."""
-        if reading is None:
-            return None
+        if reading is None or (end.awaited and reading.usage is None and not reading.text):
+            return await self._unanswered(end, model)
         reported = reading.usage
         if not reading.text or (reported is not None and end.outcome == "success"):
             return reported
@@ -132,8 +132,18 @@ class Books:
             return beyond(reported, written)
         return estimated_usage(await self._input_tokens(model), written)
 
+    async def _unanswered(self, end: Finished, model: str) -> Usage | None:
+        """Return the input of a metered call that was sent as a whole and not answered yet: providers bill it."""
+        admitted = self._admitted
+        refused = end.answered >= 400
+        if admitted.meaning != "metered" or not end.awaited or refused or not admitted.body.complete:
+            return None
+        return estimated_usage(await self._input_tokens(model), 0)
+
     async def _input_tokens(self, model: str) -> int:
         body = self._admitted.body
+        if self._admitted.input is not None:
+            return self._admitted.input
         if not isinstance(body, WholeBody):
             # It went by and is not here any more; its bytes may be an image, which no count of bytes may enter.
             return 0

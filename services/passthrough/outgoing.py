@@ -3,9 +3,13 @@
 from collections.abc import AsyncIterator
 from io import BytesIO
 
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesIOPayload, BytesPayload
+
 from services.passthrough.clock import Clock
 from shared.bus.bodies import INLINE_BYTES, BodyReader
 from shared.errors import TollwayError
+from shared.offload.pieces import joined
 from shared.schemas.context import BodyRef
 
 
@@ -14,15 +18,44 @@ class WholeBody:
 
     arriving = False
     failure: TollwayError | None = None
+    complete = False
+    """True once all of it was handed on."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.size = len(data)
 
-    def opened(self, clock: Clock) -> bytes | BytesIO | None:
+    def opened(self, clock: Clock) -> BytesIOPayload | BytesPayload | None:
         """Return the body for the HTTP client, which writes a large one in pieces; None when there is none."""
         clock.restart()
-        return BytesIO(self.data) if self.size > INLINE_BYTES else self.data or None
+        self.complete = not self.data
+        if self.size > INLINE_BYTES:
+            return _LargePayload(self)
+        return _SmallPayload(self) if self.data else None
+
+
+class _SmallPayload(BytesPayload):
+    """Notes when it was written."""
+
+    def __init__(self, body: WholeBody) -> None:
+        super().__init__(body.data)
+        self._body = body
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await super().write_with_length(writer, content_length)
+        self._body.complete = True
+
+
+class _LargePayload(BytesIOPayload):
+    """The same, in pieces."""
+
+    def __init__(self, body: WholeBody) -> None:
+        super().__init__(BytesIO(body.data))
+        self._body = body
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await super().write_with_length(writer, content_length)
+        self._body.complete = True
 
 
 class ArrivingBody:
@@ -34,6 +67,8 @@ class ArrivingBody:
         self._pieces = reader.arriving_pieces(ref)
         self._begun: list[bytes] = []
         self.size = 0
+        self.complete = False
+        """True once all of it was handed on."""
         self.failure: TollwayError | None = None
         """Why the body could not be had to its end; the HTTP client would hide it."""
 
@@ -44,12 +79,15 @@ class ArrivingBody:
         return self._begun[0]
 
     async def collect(self, limit: int) -> bytes | None:
-        """Return the whole body when it is no longer than `limit`, else None; what was taken stays in its place."""
+        """Return the whole body when it is no longer than `limit`, and have nothing more to give.
+
+        Else return None, and what was taken stays in its place.
+        """
         taken = sum(len(piece) for piece in self._begun)
         while taken <= limit:
             piece = await anext(self._pieces, b"")
             if not piece:
-                return b"".join(self._begun)
+                return await joined(self._begun)
             self._begun.append(piece)
             taken += len(piece)
         return None
@@ -71,6 +109,7 @@ class ArrivingBody:
                 yield self._count(piece)
                 clock.stop()
             clock.restart()
+            self.complete = True
         except TollwayError as error:
             self.failure = error
             raise

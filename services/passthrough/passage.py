@@ -15,7 +15,7 @@ from services.passthrough.domain.targets import Target
 from services.passthrough.metering import Copying, Meter
 from services.passthrough.provider import Provider, pieces
 from shared.bus.stage import Call
-from shared.errors import ProviderTimeout, TollwayError
+from shared.errors import DeadlinePassed, ProviderTimeout, TollwayError
 from shared.schemas.events import Outcome
 from shared.schemas.frames import Opening
 from shared.wire.headers import Headers, decoded
@@ -46,13 +46,16 @@ class Passage:
             if not self._books.closed:
                 body = error.to_body()
                 outcome: Outcome = "interrupted" if self._call.lane.started else "failure"
-                await self._books.settle(self._told(), self._finished(outcome, body.status, body.code))
+                awaited = isinstance(error, ProviderTimeout | DeadlinePassed)
+                end = self._finished(outcome, body.status, body.code, awaited=awaited)
+                await self._books.settle(self._told(), end)
             raise
         finally:
             if not self._books.closed:
                 # The client has left or the time is over: what was used is billed, and nobody waits for it.
                 late = self._call.remaining <= 0
-                end = self._finished("interrupted", 504) if late else self._finished("cancelled", 499)
+                outcome, status = ("interrupted", 504) if late else ("cancelled", 499)
+                end = self._finished(outcome, status, awaited=True)
                 self._copying.later(self._books.persist(self._told(), end))
             if self._meter is not None:
                 self._meter.close()
@@ -100,8 +103,8 @@ class Passage:
     def _told(self) -> Reading | None:
         return self._meter.told_so_far() if self._meter is not None else None
 
-    def _finished(self, outcome: Outcome, status: int, code: str = "") -> Finished:
+    def _finished(self, outcome: Outcome, status: int, code: str = "", *, awaited: bool = False) -> Finished:
         if outcome == "success" and status >= 400:
             outcome = "failure"
         stream = self._meter is not None and self._meter.stream
-        return Finished(outcome, status, time.time(), self._status, code, stream)
+        return Finished(outcome, status, time.time(), self._status, code, stream, awaited)

@@ -5,7 +5,8 @@ from functools import lru_cache
 from services.passthrough.domain.targets import Target
 from shared.pricing.prices import Price
 from shared.pricing.table import PriceTable
-from shared.settings.file import Configuration, Deployment
+from shared.settings.file import Configuration
+from shared.settings.models import Deployment
 
 KEPT = 1024
 """Prices that are remembered; callers may name any model."""
@@ -42,4 +43,4 @@ class Prices:
             deployment = next((item for item in self._deployments.values() if item.provider == "demo"), None)
         if deployment is None:
             deployment = Deployment.model_validate({"provider": provider, "model": model, "api_base": api_base})
-        return self._table.price_of(deployment), deployment.max_output_tokens
+        return self._table.price_of(deployment), self._table.most_output(deployment)

@@ -7,7 +7,7 @@ from services.router.domain.refusals import no_room
 from services.router.domain.shares import group_quotas
 from services.router.target import Target
 from shared.bus.limits import LimiterClient
-from shared.errors import Overloaded
+from shared.errors import InternalError, Overloaded
 from shared.schemas.limits import Ask, Quota, Verdict
 from shared.settings import ModelGroup
 
@@ -32,8 +32,8 @@ class Capacity:
     async def take(self, id: str, quotas: tuple[Quota, ...], tokens: int, deadline: float) -> None:
         """Take a share for the attempt `id`, with its estimated tokens; `deadline` is the request's.
 
-        Raises `NoRoom` where there is none, `LimiterAway` where nobody answers, and `Overloaded` where the limiter
-        cannot take on more.
+        Raises `NoRoom` where there is none, `LimiterAway` where nobody answers, `Overloaded` where the limiter cannot
+        take on more, and `InternalError` where the question itself was a fault.
         """
         until = min(deadline, time.time() + self._answer_seconds)
         ask = Ask(id, self._address, deadline, quotas, tokens)
@@ -43,6 +43,9 @@ class Capacity:
             # Nobody else knows of the attempt: whatever it was given goes back.
             self._limiter.release(id, sent=False)
             raise
+        if verdict.failed:
+            self._limiter.release(id, sent=False)
+            raise InternalError("The limits of the model could not be checked.")
         if verdict.full:
             raise Overloaded("the gateway keeps as many limits as it can; try again shortly", retry_after=5)
         if verdict.refusal is not None:

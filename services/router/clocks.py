@@ -7,7 +7,7 @@ from typing import Literal
 
 from shared.alarms import RESOLUTION, Alarms
 from shared.errors import DeadlinePassed, ProviderTimeout
-from shared.settings.file import Timeouts
+from shared.settings.models import Timeouts
 
 Clock = Literal["first_byte", "first_token", "between_tokens"]
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 
 import aiohttp
 
-from services.router.connections import Answer, Pool
+from services.router.connections import Answer, Departure, Pool
 from services.router.target import Target
 from services.router.translate import Ask
 from shared.errors import BrokenStream, ProviderError
 from shared.http.resolver import GuardedResolver
+from shared.offload import Pieces
 
 KEEP_ALIVE_SECONDS = 15.0
 """An idle connection is given up before most servers close it, so that few requests meet a closing one."""
@@ -27,14 +28,14 @@ class Upstream:
     def __init__(self) -> None:
         self._pools: dict[str, tuple[Target, Pool]] = {}
 
-    async def post(self, target: Target, ask: Ask, forwarded: dict[str, str]) -> Answer:
-        """Send the request and return the answer once its status is there.
+    async def post(self, target: Target, ask: Ask, forwarded: dict[str, str], departure: Departure) -> Answer:
+        """Send the request and return the answer once its status is there; `departure` says whether all of it left.
 
         Raises `ProviderUnreachable` when the provider never saw the request, `ProviderError` when it left
         without an answer.
         """
         try:
-            return await self._pool(target).post(target.url(ask.path).raw_path_qs, forwarded, ask.body)
+            return await self._pool(target).post(target.url(ask.path).raw_path_qs, forwarded, ask.body, departure)
         except (aiohttp.ClientError, OSError):
             raise ProviderError(
                 "the provider closed the connection before it answered", code="provider_disconnected"
@@ -69,15 +70,15 @@ class Upstream:
 
 async def read_whole(response: Answer, limit: int = ANSWER_LIMIT) -> bytes:
     """Return the body of an answer; raise `BrokenStream` when it ended early or is larger than `limit` bytes."""
-    body = bytearray()
+    body = Pieces()
     try:
         async for piece in response.content.iter_any():
-            body += piece
-            if len(body) > limit:
+            body.add(piece)
+            if body.size > limit:
                 raise BrokenStream(f"the provider's answer is larger than {limit} bytes")
     except (aiohttp.ClientError, OSError, EOFError):
         raise BrokenStream("the provider's answer broke off before its end") from None
-    return bytes(body)
+    return await body.whole()
 
 
 async def read_error(response: Answer) -> bytes:

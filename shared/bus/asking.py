@@ -8,10 +8,10 @@ import structlog
 from shared.bus.limits import LimiterClient
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
-from shared.errors import Overloaded, Unavailable
+from shared.errors import InternalError, Overloaded, Unavailable
 from shared.schemas.limits import Admitted, Ask, Quota, Verdict
 from shared.schemas.scopes import Scope
-from shared.settings.file import LimitSettings
+from shared.settings.admission import LimitSettings
 from shared.wire.scope_refusals import error_of
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,8 @@ class Asking:
     ) -> Admitted:
         """Return what the request goes on with once it is admitted.
 
-        Raises `RateLimited` or `BudgetExceeded` for a refusal, and `Unavailable` where there is no answer in time.
+        Raises `RateLimited` or `BudgetExceeded` for a refusal, `Unavailable` where there is no answer in time, and
+        `InternalError` where the question itself was a fault.
         """
         ctx = call.ctx
         owner = ctx.edge.removeprefix("tollway.")
@@ -46,6 +47,9 @@ class Asking:
         # Until there is a verdict the edge must take it that the request holds something, however it ends.
         call.lane.admitted = Admitted()
         verdict = await self._limiter.ask(ask, until, lambda late: self._orphaned(ctx.edge, late))
+        if verdict.failed:
+            # What it holds from before, if anything, goes back with its end.
+            raise InternalError("The limits that hold here could not be checked.")
         if verdict.full:
             call.lane.admitted = None
             raise Overloaded("the gateway keeps as many limits as it can; try again shortly", retry_after=5)

@@ -38,8 +38,9 @@ class LimiterDoor:
 
     async def close(self) -> None:
         """Take no more."""
-        if self._subscription is not None:
-            await self._subscription.unsubscribe()
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            await subscription.unsubscribe()
 
     def answer(self, sender: str, answers: TurnAnswered) -> None:
         """Answer a process; one that hears nothing asks again."""

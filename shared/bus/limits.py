@@ -50,6 +50,9 @@ UNSETTLED = 100_000
 """Settlements and releases that may wait for the limiter. What comes on top is dropped: billing settles again, and
 slots end with their request's deadline."""
 
+MOST = 2**53
+"""Tokens, or nano-dollars, of one request: what a typing error in a price makes of it must still fit a message."""
+
 _encode = msgspec.json.Encoder().encode
 _answers = msgspec.json.Decoder(TurnAnswered).decode
 
@@ -141,22 +144,25 @@ class LimiterClient:
 
         `orphaned` gets a verdict that comes after whoever waited for it has left.
         """
+        if ask.tokens > MOST or ask.cost > MOST:
+            ask = msgspec.structs.replace(ask, tokens=min(ask.tokens, MOST), cost=min(ask.cost, MOST))
         asked = _Asked(ask, until, self._loop.create_future(), orphaned)
         self._asked[ask.id] = asked
         self._news.asks.append(ask)
         self._leave()
         return asked.verdict
 
-    def settle(self, id: str, tokens: int, cost: int, ended: float) -> None:
+    def settle(self, id: str, tokens: int, cost: int, ended: float, *, estimated: bool = False) -> None:
         """Say what a request used in tokens and nano-dollars, and when it ended (Unix seconds)."""
         if self._has_room():
-            self._news.settled.append(Settled(id, tokens, cost, ended))
+            self._news.settled.append(Settled(id, min(tokens, MOST), min(cost, MOST), ended, estimated))
             self._leave()
 
     def settle_for(self, completion: Completion) -> None:
         """Say what a request used, once its event is stored, where the limiter holds anything for it."""
         if completion.limited:
-            self.settle(completion.request_id, completion.tokens, completion.cost, completion.ended)
+            cost, estimated = completion.cost, completion.estimated
+            self.settle(completion.request_id, completion.tokens, cost, completion.ended, estimated=estimated)
 
     def release(self, id: str, *, sent: bool) -> None:
         """Say that a request is over; `sent` tells whether a provider was called."""

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from shared.settings.file import CredentialSettings, Deployment
+from shared.settings.credentials import CredentialSettings
+from shared.settings.models import Deployment
 
 _ENVIRONMENT, _FILE, _VAULT = "os.environ/", "file/", "vault/"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")

@@ -19,7 +19,7 @@ from shared.credentials.references import (
 )
 from shared.credentials.vault import Vault, VaultSilent
 from shared.settings import Deployment
-from shared.settings.file import CredentialSettings
+from shared.settings.credentials import CredentialSettings
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import aiohttp
 import msgspec
 
-from shared.settings.file import VaultSettings
+from shared.settings.credentials import VaultSettings
 
 SECONDS = 5.0
 """How long one answer may take."""

@@ -3,17 +3,13 @@
 from shared.pricing.prices import Price
 
 DEFAULT_OUTPUT = 4096
-"""Tokens of an answer for which neither the caller nor the deployment states a maximum."""
-
-MOST_OUTPUT = 16_384
-"""Tokens of an answer for which the caller states none, whatever the model could write: a larger hold would keep
-others waiting for money that is hardly ever spent."""
+"""Tokens of an answer for which the caller states no maximum, and nobody knows the model's."""
 
 
 def output_bound(requested: int | None, possible: int | None) -> int:
-    """Return the tokens of one answer at most: as the caller requested it, and as the deployment allows it."""
+    """Return the tokens of one answer at most: as the caller requested it, and as the model can write it."""
     if requested is None:
-        return min(possible or DEFAULT_OUTPUT, MOST_OUTPUT)
+        return possible or DEFAULT_OUTPUT
     return min(requested, possible) if possible else requested
 
 

@@ -10,7 +10,7 @@ import yaml
 from shared.pricing import snapshot
 from shared.pricing.dollars import FIELDS, always, service_tiers
 from shared.pricing.prices import UNPRICED, Price
-from shared.settings.file import Deployment
+from shared.settings.models import Deployment
 from shared.settings.problems import ConfigurationError
 
 DEMO_PRICES = {"input_cost_per_token": "1e-6", "output_cost_per_token": "2e-6"}
@@ -48,6 +48,19 @@ class PriceTable:
         if found is None or not (periods := snapshot.compile_model(*found)):
             return UNPRICED
         return Price(f"{snapshot.version()}:{found[0].id}/{found[1].id}", periods, self._as_of)
+
+    def most_output(self, deployment: Deployment) -> int | None:
+        """Return the tokens that a deployment's model writes at most: as it says, or as the operator's file does.
+
+        The package's table does not know. Files in LiteLLM's form have it as `max_output_tokens`.
+        """
+        if deployment.max_output_tokens is not None:
+            return deployment.max_output_tokens
+        for name in (f"{deployment.provider}/{deployment.model}", deployment.model):
+            stated = self._own.get(name, {}).get("max_output_tokens")
+            if isinstance(stated, int) and stated > 0:
+                return stated
+        return None
 
     def load(self) -> None:
         """Import the package's table now, so that no later question holds the event loop for it."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from shared.routes.llm import PASSTHROUGH, PREFIX
 from shared.routes.policy import Route
-from shared.settings.file import Configuration, PassThroughEndpoint
+from shared.settings.endpoints import PassThroughEndpoint
+from shared.settings.file import Configuration
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
     wait: float = 0.0
     """Seconds that it may wait for its turn instead of being refused; 0 for an answer at once."""
     tenant: str = ""
-    """Whose turn it is: those who wait are served in fair order between tenants."""
+    """Whose turn it is: those who wait are served in fair order between tenants, and none fills the tables alone."""
 
     @property
     def length(self) -> int:
@@ -155,6 +155,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """Scopes that are past their soft budget."""
     full: bool = False
     """The limiter's tables are full: neither admitted nor refused by a limit; come again later."""
+    failed: bool = False
+    """The question cannot be decided, which is a fault; asking it again does not help."""
 
 
 class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -166,6 +168,8 @@ class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float = 0.0
     """When the completion ended, as its event says: the budget's period in which it counts. 0 means now. It is sent
     only once the event is stored."""
+    estimated: bool = False
+    """True where it gives way in the ledger to the real one, should that come."""
 
 
 class Released(msgspec.Struct, frozen=True, omit_defaults=True):

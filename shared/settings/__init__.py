@@ -1,7 +1,9 @@
 """The configuration file and what a process is told by its environment."""
 
-from shared.settings.file import Configuration, Deployment, GuardrailSettings, ModelGroup
+from shared.settings.file import Configuration
+from shared.settings.guardrails import GuardrailSettings
 from shared.settings.load import load
+from shared.settings.models import Deployment, ModelGroup
 from shared.settings.problems import ConfigurationError
 from shared.settings.providers import ProviderAccess
 from shared.settings.runtime import NatsAccess, Runtime

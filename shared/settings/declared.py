@@ -51,14 +51,16 @@ class DeclaredBudget(DeclaredLimits):
     """Its name."""
 
 
-class _Limited(DeclaredLimits):
+class DeclaredObject(DeclaredLimits):
+    """What may have limits, and a budget in their place."""
+
     budget_id: Name = ""
     """A budget whose limits hold where the object has none of its own."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     """Whatever you like to say about it."""
 
 
-class DeclaredUser(_Limited):
+class DeclaredUser(DeclaredObject):
     """An internal user."""
 
     user_id: Id
@@ -101,7 +103,7 @@ class DeclaredTeamMember(Section):
     """What the user may use of the team's model groups; empty means all of them."""
 
 
-class DeclaredOrganization(_Limited):
+class DeclaredOrganization(DeclaredObject):
     """An organization."""
 
     organization_id: Id
@@ -119,7 +121,7 @@ class DeclaredOrganization(_Limited):
         return _once(members)
 
 
-class DeclaredTeam(_Limited):
+class DeclaredTeam(DeclaredObject):
     """A team."""
 
     team_id: Id
@@ -147,7 +149,7 @@ class DeclaredTeam(_Limited):
         return _once(members)
 
 
-class DeclaredCustomer(_Limited):
+class DeclaredCustomer(DeclaredObject):
     """A customer: an end user whom requests name."""
 
     user_id: Id
@@ -160,7 +162,7 @@ class DeclaredCustomer(_Limited):
     """True while its requests are refused."""
 
 
-class DeclaredKey(_Limited):
+class DeclaredKey(DeclaredObject):
     """A virtual key, by its value or its hash."""
 
     key_alias: Id

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
-from shared.settings.file import Configuration, Deployment, ModelGroup
+from shared.settings.file import Configuration
+from shared.settings.models import Deployment, ModelGroup
 
 MODEL = "demo"
 

@@ -9,6 +9,7 @@ from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from shared.schemas.scopes import SEPARATOR
+from shared.store.by_ids import documents_by_id
 from shared.store.connection import Document, Session, Store, translated
 
 OwnerField = Literal["user_id", "team_id", "organization_id"]
@@ -19,9 +20,6 @@ COUNTED: dict[str, int] = {"superseded_by": 1, "user_id": 1, "team_id": 1, "orga
 
 BEGUN = {"_id": "begun"}
 """The document that says that keys are counted."""
-
-IN_ONE_QUESTION = 15
-"""Owners asked for by one query; see `shared.store.objects`."""
 
 IN_ONE_WRITE = 1000
 
@@ -44,13 +42,10 @@ class KeyCounts:
 
     async def of(self, field: OwnerField, ids: Sequence[str]) -> dict[str, int]:
         """Return how many keys each of these has; raises `StoreUnavailable`."""
-        found = dict.fromkeys(ids, 0)
+        names = {owner_name(field, id): id for id in ids}
         with translated():
-            for start in range(0, len(ids), IN_ONE_QUESTION):
-                some = {owner_name(field, id): id for id in ids[start : start + IN_ONE_QUESTION]}
-                documents = await self._counts.find({"_id": {"$in": list(some)}}).to_list(length=None)
-                found |= {some[document["_id"]]: int(document["number"]) for document in documents}
-        return found
+            documents = await documents_by_id(self._counts, list(names))
+        return dict.fromkeys(ids, 0) | {names[document["_id"]]: int(document["number"]) for document in documents}
 
 
 def owner_name(field: OwnerField, id: str) -> str:

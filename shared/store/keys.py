@@ -9,9 +9,10 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from shared.errors import Conflict
 from shared.schemas.limits import Limits
+from shared.store.by_ids import documents_by_id
 from shared.store.connection import Document, Session, Store, translated
 from shared.store.key_counts import COUNTED, KeyCounts, OwnerField, owners_of
-from shared.store.objects import IN_ONE_QUESTION, is_duplicate
+from shared.store.objects import is_duplicate
 from shared.store.shelves import Shelves
 
 _AS_TEXT = ("metadata", "ignored", "limits", "aliases", "permissions")
@@ -104,12 +105,9 @@ class Keys:
 
     async def find_many(self, hashes: Sequence[str], session: Session = None) -> dict[str, KeyRecord]:
         """Return the keys that exist, by their stored hashes, in the order of the hashes."""
-        found: dict[str, KeyRecord] = {}
         with translated():
-            for start in range(0, len(hashes), IN_ONE_QUESTION):
-                some = {"_id": {"$in": list(hashes[start : start + IN_ONE_QUESTION])}}
-                documents = await self._keys.find(some, session=session).to_list(length=None)
-                found |= {document["_id"]: _record(document) for document in documents}
+            documents = await documents_by_id(self._keys, hashes, session)
+        found = {document["_id"]: _record(document) for document in documents}
         return {hash: found[hash] for hash in hashes if hash in found}
 
     async def find_by_id(self, hashes: Sequence[str], session: Session = None) -> KeyRecord | None:

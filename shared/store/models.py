@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.errors import Conflict
 from shared.security.sealing import EncryptionKeys, SealBroken, unseal
-from shared.settings.file import Deployment, Timeouts
+from shared.settings.models import Deployment, Timeouts
 from shared.store.connection import Document, Session, Store, translated
 from shared.store.credentials import CredentialRecord
 
@@ -44,7 +44,7 @@ class ModelRecord(msgspec.Struct, frozen=True):
     """By `shared.security.sealing` with the deployment's id as context; empty when there is none."""
     weight: float = 1.0
     timeouts: dict[str, float] = {}
-    """Seconds by the names of `shared.settings.file.Timeouts`."""
+    """Seconds by the names of `shared.settings.models.Timeouts`."""
     prices: dict[str, str] = {}
     """Dollars per unit as decimal text, by LiteLLM's names: `input_cost_per_token` and so on."""
     litellm_params: dict[str, Any] = {}

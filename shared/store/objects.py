@@ -9,6 +9,7 @@ import msgspec
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from shared.errors import Conflict
+from shared.store.by_ids import documents_by_id
 from shared.store.connection import Document, Session, Store, translated
 from shared.store.shelves import SHELVED, Shelves, shelves_of_page
 
@@ -18,9 +19,6 @@ AS_TEXT = ("metadata", "ignored", "limits")
 """Fields with names of the operator's choice: kept as JSON, so that no name means anything to the database."""
 
 DUPLICATE_KEY = 11000
-
-IN_ONE_QUESTION = 15
-"""Records asked for by one query: the embedded store compares each of them with each id that was asked for."""
 
 Query = Mapping[str, Any]
 """Fields and the scalars they must equal, or what `containing` and `one_of` return; made from typed values only."""
@@ -87,12 +85,9 @@ class Objects(Generic[R]):
 
     async def find_many(self, ids: Sequence[str], session: Session = None) -> dict[str, R]:
         """Return the records that exist, by id, in the order of the ids."""
-        found: dict[str, R] = {}
         with translated():
-            for start in range(0, len(ids), IN_ONE_QUESTION):
-                some = list(ids[start : start + IN_ONE_QUESTION])
-                documents = await self._documents.find({"_id": {"$in": some}}, session=session).to_list(length=None)
-                found |= {document["_id"]: self._record(document) for document in documents}
+            documents = await documents_by_id(self._documents, ids, session)
+        found = {document["_id"]: self._record(document) for document in documents}
         return {id: found[id] for id in ids if id in found}
 
     async def insert(self, record: R, session: Session = None) -> None:

@@ -16,21 +16,11 @@ MemberRole = Literal["admin", "user", "viewer"]
 """`admin` manages the group; `viewer` is an organization's `internal_user_viewer`."""
 
 
-class UserRecord(msgspec.Struct, frozen=True):
-    """An internal user: somebody who has keys."""
+class _Managed(msgspec.Struct, frozen=True, kw_only=True):
+    """What every record has that operators make."""
 
-    id: str
-    created_at: float
-    email: str = ""
-    alias: str = ""
-    role: Role = "internal_user"
-    models: tuple[str, ...] = ()
     limits: Limits = Limits()
     budget_id: str = ""
-    sso_id: str = ""
-    """The subject of the OIDC provider's tokens."""
-    organization_id: str = ""
-    """The organization that the user was made in; its administrators may delete the user."""
     metadata: dict[str, Any] = {}
     ignored: dict[str, Any] = {}
     declared: bool = False
@@ -40,7 +30,22 @@ class UserRecord(msgspec.Struct, frozen=True):
     updated_by: str = ""
 
 
-class TeamRecord(msgspec.Struct, frozen=True):
+class UserRecord(_Managed, frozen=True):
+    """An internal user: somebody who has keys."""
+
+    id: str
+    created_at: float
+    email: str = ""
+    alias: str = ""
+    role: Role = "internal_user"
+    models: tuple[str, ...] = ()
+    sso_id: str = ""
+    """The subject of the OIDC provider's tokens."""
+    organization_id: str = ""
+    """The organization that the user was made in; its administrators may delete the user."""
+
+
+class TeamRecord(_Managed, frozen=True):
     """A team: keys and members that share models, limits and a budget."""
 
     id: str
@@ -50,40 +55,22 @@ class TeamRecord(msgspec.Struct, frozen=True):
     models: tuple[str, ...] = ()
     model_aliases: dict[str, str] = {}
     """What the team's callers may say for a model group."""
-    limits: Limits = Limits()
     member_limits: Limits = Limits()
     """What each member may use within the team, unless the membership says otherwise."""
-    budget_id: str = ""
     blocked: bool = False
     guardrails: tuple[str, ...] = ()
     allowed_addresses: tuple[str, ...] = ()
     """Networks from which its keys work; empty means all."""
     tags: tuple[str, ...] = ()
-    metadata: dict[str, Any] = {}
-    ignored: dict[str, Any] = {}
-    declared: bool = False
-    """True where the configuration file says it; the API changes nothing of it."""
-    created_by: str = ""
-    updated_at: float = 0.0
-    updated_by: str = ""
 
 
-class OrganizationRecord(msgspec.Struct, frozen=True):
+class OrganizationRecord(_Managed, frozen=True):
     """An organization: teams under one roof."""
 
     id: str
     created_at: float
     alias: str = ""
     models: tuple[str, ...] = ()
-    limits: Limits = Limits()
-    budget_id: str = ""
-    metadata: dict[str, Any] = {}
-    ignored: dict[str, Any] = {}
-    declared: bool = False
-    """True where the configuration file says it; the API changes nothing of it."""
-    created_by: str = ""
-    updated_at: float = 0.0
-    updated_by: str = ""
 
 
 class MembershipRecord(msgspec.Struct, frozen=True):
@@ -104,24 +91,15 @@ class MembershipRecord(msgspec.Struct, frozen=True):
     updated_at: float = 0.0
 
 
-class CustomerRecord(msgspec.Struct, frozen=True):
+class CustomerRecord(_Managed, frozen=True):
     """An end user: whoever a request's `user` field names."""
 
     id: str
     created_at: float
     alias: str = ""
     blocked: bool = False
-    limits: Limits = Limits()
-    budget_id: str = ""
     default_model: str = ""
     models: tuple[str, ...] = ()
-    metadata: dict[str, Any] = {}
-    ignored: dict[str, Any] = {}
-    declared: bool = False
-    """True where the configuration file says it; the API changes nothing of it."""
-    created_by: str = ""
-    updated_at: float = 0.0
-    updated_by: str = ""
 
 
 def membership_id(kind: GroupKind, group: str, user: str) -> str:

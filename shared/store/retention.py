@@ -6,9 +6,9 @@ never misses what it is not to find. Deleting is idempotent: who dies in the mid
 
 import time
 
+from shared.store.by_ids import questions
 from shared.store.connection import Document, Store, translated
 from shared.store.ledger_pause import STATE
-from shared.store.listing import IN_ONE_QUESTION
 from shared.store.pages import slice_of
 from shared.store.sums import ALL, DAY, day_of
 
@@ -64,9 +64,9 @@ class Retention:
         """Delete a page after its documents; one that was replaced and ended later stays."""
         ids, deleted = list(page["requests"]), 0
         with translated():
-            for start in range(0, len(ids), IN_ONE_QUESTION):
-                some = {"$in": ids[start : start + IN_ONE_QUESTION]}
-                result = await self._store.database.ledger.delete_many({"_id": some, "ended": {"$lt": end}})
+            for some in questions(ids):
+                query = {"_id": {"$in": some}, "ended": {"$lt": end}}
+                result = await self._store.database.ledger.delete_many(query)
                 deleted += result.deleted_count
             await self._store.database.ledger_pages.delete_one({"_id": page["_id"]})
         return deleted

@@ -96,7 +96,7 @@ class Metrics:
         self._add(families.VERDICTS, (guardrail, verdict))
 
     def limit_decided(self, verdict: str) -> None:
-        """Count a request that the limiter decided: `admitted` or `refused`."""
+        """Count a request that the limiter decided: `admitted` or `refused`, `full` or `failed` where it could not."""
         self._add(families.LIMIT_DECISIONS, (verdict,))
 
     def limit_refused(self, scope: str, measure: str) -> None:

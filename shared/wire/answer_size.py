@@ -16,16 +16,23 @@ Field = Callable[[str], Any]
 def requested_output(field: Field) -> int | None:
     """Return the largest length that is asked for, in tokens; None where nothing is said.
 
-    Which of the fields counts is the provider's to say.
+    Which of the fields counts is the provider's to say. Google's API has it within `generationConfig`, and Amazon's
+    Converse within `inferenceConfig`.
     """
-    names = ("max_completion_tokens", "max_tokens", "max_output_tokens")
-    stated = [value for name in names if (value := _whole(field(name))) > 0]
+    values = [field(name) for name in ("max_completion_tokens", "max_tokens", "max_output_tokens")]
+    for within, name in (("generationConfig", "maxOutputTokens"), ("inferenceConfig", "maxTokens")):
+        config = field(within)
+        if isinstance(config, dict):
+            values.append(config.get(name))
+    stated = [value for each in values if (value := _whole(each)) > 0]
     return min(max(stated), MAX_REQUESTED) if stated else None
 
 
 def choices(field: Field) -> int:
     """Return how many answers are asked for."""
-    return min(max(1, _whole(field("n"))), MAX_CHOICES)
+    config = field("generationConfig")
+    candidates = _whole(config.get("candidateCount")) if isinstance(config, dict) else 0
+    return min(max(1, _whole(field("n")), candidates), MAX_CHOICES)
 
 
 def _whole(value: Any) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.credentials.resolver import Resolver, Unresolved
 from shared.settings import Deployment
-from shared.settings.file import CredentialSettings
+from shared.settings.credentials import CredentialSettings
 from tests.support.vault import TOKEN, VaultServer
 
 

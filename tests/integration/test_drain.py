@@ -13,7 +13,7 @@ from tests.support.traffic import until
 
 DRAIN_SECONDS = 3
 HELLO = [{"role": "user", "content": "Hello"}]
-SHORT, LONG = "tokens=20;rate=20/s", "tokens=2000;rate=20/s"
+SHORT, LONG = "tokens=30;rate=20/s", "tokens=2000;rate=20/s"
 SHUT = "this gateway is shutting down"
 
 Answer = tuple[int, str]
@@ -47,10 +47,14 @@ async def ask(http: aiohttp.ClientSession, path: str, behaviour: str, *, stream:
         return response.status, await response.text()
 
 
-async def open_calls(stack: Stack) -> int:
-    """Return how many calls the demo provider holds."""
-    async with aiohttp.ClientSession() as http, http.get(f"{stack.demo_url}/_demo/stats") as response:
-        return int((await response.json())["calls"]["open"])
+async def called(stack: Stack, number: int) -> None:
+    """Wait until the demo provider has been called so often."""
+    async with aiohttp.ClientSession() as http, asyncio.timeout(20):
+        while True:
+            async with http.get(f"{stack.demo_url}/_demo/stats") as response:
+                if (await response.json())["calls"]["started"] >= number:
+                    return
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.timeout(90)
@@ -60,7 +64,7 @@ async def test_what_is_short_ends_whole_and_what_is_long_ends_with_an_error(
     """Requests in flight have the drain limit to end; past it each is told in its dialect, and the exit is clean."""
     wanted = {
         "short stream": ("/v1/chat/completions", SHORT, True),
-        "short answer": ("/v1/chat/completions", "latency=1s", False),
+        "short answer": ("/v1/chat/completions", "latency=1500ms", False),
         "long stream": ("/v1/chat/completions", LONG, True),
         "long message stream": ("/v1/messages", LONG, True),
         "long answer": ("/v1/chat/completions", "latency=60s", False),
@@ -71,8 +75,7 @@ async def test_what_is_short_ends_whole_and_what_is_long_ends_with_an_error(
         name: asyncio.ensure_future(ask(http, path, behaviour, stream=stream))
         for name, (path, behaviour, stream) in wanted.items()
     }
-    while await open_calls(stack) != len(wanted):
-        await asyncio.sleep(0.02)
+    await called(stack, len(wanted))
     stack.send(ending)
     status, text = await asking["short stream"]
     assert status == 200
@@ -105,12 +108,12 @@ async def test_a_request_that_is_on_its_way_is_answered_as_its_connections_last(
     async with aiohttp.ClientSession(stack.url, headers=headers) as kept, aiohttp.ClientSession(stack.url) as probe:
         assert (await ask(kept, path, "", stream=False))[0] == 200
         last = asyncio.ensure_future(ask(http, path, "latency=2s", stream=False))
-        while await open_calls(stack) != 1:
-            await asyncio.sleep(0.02)
+        await called(stack, 2)
         assert not await is_draining(probe)
         stack.send(signal.SIGTERM)
-        while not await is_draining(probe):
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(20):
+            while not await is_draining(probe):
+                await asyncio.sleep(0.02)
         late = asyncio.ensure_future(ask(probe, path, "", stream=False))
         async with kept.post(path, json={"model": "demo", "messages": HELLO}) as response:
             assert (response.status, response.headers["Connection"]) == (200, "close")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.books import Books
 from tests.support.stack import Stack
-from tests.support.traffic import Traffic, until
+from tests.support.traffic import EVERY_PATH, Traffic, until
 from tests.support.trouble import FROZEN_SECONDS, PACE, SERVICES, at_rest, check, frozen, whole
 
 WORKERS = dict.fromkeys(SERVICES, 2)
@@ -32,9 +32,9 @@ async def books(stack: Stack) -> AsyncIterator[Books]:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_killed_worker_loses_no_finished_answer(stack: Stack, books: Books, service: str) -> None:
-    """Kill -9 of one of two workers with 200 requests in flight, half of them streams."""
+    """Kill -9 of one of two workers with 200 requests in flight, on every route, half of them streams."""
     await whole(stack, WORKERS)
-    traffic = Traffic(stack, stack.master_key, 200, PACE)
+    traffic = Traffic(stack, stack.master_key, 200, PACE, paths=EVERY_PATH)
     await traffic.start()
     await traffic.at_least(200)
     killed = stack.kill(service)
@@ -49,7 +49,7 @@ async def test_a_rolling_restart_loses_no_request(stack: Stack, books: Books) ->
     """Every worker of every service is replaced under load, and no caller sees an error."""
     await whole(stack, WORKERS)
     before = {name: set(stack.pids(name)) for name in SERVICES}
-    traffic = Traffic(stack, stack.master_key, 50, PACE)
+    traffic = Traffic(stack, stack.master_key, 50, PACE, paths=EVERY_PATH)
     await traffic.start()
     await traffic.at_least(100)
     stack.send(signal.SIGHUP)

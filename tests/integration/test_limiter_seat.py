@@ -14,6 +14,7 @@ from shared.bus import subjects
 from shared.bus.limits import LimiterAway
 from shared.bus.setup import ensure_streams
 from shared.bus.worker import Worker
+from shared.schemas.limits import Quota
 from tests.support.limiters import Sums, ask, ask_many, client_of, completion, quota, seated
 from tests.support.nats_server import NatsServer
 
@@ -167,3 +168,49 @@ async def test_snapshots_keep_the_journal_short(worker_on: Any, edge: Worker) ->
             assert (await ask(client, "again", quota("k1499", rpm=1))).refusal is not None
             assert seat.limiter is not None
             assert seat.limiter.sizes()["scopes"] == 1501
+
+
+async def test_a_question_that_cannot_be_decided_is_answered_so(
+    worker_on: Any, edge: Worker, eventually: Eventually
+) -> None:
+    """Whoever asked it is told; nobody else notices, and whoever decides goes on deciding."""
+    async with AsyncExitStack() as stack:
+        auth = await stack.enter_async_context(worker_on("auth"))
+        seat = await stack.enter_async_context(seated(auth))
+        await eventually(lambda: seat.active)
+        await stack.enter_async_context(seated(await stack.enter_async_context(worker_on("auth"))))
+        far, near = await stack.enter_async_context(client_of(edge)), await stack.enter_async_context(client_of(auth))
+        seat.serve(near)
+        poison = [
+            ask(near, "typed", quota(rpm="many")),  # type: ignore[arg-type]
+            ask(far, "endless", Quota("nobody\x1fk", rpm=1)),
+            ask(far, "negative", quota(rpm=100), tokens=-(2**60)),
+        ]
+        good = ask_many(far, "r", 150, quota(rpm=100))
+        passed, *told = await asyncio.gather(good, *poison)
+        assert passed == 100
+        assert [(verdict.failed, verdict.refusal) for verdict in told] == [(True, None)] * 3
+        assert seat.active
+        far.settle("r0", -1, 2**80, float("1e300"))
+        await eventually(lambda: far.unsettled == 0)
+        assert seat.active
+
+
+async def test_a_turn_that_breaks_the_tables_is_not_sent_to_the_next_one(
+    worker_on: Any, edge: Worker, eventually: Eventually
+) -> None:
+    """Whoever decided steps down, for its tables may be half changed; the next one has the journal's, and no poison."""
+    async with AsyncExitStack() as stack:
+        auth = await stack.enter_async_context(worker_on("auth"))
+        seat = await stack.enter_async_context(seated(auth))
+        near = await stack.enter_async_context(client_of(auth))
+        seat.serve(near)
+        await eventually(lambda: seat.active)
+        assert await ask_many(near, "a", 60, quota(rpm=100)) == 60
+        heir = await stack.enter_async_context(seated(await stack.enter_async_context(worker_on("auth"))))
+        await eventually(lambda: heir.limiter is not None)
+        poison = await ask(near, "poison", quota(rpm=100), owner=["nobody"])  # type: ignore[arg-type]
+        assert poison.failed
+        far = await stack.enter_async_context(client_of(edge))
+        assert await ask_many(far, "b", 60, quota(rpm=100)) == 40
+        assert [seat.active, heir.active].count(True) == 1

@@ -14,7 +14,7 @@ import pytest
 from shared.pricing.money import NANO
 from shared.schemas.limits import Limits
 from tests.support.books import Books
-from tests.support.limited import Answer, ask, limited_key, statuses
+from tests.support.limited import Answer, active, ask, limited_key, statuses
 from tests.support.stack import Stack
 from tests.support.traffic import until
 from tests.support.trouble import at_rest, whole
@@ -53,12 +53,6 @@ async def books(stack: Stack) -> AsyncIterator[Books]:
     books = Books(stack)
     yield books
     await books.close()
-
-
-def active(stack: Stack) -> int:
-    """Return the process that took over the limiter last."""
-    told = [json.loads(line) for line in stack.logs("auth").splitlines() if '"limiter.took_over"' in line]
-    return int(max(told, key=lambda line: line["epoch"])["pid"])
 
 
 async def in_flight(books: Books, number: int, timeout: float) -> None:

@@ -3,15 +3,22 @@
 import asyncio
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.peers import install
+from shared.routes import ROUTES
 from tests.support.stack import ROOT, Stack
 
 CALL_SECONDS = 200.0
+
+CALLED = re.compile(r"""base_url\}(/[a-z_][\w/{}.-]*)|["'](/[a-z.][\w.-]*/[\w/{}.-]+)["']""")
+"""A path in the client's sources: behind the address, or a text of its own with two parts."""
+NO_CALLS = {"/dev/tty", "/some/path"}
+HEALTH = {"/health/readiness", "/health/liveliness"}
 
 pytestmark = pytest.mark.timeout(1500)
 """LiteLLM is installed once per machine, which takes minutes."""
@@ -23,7 +30,8 @@ class LiteLLM:
     def __init__(self, stack: Stack, home: Path, bin: Path) -> None:
         self._stack = stack
         self._home = home
-        self._bin = bin
+        self.bin = bin
+        """Where its programs are."""
 
     async def script(self) -> dict[str, Any]:
         """Run the Python client through everything it can do."""
@@ -44,7 +52,7 @@ class LiteLLM:
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         }
         process = await asyncio.create_subprocess_exec(
-            str(self._bin / program),
+            str(self.bin / program),
             *arguments,
             env=env,
             cwd=self._home,
@@ -103,3 +111,21 @@ async def test_the_command_line_manages_users_teams_keys_and_models(litellm: Lit
     await litellm.command("models", "delete", "theirs-1")
     await litellm.command("keys", "delete", "--keys", key["key"])
     assert made["user_id"] in await litellm.command("users", "delete", made["user_id"])
+
+
+async def test_every_route_that_it_calls_is_here_or_listed(litellm: LiteLLM) -> None:
+    """Read out of its sources: what is no route of ours stands in the list of what differs."""
+    [client] = litellm.bin.parent.glob("lib/python*/site-packages/litellm/proxy/client")
+    sources = [path.read_text() for path in client.rglob("*.py")]
+    called = {fixed(one or other) for text in sources for one, other in CALLED.findall(text)} - NO_CALLS - HEALTH
+    missing = called - {fixed(path) for route in ROUTES.values() for path in route.paths}
+    section = (ROOT / "docs" / "compatibility.md").read_text().split("## LiteLLM's own client")[1]
+    listed = tuple(re.findall(r"`(/[^`]+)`", section))
+    assert {path for path in missing if not path.startswith(listed)} == set()
+    assert {"/key/generate", "/v1/model/info", "/credentials/by_name"} <= called - missing
+    assert "/sso/cli/start" in missing
+
+
+def fixed(path: str) -> str:
+    """Return what of a path stands before the first name in it."""
+    return path.partition("{")[0].rstrip("/.")

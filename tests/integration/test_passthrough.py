@@ -494,7 +494,7 @@ async def test_a_client_that_leaves_in_the_middle_of_an_upload_ends_it(
     )
     writer.write(head.encode() + bytes(500_000))
     await writer.drain()
-    await eventually(lambda: on_raw.passthrough.lanes)
+    await eventually(lambda: raw.begun == 1)
     writer.transport.abort()
     await eventually(lambda: len(raw.left) == 1 and not on_raw.passthrough.lanes, timeout=5)
     assert raw.requests == []

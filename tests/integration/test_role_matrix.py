@@ -4,6 +4,7 @@ A route is here because it is in `shared.routes`; what it is asked stands in `te
 """
 
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 from typing import get_args
@@ -13,6 +14,8 @@ import pytest
 
 from shared.routes import MANAGEMENT_ROUTES, Route
 from shared.routes.policy import Persona
+from shared.security.keys import key_digest, stored_hash
+from shared.store.audit import Audit, AuditFilter
 from shared.store.connection import Store
 from tests.support.route_samples import SAMPLES
 from tests.support.stack import Stack
@@ -21,6 +24,9 @@ from tests.support.world import World
 
 PERSONAS = get_args(Persona)
 REFUSED = (403, 404)
+
+CHANGE_NOTHING = {"budget_info", "config_plan", "config_reload", "organization_info_of_many"}
+"""Routes that are no GET and change no object: they tell something, or apply a file in which nothing is new."""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +42,14 @@ async def world(stack: Stack) -> AsyncIterator[World]:
     store = Store.open(stack.mongodb_url)
     async with aiohttp.ClientSession(stack.url, timeout=aiohttp.ClientTimeout(total=60)) as http:
         yield World(stack, store, http)
+    await store.close()
+
+
+@pytest.fixture
+async def audit(stack: Stack) -> AsyncIterator[Audit]:
+    """Return who reads the audit trail."""
+    store = Store.open(stack.mongodb_url)
+    yield Audit(store)
     await store.close()
 
 
@@ -106,6 +120,30 @@ async def test_no_answer_holds_ids_of_another_tenant(world: World, persona: Pers
             if leaked:
                 wrong.append((route.name, status, leaked))
     assert not wrong
+
+
+async def test_every_change_leaves_an_audit_entry(stack: Stack, world: World, audit: Audit) -> None:
+    """Whatever route made it: who, when and from where, what was done to which object, and how it was and is."""
+    secret, silent, wrong = bytes.fromhex(stack.secret("secret")), set(), []
+    for route in MANAGEMENT_ROUTES:
+        if route.method == "GET":
+            continue
+        tenant, began = await world.tenant(), time.time()
+        ask = SAMPLES[route.name].ask(tenant.places["proxy_admin"])
+        status, text = await world.ask("proxy_admin", tenant, route, ask)
+        assert status == 200, (route.name, text)
+        actor = stored_hash(key_digest(tenant.keys["proxy_admin"]), secret)
+        entries = await audit.page(AuditFilter(actor=actor), since=began - 1, until=time.time() + 1, limit=100)
+        if not entries:
+            silent.add(route.name)
+        for entry in entries:
+            changed = entry.before != entry.after and all((entry.action, entry.kind, entry.object, entry.client))
+            shown = json.dumps([entry.before, entry.after])
+            told = [key for key in tenant.keys.values() if key in shown]
+            if not changed or told or entry.actor_name == "" or not began <= entry.at <= time.time():
+                wrong.append((route.name, entry))
+    assert not wrong
+    assert silent == CHANGE_NOTHING
 
 
 def without_ids(text: str, place: Place) -> str:

@@ -14,7 +14,7 @@ from services.edge.metrics import MetricsPage
 from shared.bus.connection import Bus
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
-from shared.settings.file import ServerSettings
+from shared.settings.server import ServerSettings
 from tests.support.nats_server import NatsServer
 from tollway.services import SERVICES
 from tollway.stack.nats_config import nats_config

@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 
 from shared.store import entries
+from shared.store.by_ids import documents_by_id
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
-from shared.store.listing import IN_ONE_QUESTION
 from shared.store.sums import totals_of
 from tests.support.stack import Stack
 
@@ -31,11 +31,8 @@ class Books:
         missing = set(request_ids)
         end = time.monotonic() + timeout
         while missing and time.monotonic() < end:
-            asked = sorted(missing)
-            for start in range(0, len(asked), IN_ONE_QUESTION):
-                some = {"_id": {"$in": asked[start : start + IN_ONE_QUESTION]}}
-                for stored in await self._store.database.ledger.find(some).to_list(length=None):
-                    found[stored["_id"]] = entries.shown(stored)
+            for stored in await documents_by_id(self._store.database.ledger, sorted(missing)):
+                found[stored["_id"]] = entries.shown(stored)
             missing -= set(found)
             await asyncio.sleep(0.2)
         return found

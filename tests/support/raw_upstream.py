@@ -24,6 +24,8 @@ class RawUpstream:
         self.answer_early = False
         """Answer once the head of the request is here, and read no body."""
         self.requests: list[bytes] = []
+        self.begun = 0
+        """Requests whose head has come."""
         self.left: list[bytes] = []
         """What had come of requests whose connection was closed before their end."""
 
@@ -41,6 +43,7 @@ class RawUpstream:
             while True:
                 seen.clear()
                 await self._head(reader, seen)
+                self.begun += 1
                 if not self.answer_early:
                     await self._body(reader, seen)
                 self.requests.append(bytes(seen))

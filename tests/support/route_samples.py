@@ -92,6 +92,9 @@ TEAM_SAMPLES: Mapping[str, Sample] = {
 _ORGANIZATION_CHANGE = body(lambda place: {"organization_id": place.organization, "models": []})
 _ORGANIZATION_REMOVAL = body(lambda place: {"organization_ids": [place.organization]})
 _OF_MEMBER = body(lambda place: {"organization_id": place.organization, "user_id": place.member})
+_LESSER_MEMBER = body(
+    lambda place: {"organization_id": place.organization, "user_id": place.member, "role": "internal_user_viewer"}
+)
 
 ORGANIZATION_SAMPLES: Mapping[str, Sample] = {
     "organization_new": body(
@@ -108,8 +111,8 @@ ORGANIZATION_SAMPLES: Mapping[str, Sample] = {
     "organization_member_add": body(
         lambda place: {"organization_id": place.organization, "member": _new_member(place, "internal_user")}
     ),
-    "organization_member_update": _OF_MEMBER,
-    "organization_member_update_post": _OF_MEMBER,
+    "organization_member_update": _LESSER_MEMBER,
+    "organization_member_update_post": _LESSER_MEMBER,
     "organization_member_delete": _OF_MEMBER,
     "organization_member_delete_post": _OF_MEMBER,
 }

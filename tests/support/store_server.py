@@ -15,11 +15,13 @@ from tollway.stack.servers import free_port
 class StoreServer:
     """Runs the embedded store on a free port, in a folder of its own.
 
-    `is_synced` is false for who fills a store: then only what is written at its regular end is sure to stay.
+    `patience` is seconds until it must answer: it looks at the ids of all documents first. `is_synced` is false for who
+    fills a store: then only what is written at its regular end is sure to stay.
     """
 
-    def __init__(self, folder: Path, *, cache: str = "128M", is_synced: bool = True) -> None:
+    def __init__(self, folder: Path, *, cache: str = "128M", is_synced: bool = True, patience: float = 20) -> None:
         self.folder = folder
+        self._patience = patience
         self._options = ["--cache-size", cache, *(["--sync-on-commit"] if is_synced else [])]
         self.port = free_port()
         self.url = f"mongodb://127.0.0.1:{self.port}"
@@ -35,7 +37,7 @@ class StoreServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        end = time.monotonic() + 20
+        end = time.monotonic() + self._patience
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 0.2).close()

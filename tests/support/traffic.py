@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,10 @@ import aiohttp
 from tests.support.stack import Stack
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
+CHAT = "/v1/chat/completions"
+EVERY_PATH = (CHAT, "/v1/messages", "/openai/v1/chat/completions", "/anthropic/v1/messages")
+"""Both dialects, governed and passed through."""
+
 ANSWER_SECONDS = 90.0
 """Past this an answer counts as never having come; every deadline in these tests is shorter."""
 
@@ -22,6 +26,7 @@ class Result:
     """What came of one request."""
 
     nonce: str
+    path: str
     stream: bool
     outcome: str
     """`complete`, `error` (told as such) or a fault: `wrong`, `cut` (ended as if complete), `late`."""
@@ -41,6 +46,8 @@ class Traffic:
     """The demo provider's options; `nonce` must be among them."""
     streams: bool | None = None
     """True for streams only, False for none, None for every second request."""
+    paths: Sequence[str] = (CHAT,)
+    """Where requests go, in turn."""
     results: list[Result] = field(default_factory=list)
     _stopped: bool = False
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -82,22 +89,29 @@ class Traffic:
         while not self._stopped:
             number = next(numbers)
             stream = number % 2 == 0 if self.streams is None else self.streams
-            result = await send(self._session, self.key, f"t{id(self)}n{number}", self.behaviour, stream=stream)
+            path = self.paths[number // 2 % len(self.paths)]
+            nonce = f"t{id(self)}n{number}"
+            result = await send(self._session, self.key, nonce, self.behaviour, path, stream=stream)
             self.results.append(result)
             if result.outcome == "error":
                 await asyncio.sleep(0.05)
 
 
 async def send(
-    session: aiohttp.ClientSession, key: str, nonce: str, behaviour: str = "nonce", *, stream: bool
+    session: aiohttp.ClientSession, key: str, nonce: str, behaviour: str = "nonce", path: str = CHAT, *, stream: bool
 ) -> Result:
     """Send one request whose right answer is its nonce, and judge what comes."""
-    result = Result(nonce, stream, "late")
-    body = {"model": "demo", "messages": MESSAGES, "user": nonce, "stream": stream}
+    result = Result(nonce, path, stream, "late")
     headers = {"Authorization": f"Bearer {key}", "x-demo-behaviour": behaviour}
+    body: dict[str, Any] = {"model": "demo", "messages": MESSAGES, "stream": stream}
+    if path.endswith("messages"):
+        headers["anthropic-version"] = "2023-06-01"
+        body |= {"max_tokens": 100, "metadata": {"user_id": nonce}}
+    else:
+        body["user"] = nonce
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            async with session.post("/v1/chat/completions", json=body, headers=headers) as response:
+            async with session.post(path, json=body, headers=headers) as response:
                 result.status = response.status
                 result.request_id = response.headers.get("x-tollway-request-id", "")
                 text = await response.text()
@@ -114,10 +128,15 @@ async def send(
 
 def _judge_whole(text: str, nonce: str) -> str:
     try:
-        content = json.loads(text)["choices"][0]["message"]["content"]
-    except (ValueError, KeyError):
+        document = json.loads(text)
+        content = document["choices"][0]["message"]["content"] if "choices" in document else _text_of(document)
+    except (ValueError, KeyError, IndexError):
         return "cut"
     return "complete" if content == nonce else "wrong"
+
+
+def _text_of(message: dict[str, Any]) -> str:
+    return "".join(block["text"] for block in message["content"])
 
 
 def _judge_stream(text: str, nonce: str) -> str:
@@ -125,10 +144,17 @@ def _judge_stream(text: str, nonce: str) -> str:
     documents: list[Any] = [json.loads(event) for event in events if event != "[DONE]"]
     if any("error" in document for document in documents):
         return "error"
-    if not events or events[-1] != "[DONE]":
+    if not events or not (events[-1] == "[DONE]" or documents[-1].get("type") == "message_stop"):
         return "cut"
-    content = "".join(choice["delta"].get("content") or "" for document in documents for choice in document["choices"])
+    content = "".join(_piece_of(document) for document in documents)
     return "complete" if content.strip() == nonce else "wrong"
+
+
+def _piece_of(event: dict[str, Any]) -> str:
+    """Return the text that an event of either dialect adds."""
+    if "choices" in event:
+        return "".join(choice["delta"].get("content") or "" for choice in event["choices"])
+    return str(event.get("delta", {}).get("text", ""))
 
 
 async def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:

@@ -16,7 +16,7 @@ from tests.support.stopping import stop
 from tests.support.traffic import Result, Traffic, until
 
 STAGES = ("edge", "auth", "guardrails", "router")
-SERVICES = (*STAGES, "billing", "admin")
+SERVICES = (*STAGES, "passthrough", "billing", "admin")
 FROZEN_SECONDS = 20.0
 PACE = "nonce;tokens=8;rate=40/s"
 """Answers that take a fifth of a second, so that many are in the middle of a stream at any time."""

@@ -11,7 +11,8 @@ TOKEN = "hvs.token-for-tests"
 class VaultServer:
     """Holds secrets by path; `reads` counts the answers, `sealed` makes it refuse."""
 
-    def __init__(self) -> None:
+    def __init__(self, token: str = TOKEN) -> None:
+        self._token = token
         self.secrets: dict[str, dict[str, str]] = {}
         self.reads = 0
         self.sealed = False
@@ -42,7 +43,7 @@ class VaultServer:
         """Return status and body as Vault does."""
         if self.sealed:
             return 503, {"errors": ["Vault is sealed"]}
-        if token != TOKEN:
+        if token != self._token:
             return 403, {"errors": ["permission denied"]}
         fields = self.secrets.get(path.removeprefix("/v1/secret/data/"))
         if fields is None:

@@ -12,7 +12,7 @@ from shared.settings import Configuration
 HEAD = """\
 # Settings
 
-Generated from `shared/settings/file.py`; `make generate` writes it. [configuration.md](configuration.md) explains the
+Generated from `shared/settings/`; `make generate` writes it. [configuration.md](configuration.md) explains the
 file, the environment and the data folder.
 """
 

@@ -7,7 +7,7 @@ from services.admin.domain.credential_fields import read_new_credential, shown_v
 from services.admin.domain.model_fields import read_new_model
 from services.admin.domain.secrets import check_reference
 from shared.security.sealing import seal
-from shared.settings.file import CredentialSettings
+from shared.settings.credentials import CredentialSettings
 from shared.store.credentials import CredentialRecord, sealed_values
 from shared.store.models import ModelRecord
 from tollway.litellm.decryption import NotOpened, SaltKey, sealed_bytes

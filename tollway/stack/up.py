@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.settings import Configuration, load
-from shared.settings.file import ServerSettings
+from shared.settings.server import ServerSettings
 from tollway.services import SERVICES
 from tollway.stack.announce import Terminal
 from tollway.stack.environment import Surroundings, nats_login, plain, service_environment
@@ -28,7 +28,13 @@ from tollway.stack.servers import accepts, find_program, free_port, listen, nats
 from tollway.stack.supervisor import Interrupted, Program, StartFailed, Supervisor
 
 START_SECONDS = 60.0
-"""A stack that cannot answer by then is given up."""
+"""A stack that cannot answer by then is given up, once its servers answer."""
+
+SERVER_SECONDS = 900.0
+"""Servers may take so long: the embedded store looks at every document's id first, ten seconds or so for a million."""
+
+SILENT_SECONDS = 5.0
+"""After so many it is said what is waited for."""
 
 SERVER_NAMES = ("nats-server", "store")
 STAGES = ("auth", "guardrails", "router", "passthrough", "admin")
@@ -79,6 +85,8 @@ class Stack:
         self._began = time.monotonic()
         self._on_terminal = sys.stdout.isatty()
         self._ready = False
+        self._waited = 0.0
+        """Seconds that the servers took."""
         self._ports: dict[str, int] = {"edge": listener.getsockname()[1]}
         for name, given in (("nats-server", env.get("NATS_URL")), ("store", env.get("MONGODB_URL"))):
             if not given:
@@ -164,15 +172,19 @@ class Stack:
                 del waiting[name]
             return list(waiting)
 
-        self._wait("these do not answer: {}", silent)
+        if not self._supervisor.wait(lambda: not silent(), SILENT_SECONDS, poll=_POLL):
+            self._terminal.say(f"Waiting for {', '.join(waiting)}; a store with millions of documents takes a while.")
+        self._wait("these do not answer: {}", silent, SERVER_SECONDS)
+        self._waited = time.monotonic() - self._began
         for worker in self._supervisor.workers:
             worker.must_start = False
 
-    def _wait(self, what: str, missing: Any) -> None:
-        left = START_SECONDS - (time.monotonic() - self._began)
+    def _wait(self, what: str, missing: Any, seconds: float = START_SECONDS) -> None:
+        limit = seconds + self._waited
+        left = limit - (time.monotonic() - self._began)
         if not self._supervisor.wait(lambda: not missing(), left, poll=_POLL):
             reason = what.format(", ".join(missing()))
-            raise StackError(f"Tollway did not start within {START_SECONDS:g} s: {reason}. See {self._folder.logs}.")
+            raise StackError(f"Tollway did not start within {limit:.0f} s: {reason}. See {self._folder.logs}.")
 
     def _unready(self) -> list[str]:
         return [worker.name for worker in self._supervisor.workers if worker.program.announces and not worker.ready]

@@ -1,6 +1,7 @@
 """The objects of the configuration file as the store has them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from services.admin.domain.declared_members import declared_members
 from services.admin.domain.key_ids import masked
@@ -13,6 +14,7 @@ from shared.settings.declared import (
     DeclaredCustomer,
     DeclaredKey,
     DeclaredLimits,
+    DeclaredObject,
     DeclaredOrganization,
     DeclaredTeam,
     DeclaredUser,
@@ -65,11 +67,7 @@ def _user(section: DeclaredUser) -> UserRecord:
         alias=section.user_alias,
         role=section.user_role,
         models=section.models,
-        limits=limits_of(section),
-        budget_id=section.budget_id,
-        metadata=section.metadata,
-        declared=True,
-        created_by=AUTHOR,
+        **_managed(section),
     )
 
 
@@ -79,11 +77,7 @@ def _organization(section: DeclaredOrganization) -> OrganizationRecord:
         0.0,
         alias=section.organization_alias,
         models=section.models,
-        limits=limits_of(section),
-        budget_id=section.budget_id,
-        metadata=section.metadata,
-        declared=True,
-        created_by=AUTHOR,
+        **_managed(section),
     )
 
 
@@ -95,14 +89,10 @@ def _team(section: DeclaredTeam) -> TeamRecord:
         organization_id=section.organization_id,
         models=section.models,
         model_aliases=section.model_aliases,
-        limits=limits_of(section),
-        budget_id=section.budget_id,
         blocked=section.blocked,
         guardrails=section.guardrails,
         tags=section.tags,
-        metadata=section.metadata,
-        declared=True,
-        created_by=AUTHOR,
+        **_managed(section),
     )
 
 
@@ -112,12 +102,8 @@ def _customer(section: DeclaredCustomer) -> CustomerRecord:
         0.0,
         alias=section.alias,
         blocked=section.blocked,
-        limits=limits_of(section),
-        budget_id=section.budget_id,
         models=section.models,
-        metadata=section.metadata,
-        declared=True,
-        created_by=AUTHOR,
+        **_managed(section),
     )
 
 
@@ -134,16 +120,23 @@ def _key(section: DeclaredKey, secret: bytes) -> KeyRecord:
         user_id=section.user_id,
         team_id=section.team_id,
         organization_id=section.organization_id,
-        metadata=section.metadata,
-        limits=limits_of(section),
-        budget_id=section.budget_id,
         aliases=section.aliases,
         tags=section.tags,
         allowed_routes=section.allowed_routes,
         guardrails=section.guardrails,
-        declared=True,
-        created_by=AUTHOR,
+        **_managed(section),
     )
+
+
+def _managed(section: DeclaredObject) -> dict[str, Any]:
+    """Return what every record has of its section."""
+    return {
+        "limits": limits_of(section),
+        "budget_id": section.budget_id,
+        "metadata": section.metadata,
+        "declared": True,
+        "created_by": AUTHOR,
+    }
 
 
 def limits_of(section: DeclaredLimits) -> Limits:

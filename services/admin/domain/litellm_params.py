@@ -3,7 +3,7 @@
 import re
 
 from services.admin.domain.fields import FieldPolicy
-from shared.settings.file import Deployment
+from shared.settings.models import Deployment
 
 PRICES = frozenset(name for name in Deployment.model_fields if "_cost" in name)
 """The prices that Tollway applies, under LiteLLM's names; dollars per token."""

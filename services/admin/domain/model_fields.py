@@ -14,7 +14,7 @@ from services.admin.domain.fields import FieldPolicy, Fields, nearest, says_noth
 from services.admin.domain.litellm_params import PARAMS, PRICES, is_price
 from services.admin.domain.masking import is_secret
 from services.admin.domain.secrets import read_secret
-from shared.settings.file import Deployment
+from shared.settings.models import Deployment
 from shared.store.models import ModelRecord
 
 PROVIDERS: tuple[str, ...] = get_args(Deployment.model_fields["provider"].annotation)

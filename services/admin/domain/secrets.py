@@ -3,7 +3,7 @@
 from services.admin.domain.fields import Fields
 from shared.credentials.references import BadReference, check_permitted, read_reference
 from shared.errors import InvalidRequest
-from shared.settings.file import CredentialSettings
+from shared.settings.credentials import CredentialSettings
 
 LONGEST = 8192
 

@@ -38,5 +38,4 @@ def check_priced(asked: str, offers: Sequence[Offer]) -> None:
 
 
 def _bound(facts: Facts, offer: Offer) -> int:
-    possible = offer.deployment.max_output_tokens
-    return cost_bound(offer.price, facts.input or 0, facts.requested, facts.choices, possible)
+    return cost_bound(offer.price, facts.input or 0, facts.requested, facts.choices, offer.most_output)

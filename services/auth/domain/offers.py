@@ -12,3 +12,5 @@ class Offer:
 
     deployment: Deployment
     price: Price
+    most_output: int | None = None
+    """Tokens that the model writes at most, where that is known."""

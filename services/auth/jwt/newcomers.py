@@ -11,7 +11,7 @@ from shared.bus.changes import ChangeAnnouncer
 from shared.errors import Conflict, Unavailable
 from shared.schemas.context import RequestContext
 from shared.schemas.control import Change
-from shared.settings.file import UserDefaults
+from shared.settings.defaults import UserDefaults
 from shared.settings.jwt import JwtIssuer
 from shared.store.audit import Audit
 from shared.store.changes import Changes

@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Iterable
 
+from services.auth.domain.limiter.soundness import is_sound, is_sound_end, is_sound_use
 from shared.schemas.limits import Ask, Released, Settled, Turn, TurnAnswered, Verdict
 
 ASKS_AT_ONCE = 300
@@ -18,11 +19,13 @@ SENDERS = 100_000
 class Batch:
     """The turns that are decided together."""
 
-    __slots__ = ("asks", "released", "settled", "turns")
+    __slots__ = ("asks", "released", "settled", "turns", "unsound")
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
         self.asks: list[Ask] = []
+        self.unsound: list[Ask] = []
+        """Questions that nobody can decide; they touch no table."""
         self.settled: list[Settled] = []
         self.released: list[Released] = []
 
@@ -30,6 +33,11 @@ class Batch:
     def is_full(self) -> bool:
         """True when no further turn should join."""
         return len(self.asks) >= ASKS_AT_ONCE or len(self.settled) + len(self.released) >= NEWS_AT_ONCE
+
+    @property
+    def senders(self) -> list[str]:
+        """Return who is in it."""
+        return sorted({turn.sender for turn in self.turns})
 
     @classmethod
     def take(cls, turns: deque[Turn]) -> "Batch":
@@ -40,9 +48,10 @@ class Batch:
             turn = turns.popleft()
             characters += sum(ask.length for ask in turn.asks)
             batch.turns.append(turn)
-            batch.asks += turn.asks
-            batch.settled += turn.settled
-            batch.released += turn.released
+            for ask in turn.asks:
+                (batch.asks if is_sound(ask) else batch.unsound).append(ask)
+            batch.settled += filter(is_sound_use, turn.settled)
+            batch.released += filter(is_sound_end, turn.released)
         return batch
 
 
@@ -64,6 +73,10 @@ class Answers:
             self._senders.pop(released.id, None)
         while len(self._senders) > SENDERS:
             del self._senders[next(iter(self._senders))]
+
+    def fail(self, asks: Iterable[Ask]) -> None:
+        """Add that these questions cannot be decided."""
+        self.add(Verdict(ask.id, failed=True) for ask in asks)
 
     def add(self, verdicts: Iterable[Verdict]) -> None:
         """Add verdicts; one that nobody is known to wait for is dropped, and asked for again."""

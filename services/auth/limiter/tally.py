@@ -20,6 +20,9 @@ class Tally:
         """Count verdicts, and refusals by kind of scope and measure."""
         for verdict in verdicts:
             refusal = verdict.refusal
+            if verdict.full or verdict.failed:
+                self._metrics.limit_decided("full" if verdict.full else "failed")
+                continue
             self._metrics.limit_decided("admitted" if refusal is None else "refused")
             if refusal is not None:
                 self._metrics.limit_refused(Scope.parse(refusal.scope).kind, refusal.measure)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import structlog
 
 from services.auth.domain.limiter import Limiter
+from services.auth.domain.limiter.draft import Draft
+from services.auth.domain.limiter.guarding import Step
 from services.auth.domain.limiter.records import Record, SoftReached, TurnResult
 from services.auth.limiter.announcing import Announcing
 from services.auth.limiter.batch import Answers, Batch
@@ -22,7 +24,7 @@ from services.auth.limiter.snapshots import SnapshotWriting
 from services.auth.limiter.tally import Tally
 from shared.bus.journal_writer import JournalWriter
 from shared.bus.limit_door import LimiterDoor
-from shared.schemas.limits import Turn
+from shared.schemas.limits import Ask, Turn
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,7 @@ class Turns:
         broken: Callable[[], None],
     ) -> None:
         self.limiter = limiter
+        limiter.guard(self._guarded)
         self._epoch = epoch
         self.last = last
         """The sequence number of the last entry."""
@@ -67,6 +70,7 @@ class Turns:
         self._broken = broken
         self._waiting: deque[Turn] = deque()
         self._answers = Answers()
+        self._batch = Batch()
         self._reached: list[SoftReached] = []
         self._scheduled = False
         self._asked = False
@@ -122,12 +126,35 @@ class Turns:
         try:
             self._have_turn(looking=looking)
         except Exception:
-            # The tables may be half changed: whoever is the active one next has the journal's.
+            # The tables may be half changed: whoever is the active one next has the journal's. What this turn was
+            # about must not come to it again.
             log.exception("limiter.fault")
+            self._give_up(self._batch)
             self._broken()
 
+    def _guarded(self, step: Step, ask: Ask, patience: float, draft: Draft, line: str) -> bool | None:
+        """Take a step of deciding a question; one that fails, and has changed nothing, fails for nobody else."""
+        try:
+            return step(ask, patience, draft, line)
+        except Exception:
+            if not self.limiter.intact:
+                raise
+            log.exception("limiter.question_failed", request_id=ask.id)
+            return None
+
+    def _give_up(self, batch: Batch) -> None:
+        """Tell everybody that this turn came to nothing, so that they do not send it to the next limiter.
+
+        Nothing of it is in the journal. What was used is told by billing again, and slots end with their deadline.
+        """
+        answers = Answers()
+        answers.expect(batch)
+        answers.fail([*batch.asks, *batch.unsound])
+        for sender, told in [*answers.urgent(), *answers.rest()]:
+            self._door.answer(sender, told)
+
     def _have_turn(self, *, looking: bool) -> None:
-        batch = Batch.take(self._waiting)
+        self._batch = batch = Batch.take(self._waiting)
         self._asked = any(turn.asks for turn in self._waiting)
         # A snapshot is of the tables as the journal has them now, before this turn.
         drawing = self._snapshot.begin_if_due(self.limiter, self.last)
@@ -149,6 +176,9 @@ class Turns:
         results += [limiter.load(read.scope, read.since, read.spent, now) for read in self._readings.take()]
         if batch.turns:
             self._answers.expect(batch)
+            if batch.unsound:
+                log.error("limiter.unsound_questions", number=len(batch.unsound), senders=batch.senders)
+                self._answers.fail(batch.unsound)
             results.append(limiter.turn(batch.asks, batch.settled, batch.released, now))
         for result in results:
             self._answers.add(result.verdicts)

@@ -3,7 +3,7 @@
 import zlib
 
 from shared.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType
-from shared.settings.file import ServerSettings
+from shared.settings.server import ServerSettings
 from shared.wire.encodings import WINDOW_BITS
 
 

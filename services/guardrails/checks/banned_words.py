@@ -5,7 +5,7 @@ import ahocorasick
 from services.guardrails.checks.modes import modes_of
 from services.guardrails.domain.folding import fold, joined, longest_form
 from services.guardrails.domain.guardrail import PASS, Block, Verdict
-from shared.settings.file import GuardrailSettings
+from shared.settings.guardrails import GuardrailSettings
 
 DEFAULT_MESSAGE = "The content is not allowed."
 

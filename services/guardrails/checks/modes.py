@@ -1,7 +1,7 @@
 """From the configuration's `mode` to the modes of a guardrail."""
 
 from services.guardrails.domain.guardrail import Mode
-from shared.settings.file import GuardrailSettings
+from shared.settings.guardrails import GuardrailSettings
 
 _INPUT: frozenset[Mode] = frozenset({"pre_call"})
 _OUTPUT: frozenset[Mode] = frozenset({"post_call", "stream"})

@@ -9,7 +9,7 @@ import re2
 from services.guardrails.checks.modes import modes_of
 from services.guardrails.checks.regex_width import width_of
 from services.guardrails.domain.guardrail import PASS, Span, Verdict
-from shared.settings.file import GuardrailSettings
+from shared.settings.guardrails import GuardrailSettings
 
 MAX_HOLD = 4096
 """Characters of a stream that are held at most, also for patterns whose matches can get longer."""

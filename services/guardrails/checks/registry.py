@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from services.guardrails.checks.banned_words import BannedWords
 from services.guardrails.checks.regex_mask import RegexMask
 from services.guardrails.domain.guardrail import Guardrail
-from shared.settings.file import GuardrailSettings
+from shared.settings.guardrails import GuardrailSettings
 
 GUARDRAILS: dict[str, Callable[[GuardrailSettings], Guardrail]] = {
     "banned_words": BannedWords,

@@ -27,6 +27,8 @@ class Finished:
     """The status that the provider gave; 0 when it gave none."""
     code: str = ""
     stream: bool = False
+    awaited: bool = False
+    """True where the provider was silent when nobody waited for it any longer: it may go on with what it was sent."""
 
     @property
     def served(self) -> bool:

@@ -10,7 +10,9 @@ from pydantic import SecretStr
 from shared.pricing.money import NANO
 from shared.routes.llm import PREFIX
 from shared.routes.passthrough import route_name
-from shared.settings.file import Configuration, PassThroughEndpoint, Timeouts
+from shared.settings.endpoints import PassThroughEndpoint
+from shared.settings.file import Configuration
+from shared.settings.models import Timeouts
 from shared.settings.providers import ProviderAccess
 from shared.wire.headers import Headers
 

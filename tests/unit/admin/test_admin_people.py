@@ -24,7 +24,7 @@ from services.admin.domain.team_rights import check_by_team_admin
 from services.admin.domain.user_fields import NEW_USER, USER_UPDATE, read_new_user, read_user_update
 from shared.errors import Forbidden, InvalidRequest, TollwayError
 from shared.schemas.limits import Limits
-from shared.settings.file import TeamDefaults, UserDefaults
+from shared.settings.defaults import TeamDefaults, UserDefaults
 from shared.store.people import TeamRecord, UserRecord
 
 NOW = 1_800_000_000.0

@@ -1,7 +1,9 @@
 """How large a request may become."""
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +12,11 @@ from services.auth.domain.estimates import (
     check_priced,
     estimate,
 )
-from services.auth.domain.facts import Facts
+from services.auth.domain.facts import Facts, read_native_facts
 from services.auth.domain.offers import Offer
+from services.auth.offers import offer_of
 from shared.errors import Forbidden
-from shared.pricing.bounds import DEFAULT_OUTPUT, MOST_OUTPUT
+from shared.pricing.bounds import DEFAULT_OUTPUT
 from shared.pricing.estimate import EXPECTED_OUTPUT, MOST_EXPECTED
 from shared.pricing.prices import UNPRICED, Price
 from shared.pricing.table import PriceTable
@@ -28,7 +31,7 @@ def offer(output: float = 2e-6, **facts: Any) -> Offer:
     deployment = Deployment.model_validate(
         {"provider": "openai", "model": "m", "input_cost_per_token": 1e-6, "output_cost_per_token": output, **facts}
     )
-    return Offer(deployment, TABLE.price_of(deployment))
+    return offer_of(deployment, TABLE)
 
 
 @pytest.mark.parametrize(
@@ -40,12 +43,39 @@ def offer(output: float = 2e-6, **facts: Any) -> Offer:
         (Facts(input=10, requested=100_000), None, 10_000 + 200_000_000),
         (Facts(input=10), None, 10_000 + DEFAULT_OUTPUT * 2000),
         (Facts(input=10), 1000, 10_000 + 2_000_000),
-        (Facts(input=10), 100_000, 10_000 + MOST_OUTPUT * 2000),
+        (Facts(input=10), 100_000, 10_000 + 200_000_000),
     ],
 )
 def test_the_hold_is_the_most_that_it_may_cost(facts: Facts, limit: int | None, cost: int) -> None:
     """Input as counted, and the smaller of requested and possible output, for each choice."""
     assert estimate(facts, [offer(max_output_tokens=limit)]).cost == cost
+
+
+def test_the_price_file_knows_how_much_a_model_writes(tmp_path: Path) -> None:
+    """As LiteLLM's files do; what the deployment itself says comes first."""
+    file = tmp_path / "prices.json"
+    file.write_text('{"m": {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "max_output_tokens": 500}}')
+    prices, said = PriceTable(file), {"provider": "openai", "model": "m"}
+    of_file = offer_of(Deployment.model_validate(said), prices)
+    assert estimate(Facts(input=10), [of_file]).cost == 10_000 + 1_000_000
+    of_deployment = offer_of(Deployment.model_validate({**said, "max_output_tokens": 50}), prices)
+    assert estimate(Facts(input=10), [of_deployment]).cost == 10_000 + 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "requested", "choices"),
+    [
+        ({"max_output_tokens": 70}, 70, 1),
+        ({"generationConfig": {"maxOutputTokens": 80, "candidateCount": 2}}, 80, 2),
+        ({"inferenceConfig": {"maxTokens": 90}}, 90, 1),
+        ({"generationConfig": "much", "max_tokens": 5}, 5, 1),
+        ({"generationConfig": {"maxOutputTokens": "all"}}, None, 1),
+    ],
+)
+def test_native_bodies_state_their_length(body: dict[str, Any], requested: int | None, choices: int) -> None:
+    """Under the names of their own APIs."""
+    facts = read_native_facts(msgspec.json.encode(body), "openai")
+    assert (facts.requested, facts.choices) == (requested, choices)
 
 
 def test_the_dearest_deployment_counts() -> None:

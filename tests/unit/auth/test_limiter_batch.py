@@ -14,7 +14,9 @@ MESSAGE_BYTES = 1024 * 1024
 
 def longest(number: int) -> Ask:
     """Return a question with a dozen scopes whose ids are as long as they may be."""
-    return Ask(f"r{number}", "edge.e", 1.0, tuple(Quota("\U0001f6e3" * 600 + str(n), rpm=1) for n in range(12)))
+    return Ask(
+        f"r{number}", "edge.e", 1.0, tuple(Quota("key\x1f" + "\U0001f6e3" * 600 + str(n), rpm=1) for n in range(12))
+    )
 
 
 def test_questions_with_the_longest_ids_fit_a_message() -> None:
@@ -34,6 +36,6 @@ def test_questions_with_the_longest_ids_fit_a_message() -> None:
 
 def test_short_questions_go_together() -> None:
     """As many as may."""
-    turns = deque(Turn("auth.a", n, (Ask(f"r{n}", "edge.e", 1.0, (Quota("key", rpm=1),)),)) for n in range(400))
+    turns = deque(Turn("auth.a", n, (Ask(f"r{n}", "edge.e", 1.0, (Quota("key\x1fk", rpm=1),)),)) for n in range(400))
     assert len(Batch.take(turns).asks) == 300
     assert len(Batch.take(turns).asks) == 100

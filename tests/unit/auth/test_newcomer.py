@@ -3,7 +3,7 @@
 from services.auth.domain.jwt_claims import Claimed
 from services.auth.domain.newcomer import audit_entry, newcomer
 from shared.schemas.limits import Limits
-from shared.settings.file import UserDefaults
+from shared.settings.defaults import UserDefaults
 from shared.settings.jwt import JwtIssuer
 
 ISSUER = JwtIssuer(issuer="https://login.example", audience=("t",), default_role="internal_user_viewer")

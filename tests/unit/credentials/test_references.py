@@ -16,7 +16,7 @@ from shared.credentials.references import (
     check_permitted,
     read_reference,
 )
-from shared.settings.file import CredentialSettings, VaultSettings
+from shared.settings.credentials import CredentialSettings, VaultSettings
 
 EVERYTHING = CredentialSettings(
     environment=("*",), folder=Path("creds"), vault=VaultSettings(address="http://vault:8200")

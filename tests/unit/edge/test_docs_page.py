@@ -16,7 +16,7 @@ from services.edge.docs import Docs
 from services.edge.domain.docs_page import curl, docs_page
 from services.edge.domain.markup import element, prose
 from shared.openapi import inlined, openapi
-from shared.settings.file import ServerSettings
+from shared.settings.server import ServerSettings
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
 

@@ -10,7 +10,7 @@ from services.guardrails.checks.registry import build
 from services.guardrails.domain.answer_stream import AnswerStream
 from services.guardrails.domain.guardrail import Guardrail
 from shared.errors import Dialect
-from shared.settings.file import GuardrailSettings
+from shared.settings.guardrails import GuardrailSettings
 
 
 def banned(*words: str, **settings: Any) -> Guardrail:

@@ -8,7 +8,7 @@ from services.passthrough.domain.targets import Target
 from shared.pricing.prices import UNPRICED, Price
 from shared.pricing.table import PriceTable
 from shared.pricing.usage import Usage
-from shared.settings.file import Deployment
+from shared.settings.models import Deployment
 
 VENDOR = Target("passthrough:openai", "/openai", "https://api.example", "demo", vendor="openai")
 FLAT = Target("passthrough:x", "/x", "https://api.example", "x", cost_per_request=2_000_000)

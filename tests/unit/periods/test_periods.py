@@ -73,6 +73,27 @@ def test_a_day_is_the_day_of_the_zone() -> None:
     assert until - since == 25 * 3600
 
 
+@pytest.mark.parametrize(
+    ("duration", "now", "since", "until", "hours"),
+    [
+        ("1mo", "2026-03-30T12:00:00", "2026-03-01T00:00:00", "2026-04-01T00:00:00", 31 * 24 - 1),
+        ("30d", "2026-10-25T02:30:00", "2026-10-01T00:00:00", "2026-11-01T00:00:00", 31 * 24 + 1),
+        ("7d", "2026-03-29T03:00:00", "2026-03-23T00:00:00", "2026-03-30T00:00:00", 7 * 24 - 1),
+        ("1d", "2026-10-25T23:59:59", "2026-10-25T00:00:00", "2026-10-26T00:00:00", 25),
+        ("10d", "2026-03-28T00:00:00", "2026-03-21T00:00:00", "2026-03-31T00:00:00", 10 * 24 - 1),
+        ("3mo", "2026-03-31T23:00:00", "2026-03-01T00:00:00", "2026-06-01T00:00:00", 92 * 24 - 1),
+    ],
+)
+def test_resets_are_at_midnight_on_both_sides_of_a_clock_change(
+    duration: str, now: str, since: str, until: str, hours: int
+) -> None:
+    """Weeks, months and days counted from a beginning: Berlin loses an hour on 29 March and gains one on 25 October."""
+    zone, anchor = "Europe/Berlin", at("2026-03-01T08:00:00", "Europe/Berlin")
+    found = period(duration, anchor, at(now, zone), zone)
+    assert found == (at(since, zone), at(until, zone))
+    assert found[1] - found[0] == hours * 3600
+
+
 def test_a_midnight_that_does_not_exist_is_the_moment_after() -> None:
     """In Santiago clocks go from 24:00 to 01:00 in spring: the day begins at 01:00."""
     zone = "America/Santiago"

@@ -8,7 +8,7 @@ import pytest
 
 from shared.pricing.table import PriceTable
 from shared.pricing.usage import Usage
-from shared.settings.file import Deployment
+from shared.settings.models import Deployment
 from shared.settings.problems import ConfigurationError
 
 

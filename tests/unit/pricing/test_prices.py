@@ -16,7 +16,7 @@ from shared.pricing.prices import UNPRICED
 from shared.pricing.rates import PARTS
 from shared.pricing.table import PriceTable
 from shared.pricing.usage import Usage
-from shared.settings.file import Deployment
+from shared.settings.models import Deployment
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
 

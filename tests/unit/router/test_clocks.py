@@ -7,7 +7,7 @@ import pytest
 from services.router.clocks import Clocks
 from shared.alarms import Alarms
 from shared.errors import DeadlinePassed, ProviderTimeout
-from shared.settings.file import Timeouts
+from shared.settings.models import Timeouts
 
 FAST = Timeouts(first_byte=0.05, first_token=0.05, between_tokens=0.05, total=60)
 

@@ -1,6 +1,7 @@
 """Connections to providers, against servers that speak the bare wire."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,7 +9,7 @@ import pytest
 from aiohttp import ClientError, ClientPayloadError
 from yarl import URL
 
-from services.router.connections import Answer, Pool, header_lines
+from services.router.connections import Answer, Departure, Pool, header_lines
 from services.router.upstream import read_whole
 from shared.errors import InvalidRequest, ProviderUnreachable
 from shared.http.resolver import GuardedResolver
@@ -16,6 +17,7 @@ from tollway.demo_provider import unreachable
 
 Eventually = Callable[..., Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+LARGE = bytes(range(256)) * 40_000
 
 
 class Wire:
@@ -107,6 +109,43 @@ async def test_a_connection_is_used_again_once_its_answer_was_read() -> None:
         assert len(pool) == 1
     assert wire.connections == 1
     assert [len(request.split(b"\r\n\r\n", 1)[1]) for request in wire.requests] == [2, 1_000_000, 0, 2]
+
+
+@pytest.mark.parametrize(("size", "complete"), [(10, True), (50_000_000, False)])
+async def test_a_call_that_ends_early_says_whether_its_request_left(size: int, complete: bool) -> None:
+    """All of a short one is with the network at once; of a large one something is still here."""
+    read, over, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def take_no_more(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        read.set()
+        await over.wait()
+        writer.transport.abort()
+        gone.set()
+
+    server = await asyncio.start_server(take_no_more, "127.0.0.1", 0)
+    pool = pool_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    departure = Departure()
+    try:
+        asking = asyncio.ensure_future(pool.post("/v1/chat", {}, bytes(size), departure))
+        await asyncio.wait_for(read.wait(), 5)
+        assert not departure.complete
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert departure.complete == complete
+    finally:
+        over.set()
+        await asyncio.wait_for(gone.wait(), 5)
+        await pool.close()
+        server.close()
+
+
+async def test_a_request_that_found_nobody_did_not_leave() -> None:
+    """Nothing is sent before there is a connection."""
+    departure = Departure()
+    with pytest.raises(ProviderUnreachable):
+        await pool_at("http://127.0.0.1:9").post("/v1/chat", {}, b"{}", departure)
+    assert not departure.complete
 
 
 async def test_an_answer_that_was_not_read_to_its_end_costs_its_connection(
@@ -243,3 +282,40 @@ def test_a_header_cannot_start_another() -> None:
     """Line breaks in a value are refused."""
     with pytest.raises(InvalidRequest):
         header_lines({"x": "1\r\ny: 2"})
+
+
+async def test_a_large_body_arrives_whole() -> None:
+    """It is written in pieces, and the connection is as good as before."""
+    wire = Wire(OK, OK)
+    async with pool_before(wire) as pool:
+        await read(await ask(pool, LARGE))
+        await read(await ask(pool, LARGE))
+    assert [request.partition(b"\r\n\r\n")[2] for request in wire.requests] == [LARGE, LARGE]
+    assert wire.connections == 1
+
+
+async def test_an_answer_before_the_end_of_the_request_is_read() -> None:
+    """A provider that refuses a body need not read it; its connection is not used again."""
+    ended, left = asyncio.Event(), asyncio.Event()
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await ended.wait()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        left.set()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    pool = pool_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    try:
+        answer = await ask(pool, LARGE * 4)
+        assert await read(answer) == b"hi"
+        assert len(pool) == 0
+    finally:
+        ended.set()
+        await pool.close()
+        server.close()
+        async with asyncio.timeout(5):
+            await left.wait()

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.settings.checks import is_forbidden_host
-from shared.settings.file import Deployment
+from shared.settings.models import Deployment
 from shared.settings.problems import ConfigurationError
 from shared.settings.providers import provider_keys
 

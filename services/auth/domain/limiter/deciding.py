@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 
 from services.auth.domain.limiter import judging
+from services.auth.domain.limiter.capacity import Capacity
 from services.auth.domain.limiter.draft import Draft
+from services.auth.domain.limiter.guarding import Guard, Step, unguarded
 from services.auth.domain.limiter.judging import LEDGER, Obstacle
 from services.auth.domain.limiter.purse import UNREAD, Purse
 from services.auth.domain.limiter.readings import MOST_ASIDE, Readings
@@ -18,34 +20,46 @@ from shared.schemas.limits import Ask, Quota, Refusal, Verdict
 class Decider:
     """Decides one question after the other on the tables, and notes it in a draft."""
 
-    def __init__(self, state: State, most_scopes: int, most_holds: int) -> None:
+    def __init__(self, state: State, capacity: Capacity) -> None:
         self._state = state
-        self._most_scopes = most_scopes
-        self._most_holds = most_holds
+        self._capacity = capacity
+        self.guard: Guard = unguarded
         self.waiting = WaitingRoom()
         self.readings = Readings()
         self.refused = Refused()
 
     def ask(self, ask: Ask, draft: Draft) -> None:
         """Decide a question that came. A repeated one changes nothing."""
+        self._guarded(self._ask, ask, 0.0, draft)
+
+    def _guarded(self, step: Step, ask: Ask, patience: float, draft: Draft, line: str = "") -> bool:
+        """Take a step; a question with which it fails is answered so, and nobody else's is touched."""
+        done = self.guard(step, ask, patience, draft, line)
+        if done is None:
+            draft.verdicts.append(Verdict(ask.id, failed=True))
+            return True
+        return done
+
+    def _ask(self, ask: Ask, _: float, draft: Draft, line: str) -> bool:
         state, now = self._state, draft.moment.now
         if ask.id in state.holds or ask.id in state.ended:
             draft.verdicts.append(judging.again(ask, state.scopes, draft.moment))
         elif known := self.refused.get(ask.id, now):
             draft.verdicts.append(known)
         elif ask.id in self.waiting or (
-            ask.deadline > now and not self.consider(ask, now + ask.wait, draft, self._line_before(ask))
+            ask.deadline > now and not self._consider(ask, now + ask.wait, draft, line or self._line_before(ask))
         ):
             draft.waiting.append(ask.id)
+        return True
 
-    def consider(self, ask: Ask, patience: float, draft: Draft, line: str = "") -> bool:
+    def _consider(self, ask: Ask, patience: float, draft: Draft, line: str) -> bool:
         """Admit, refuse or let wait, up to the time `patience`; tell whether there is a verdict.
 
         `line` is the scope in which others come first.
         """
         found = self._obstacles(ask, draft)
         if found and (unread := next((quota.scope for quota, _, bits in found if bits & LEDGER), "")):
-            if self.waiting.full:
+            if not self.waiting.has_room_to_read_for(ask.tenant) or not self._fits(ask):
                 return self._turn_away(ask, draft)
             self.waiting.wait_for_ledger(Waiter(ask, patience), unread)
             return False
@@ -67,7 +81,7 @@ class Decider:
             if not waiter.gone:
                 most -= 1
                 self.waiting.leave(waiter.ask.id)
-                self.consider(waiter.ask, waiter.patience, draft)
+                self._guarded(self._consider, waiter.ask, waiter.patience, draft)
         freed = self._state.freed
         for scope in [*freed, *scopes] if self.waiting.queues else ():
             most -= self._serve(scope, most, draft)
@@ -82,11 +96,11 @@ class Decider:
             return 0
         count = 0
         while count < most and (waiter := queue.head()):
-            if self._still_waits(waiter.ask, scope, draft):
+            if self.guard(self._still_waits, waiter.ask, 0.0, draft, scope):
                 return count
             queue.next()
             self.waiting.leave(waiter.ask.id)
-            self.consider(waiter.ask, waiter.patience, draft)
+            self._guarded(self._consider, waiter.ask, waiter.patience, draft)
             count += 1
         if not queue.head():
             del self.waiting.queues[scope]
@@ -96,7 +110,7 @@ class Decider:
     def give_up(self, waiter: Waiter, draft: Draft) -> None:
         """Refuse a request whose patience is at its end; one whose deadline has passed is owed no answer."""
         if waiter.ask.deadline > draft.moment.now:
-            self.consider(waiter.ask, 0.0, draft, self._line_before(waiter.ask))
+            self._guarded(self._consider, waiter.ask, 0.0, draft, self._line_before(waiter.ask))
 
     def _obstacles(self, ask: Ask, draft: Draft) -> list[Obstacle]:
         scopes, moment, tokens = self._state.scopes, draft.moment, ask.tokens
@@ -107,15 +121,18 @@ class Decider:
             if bits:
                 found.append((quota, state, bits))
             if quota.budget is not None or quota.soft is not None:
-                self._keep_read(quota, state, draft)
+                self._keep_read(quota, state, ask.tenant, draft)
         return found
 
-    def _still_waits(self, ask: Ask, scope: str, draft: Draft) -> bool:
+    def _fits(self, ask: Ask) -> bool:
+        return self._capacity.admits((quota.scope for quota in ask.quotas if judging.counted_by(quota)), ask.tenant)
+
+    def _still_waits(self, ask: Ask, _: float, draft: Draft, scope: str) -> bool:
         found = self._obstacles(ask, draft)
         here = any(quota.scope == scope and not bits & LEDGER for quota, _, bits in found)
         return here and judging.passes(judging.longest(found, ask.tokens, draft.moment))
 
-    def _keep_read(self, quota: Quota, state: ScopeState, draft: Draft) -> None:
+    def _keep_read(self, quota: Quota, state: ScopeState, tenant: str, draft: Draft) -> None:
         """Have a budget read that is not known, or was read long ago."""
         purse, now = state.purse, draft.moment.now
         if purse is not None and purse.read:
@@ -126,7 +143,9 @@ class Decider:
                 return
         if quota.budget is None and len(self.readings) >= MOST_ASIDE:
             return
-        needed = self.readings.begin(quota.scope, quota.since, quota.until, now)
+        if state is judging.BLANK and not self._capacity.takes((quota.scope,), tenant):
+            return
+        needed = self.readings.begin(quota.scope, quota.since, quota.until, now, tenant)
         if needed:
             draft.needed.append(needed)
             if purse is not None:
@@ -180,15 +199,18 @@ class Decider:
                 counted.append(bits)
             if bits & BUDGET and (row := known.get(quota.scope)) and row.purse is not None:
                 self._begin_period(quota, row.purse, draft)
-        if self._is_full(scopes):
+        if not self._capacity.admits(scopes, ask.tenant):
             return self._turn_away(ask, draft)
-        admitted = Admitted(ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted))
+        tenant = "" if all(scope in known for scope in scopes) else ask.tenant
+        admitted = Admitted(
+            ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted), tenant
+        )  # fmt: skip
         state.admit(admitted, draft.moment)
+        draft.admitted.append(admitted)
         if watched:
             self._watch(ask)
         if self.waiting.queues and not ask.wait:
             self._overtake(scopes)
-        draft.admitted.append(admitted)
         draft.verdicts.append(judging.answer(ask, known, draft.moment))
         return True
 
@@ -214,12 +236,6 @@ class Decider:
         for scope in scopes:
             if queue := self.waiting.queues.get(scope):
                 queue.overtaken += 1
-
-    def _is_full(self, scopes: list[str]) -> bool:
-        known = self._state.scopes
-        if len(self._state.holds) >= self._most_holds:
-            return True
-        return len(known) + len(scopes) > self._most_scopes and not all(scope in known for scope in scopes)
 
     def _begin_period(self, quota: Quota, purse: Purse, draft: Draft) -> None:
         if (quota.since != purse.since or quota.until != purse.until) and purse.begins(quota.since, quota.until):

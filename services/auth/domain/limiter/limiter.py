@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from services.auth.domain.limiter import judging
+from services.auth.domain.limiter.capacity import Capacity
 from services.auth.domain.limiter.deciding import Decider
 from services.auth.domain.limiter.draft import Draft
+from services.auth.domain.limiter.guarding import Guard
 from services.auth.domain.limiter.pieces import Piece
 from services.auth.domain.limiter.purse import AGAIN, FIRST_AGAIN, SOON, Purse
 from services.auth.domain.limiter.readings import Reading
@@ -38,8 +40,9 @@ class Limiter:
         self, window: WindowKind = "sliding", seconds: float = MINUTE, *, most_scopes: int = MOST_SCOPES
     ) -> None:
         self._state = State(window, seconds)
-        self._decider = Decider(self._state, most_scopes, MOST_HOLDS)
-        self._sweeper = Sweeper(self._state, most_scopes)
+        self._capacity = Capacity(self._state, most_scopes, MOST_HOLDS)
+        self._decider = Decider(self._state, self._capacity)
+        self._sweeper = Sweeper(self._state, self._capacity)
 
     def turn(
         self, asks: Sequence[Ask], settled: Iterable[Settled], released: Iterable[Released], now: float
@@ -48,7 +51,7 @@ class Limiter:
         moment, draft = self._begin(now)
         state = self._state
         for item in settled:
-            charged = Charged(item.id, item.tokens, item.cost, item.at or moment.now)
+            charged = Charged(item.id, item.tokens, item.cost, item.at or moment.now, item.estimated)
             if state.settle(charged, moment):
                 draft.settled.append(charged)
         for over in released:
@@ -71,7 +74,8 @@ class Limiter:
         if reading is None:
             return self._result(draft)
         known = self._state.scopes.get(scope, judging.BLANK).purse
-        if known is None or not known.read or not 0 < reading.until <= known.since:
+        fits = self._capacity.takes((scope,), reading.tenant)
+        if fits and (known is None or not known.read or not 0 < reading.until <= known.since):
             loaded = _loaded(scope, reading, spent, known, moment.now)
             self._state.load(loaded)
             draft.loaded.append(loaded)
@@ -126,6 +130,15 @@ class Limiter:
         """Fill a new limiter from a snapshot; the records since are applied next."""
         self._state.restore(pieces)
 
+    def guard(self, guard: Guard) -> None:
+        """Have every step of deciding a question taken by a guard."""
+        self._decider.guard = guard
+
+    @property
+    def intact(self) -> bool:
+        """False while, or after, a question changes the tables: one that fails before has changed nothing."""
+        return not self._state.changing
+
     @property
     def owners(self) -> tuple[str, ...]:
         """Those who hold something; whoever watches them says which are lost."""
@@ -164,4 +177,4 @@ def _loaded(scope: str, reading: Reading, spent: int, known: Purse | None, now: 
         again, pause = now + pause, min(pause * 2, AGAIN)
     else:
         again, pause = now + (AGAIN if known is not None and known.read else FIRST_AGAIN), SOON
-    return Loaded(scope, reading.since, reading.until, spent + pending, reading.asked, again, pause)
+    return Loaded(scope, reading.since, reading.until, spent + pending, reading.asked, again, pause, reading.tenant)

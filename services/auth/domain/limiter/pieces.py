@@ -36,6 +36,7 @@ class ScopeEntry(msgspec.Struct, frozen=True, array_like=True):
     request_ends: dict[int, float] | None = None
     """When each bucket of `requests` counts no more."""
     token_ends: dict[int, float] | None = None
+    tenant: str = ""
 
 
 class HoldEntry(msgspec.Struct, frozen=True, array_like=True):
@@ -52,6 +53,7 @@ class HoldEntry(msgspec.Struct, frozen=True, array_like=True):
     bucket: int
     released: bool
     settled: bool
+    estimated: bool = False
 
 
 class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,6 +85,7 @@ def scope_entry(scope: ScopeState, moment: Moment) -> ScopeEntry:
         scope.used,
         _ends(scope.requests, moment),
         _ends(scope.tokens, moment),
+        scope.tenant,
     )
 
 
@@ -101,12 +104,13 @@ def hold_entry(hold: Hold) -> HoldEntry:
         hold.bucket,
         hold.released,
         hold.settled,
+        hold.estimated,
     )
 
 
 def restored_scope(entry: ScopeEntry, moved: Moved) -> ScopeState:
     """Return the scope of an entry; `moved` gives the place of a bucket."""
-    scope = ScopeState(entry.text)
+    scope = ScopeState(entry.text, tenant=entry.tenant)
     scope.requests = _window(entry.requests, entry.request_ends, moved)
     scope.tokens = _window(entry.tokens, entry.token_ends, moved)
     scope.pace, scope.used = entry.pace, entry.used
@@ -130,7 +134,9 @@ def restored_hold(entry: HoldEntry, states: tuple[ScopeState, ...], bucket: int)
         if counted & BUDGET:
             purse = state.purse or state.new_purse()
             purse.held += 0 if entry.settled else entry.cost
-    return Hold(admitted, states, entry.at, bucket, released=entry.released, settled=entry.settled)
+    hold = Hold(admitted, states, entry.at, bucket, released=entry.released, settled=entry.settled)
+    hold.estimated = entry.estimated
+    return hold
 
 
 def moved_to(grid: Grid, piece: Piece) -> Moved:

@@ -15,13 +15,15 @@ MOST_ASIDE = 256
 class Reading:
     """One scope's reading."""
 
-    __slots__ = ("asked", "said", "since", "until")
+    __slots__ = ("asked", "said", "since", "tenant", "until")
 
-    def __init__(self, since: float, until: float, now: float) -> None:
+    def __init__(self, since: float, until: float, now: float, tenant: str) -> None:
         self.since = since
         self.until = until
         self.asked = now
         self.said = now
+        self.tenant = tenant
+        """Whose request asked first."""
 
 
 class Readings:
@@ -36,12 +38,12 @@ class Readings:
     def __contains__(self, scope: str) -> bool:
         return scope in self._readings
 
-    def begin(self, scope: str, since: float, until: float, now: float) -> Needed | None:
+    def begin(self, scope: str, since: float, until: float, now: float, tenant: str) -> Needed | None:
         """Begin a reading; None if it is under way."""
         reading = self._readings.get(scope)
         if reading is not None and reading.since == since:
             return None
-        self._readings[scope] = Reading(since, until, now)
+        self._readings[scope] = Reading(since, until, now, tenant)
         return Needed(scope, since)
 
     def end(self, scope: str, since: float) -> Reading | None:

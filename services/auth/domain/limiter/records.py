@@ -20,7 +20,9 @@ class Admitted(msgspec.Struct, frozen=True, array_like=True):
     cost: int
     scopes: tuple[str, ...]
     counted: tuple[int, ...]
-    """For each scope, the measures that count there, as a sum of the bits in `state.py`."""
+    """For each scope, the measures that count there, as a sum of the bits in `tables.py`."""
+    tenant: str = ""
+    """Who brings in scopes that are new; empty where none is."""
 
 
 class Charged(msgspec.Struct, frozen=True, array_like=True):
@@ -30,6 +32,8 @@ class Charged(msgspec.Struct, frozen=True, array_like=True):
     tokens: int
     cost: int
     at: float
+    estimated: bool = False
+    """True where the real use may still come."""
 
 
 class Freed(msgspec.Struct, frozen=True, array_like=True):
@@ -57,6 +61,8 @@ class Loaded(msgspec.Struct, frozen=True, array_like=True):
     asked: float
     again: float
     pause: float
+    tenant: str = ""
+    """Who brings in the scope, if it is new."""
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):

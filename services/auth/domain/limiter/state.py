@@ -29,7 +29,11 @@ class State:
     def __init__(self, window: WindowKind, seconds: float = MINUTE) -> None:
         self.grid = Grid(window, seconds)
         self.now = 0.0
+        self.changing = False
+        """True while a request is counted in; it stays true where that fails."""
         self.scopes: dict[str, ScopeState] = {}
+        self.brought: dict[str, int] = {}
+        """How many of them the requests of each tenant have brought in."""
         self.holds: dict[str, Hold] = {}
         self.ended = Ended()
         self.owners: dict[str, int] = {}
@@ -78,6 +82,7 @@ class State:
             moved = moved_to(self.grid, piece)
             for scope in piece.scopes:
                 self.scopes[scope.text] = restored_scope(scope, moved)
+                self._count_brought(scope.tenant, 1)
             for entry in piece.holds:
                 self._restore_hold(entry, moved(entry.bucket, 0.0).bucket)
             self.ended.restore(piece.ended)
@@ -103,11 +108,12 @@ class State:
         for admitted in record.admitted:
             self.admit(admitted, moment)
 
-    def scope(self, text: str) -> ScopeState:
-        """Return a scope's state, made if there is none."""
+    def scope(self, text: str, tenant: str = "") -> ScopeState:
+        """Return a scope's state, made for a tenant if there is none."""
         state = self.scopes.get(text)
         if state is None:
-            state = self.scopes[text] = ScopeState(text, self._snapshots)
+            state = self.scopes[text] = ScopeState(text, self._snapshots, tenant=tenant)
+            self._count_brought(tenant, 1)
         return state
 
     def scope_awaited(self, text: str, *, awaited: bool) -> None:
@@ -117,10 +123,11 @@ class State:
 
     def admit(self, admitted: Admitted, moment: Moment) -> None:
         """Count a request in all of its scopes."""
+        self.changing = True
         states = []
         now = moment.now
         for text, counted in zip(admitted.scopes, admitted.counted, strict=True):
-            state = self.scopes.get(text) or self.scope(text)
+            state = self.scopes.get(text) or self.scope(text, admitted.tenant)
             if state.kept < self._keep:
                 self._touch(state)
             states.append(state)
@@ -136,17 +143,18 @@ class State:
                 (state.purse or state.new_purse()).held += admitted.cost
         self.holds[admitted.id] = Hold(admitted, tuple(states), now, moment.bucket, self._snapshots)
         self.owners[admitted.owner] = self.owners.get(admitted.owner, 0) + 1
+        self.changing = False
 
     def settle(self, charged: Charged, moment: Moment) -> bool:
         """Replace a request's hold and estimate by what it used; tell whether that was news."""
         hold = self.holds.get(charged.id)
         if hold is None:
-            return self._note_stray(charged.id)
+            return self._note_stray(charged)
         if hold.settled:
-            return False
+            return self._make_real(hold, charged)
         if self._snapshot is not None:
             self._touch_hold(hold)
-        hold.settled = True
+        hold.settled, hold.estimated = True, charged.estimated
         admitted, over = hold.admitted, hold.released
         difference = charged.tokens - admitted.tokens
         for state, counted in zip(hold.states, admitted.counted, strict=True):
@@ -162,7 +170,7 @@ class State:
             if state.awaited:
                 self.freed[state.text] = None
         if over:
-            self._forget_hold(charged.id, settled=True)
+            self._forget_hold(charged.id, settled=not charged.estimated)
         return True
 
     def release(self, freed: Freed, moment: Moment) -> bool:
@@ -179,7 +187,7 @@ class State:
             self._touch_hold(hold)
         self._free_slots(hold, moment.now - hold.at)
         if hold.settled:
-            self._forget_hold(freed.id, settled=True)
+            self._forget_hold(freed.id, settled=not hold.estimated)
         elif not freed.sent:
             self._let_go(hold)
             for state, counted in zip(hold.states, hold.admitted.counted, strict=True):
@@ -196,7 +204,7 @@ class State:
             self._touch_hold(hold)
             self._free_slots(hold, 0.0)
             if hold.settled:
-                self._forget_hold(hold.admitted.id, settled=True)
+                self._forget_hold(hold.admitted.id, settled=not hold.estimated)
         return True
 
     def drop(self, id: str) -> None:
@@ -211,7 +219,7 @@ class State:
 
     def load(self, loaded: Loaded) -> None:
         """Take over what the ledger says that a scope spent in a period."""
-        state = self.scope(loaded.scope)
+        state = self.scope(loaded.scope, loaded.tenant)
         self._touch(state)
         purse = state.purse or state.new_purse()
         purse.since, purse.until, purse.spent = loaded.since, loaded.until, loaded.spent
@@ -235,7 +243,17 @@ class State:
     def forget(self, scopes: Iterable[str]) -> None:
         """Forget scopes in which nothing counts any more; a budget is read from the ledger when it is asked again."""
         for text in scopes:
-            self._touch(self.scopes.pop(text))
+            state = self.scopes.pop(text)
+            self._touch(state)
+            self._count_brought(state.tenant, -1)
+
+    def _count_brought(self, tenant: str, more: int) -> None:
+        if tenant:
+            number = self.brought.get(tenant, 0) + more
+            if number:
+                self.brought[tenant] = number
+            else:
+                del self.brought[tenant]
 
     def _pieces(self, snapshot: Snapshot) -> Iterator[Piece]:
         try:
@@ -259,11 +277,24 @@ class State:
         if not entry.released:
             self.owners[entry.owner] = self.owners.get(entry.owner, 0) + 1
 
-    def _note_stray(self, id: str) -> bool:
-        if self.ended.settled(id):
+    def _note_stray(self, charged: Charged) -> bool:
+        """Note the use of a request that is not known, or by estimate only: the ledger has it, the tables do not."""
+        id = charged.id
+        if self.ended.settled(id) or (charged.estimated and id in self.ended):
             return False
-        self.ended.add(id, True, self.now)
+        self.ended.add(id, not charged.estimated, self.now)
         self.stray = self.now
+        return True
+
+    def _make_real(self, hold: Hold, charged: Charged) -> bool:
+        """Let an estimate give way; what its budgets hold without it is read from the ledger."""
+        if charged.estimated or not hold.estimated:
+            return False
+        self._touch_hold(hold)
+        hold.estimated = False
+        for state in hold.states:
+            if state.purse is not None:
+                state.purse.again = min(state.purse.again, self.now)
         return True
 
     def _free_slots(self, hold: Hold, duration: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from services.auth.domain.limiter.capacity import Capacity
 from services.auth.domain.limiter.readings import Readings
 from services.auth.domain.limiter.records import Freed
 from services.auth.domain.limiter.state import State
@@ -12,9 +13,6 @@ IDLE = 120.0
 
 IDLE_BUDGET = 900.0
 """The same for a scope with a budget, which costs a reading of the ledger when it is used again."""
-
-CROWDED = 0.75
-"""Share of the room for scopes from which on budgets are forgotten as early as the others."""
 
 HOLDS_EACH, SCOPES_EACH = 5.0, 15.0
 """Seconds between two rounds over all requests in flight, and over all scopes."""
@@ -41,9 +39,9 @@ class Round:
 class Sweeper:
     """Finds what is over."""
 
-    def __init__(self, state: State, most_scopes: int) -> None:
+    def __init__(self, state: State, capacity: Capacity) -> None:
         self._state = state
-        self._crowd = most_scopes * CROWDED
+        self._capacity = capacity
         self._idle = max(IDLE, 2 * state.grid.seconds)
         self._holds = Round(HOLDS_EACH, lambda: state.holds)
         self._scopes = Round(SCOPES_EACH, lambda: state.scopes)
@@ -65,7 +63,7 @@ class Sweeper:
     def idle(self, readings: Readings, most: int) -> list[str]:
         """Return scopes in which nothing counts any more, after a look at `most` of them."""
         now, scopes = self._state.now, self._state.scopes
-        crowded = len(scopes) >= self._crowd
+        crowded = self._capacity.crowded
         return [
             text
             for text in self._scopes.some(most, now)

@@ -35,6 +35,8 @@ class ScopeState(msgspec.Struct, gc=False, eq=False):
     """When something was last counted here."""
     awaited: bool = False
     """True while a request waits for room here. Not replicated: those who wait ask again."""
+    tenant: str = ""
+    """Whose request brought it in; empty where nobody is held to a share."""
 
     def new_requests(self) -> Window:
         """Begin to count requests."""
@@ -64,6 +66,8 @@ class Hold(msgspec.Struct, gc=False, eq=False):
     """The last snapshot that has it."""
     released: bool = False
     settled: bool = False
+    estimated: bool = False
+    """True where it was settled by an estimate."""
 
     @property
     def ends(self) -> float:

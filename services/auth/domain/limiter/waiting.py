@@ -11,6 +11,9 @@ MOST_WAITING = 10_000
 MOST_OF_A_TENANT = 2_500
 """Requests of one tenant that may wait for room: the place is everybody's, above all of those whose budget is read."""
 
+MOST_UNREAD_OF_A_TENANT = 5_000
+"""The same where a budget is read first: any caller's first requests wait for that, by no wish of their own."""
+
 WOKEN = 300
 """Requests that may go on by one call, so that its record stays small; the others go on by the next one."""
 
@@ -107,6 +110,10 @@ class WaitingRoom:
     def has_room_for(self, tenant: str) -> bool:
         """Tell whether one more request of a tenant may wait for room."""
         return not self.full and self._of_tenant.get(tenant, 0) < MOST_OF_A_TENANT
+
+    def has_room_to_read_for(self, tenant: str) -> bool:
+        """Tell whether one more request of a tenant may wait for a budget to be read."""
+        return not self.full and self._of_tenant.get(tenant, 0) < MOST_UNREAD_OF_A_TENANT
 
     def line_up(self, waiter: Waiter, scope: str, measure: Measure) -> None:
         """Let a request wait for room in a scope, as long as its patience lasts."""

@@ -1,7 +1,13 @@
 """Money: holds, settlements, periods, and the ledger from which a budget is read."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shared.periods import period
 from shared.schemas.limits import Quota, Released, Settled
-from tests.unit.auth.limiter.driven import START, Driven
+from tests.unit.auth.limiter.driven import START, Driven, picture
 
 TEAM = Quota("team\x1fx", budget=1000)
 
@@ -225,6 +231,28 @@ def test_soft_budgets_are_said_and_refuse_nothing() -> None:
     assert driven.turn(driven.ask(soft)).verdicts[0].soft == ("team\x1fx",)
 
 
+def test_a_budget_resets_at_midnight_though_the_clocks_change() -> None:
+    """The day has 23 hours: what was spent before midnight counts until then, and nothing of it after."""
+    zone = "Europe/Berlin"
+    midnight = datetime(2027, 3, 28, tzinfo=ZoneInfo(zone)).timestamp()
+
+    def today() -> Quota:
+        since, until = period("1d", 0.0, driven.now, zone)
+        return Quota("team\x1fx", budget=1000, since=since, until=until)
+
+    driven = Driven()
+    driven.now = midnight + 60
+    first = driven.ask(today(), lasts=30 * 3600)
+    driven.turn(first)
+    driven.load("team\x1fx", since=midnight)
+    driven.sleep(60)
+    driven.end(first, cost=1000)
+    driven.sleep(23 * 3600 - 121)
+    assert not driven.passes(driven.ask(today()))
+    driven.sleep(2)
+    assert driven.passes(driven.ask(today()))
+
+
 def test_a_temporary_increase_is_a_larger_budget() -> None:
     """The limit is what the question says."""
     driven = known(TEAM)
@@ -248,3 +276,34 @@ def test_who_waits_for_a_period_that_is_over_goes_on_in_the_next() -> None:
     driven.turn(first)
     driven.load("team\x1fx", since=START + 10)
     assert (driven.verdicts[late.id].refusal, driven.verdicts[first.id].refusal) == (None, None)
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_an_estimate_gives_way_to_the_real_use(over: bool) -> None:
+    """Whoever was taken for dead was not: the budget is read anew once its event came, and the estimate is gone."""
+    driven = Driven()
+    quota = Quota("key\x1fk", budget=1000)
+    ask = driven.ask(quota, cost=500)
+    driven.turn(ask)
+    driven.load(quota.scope)
+    driven.needed.clear()
+    driven.sleep(1)
+    estimate = Settled(ask.id, 0, 900, estimated=True)
+    driven.turn(estimate, *([Released(ask.id, True)] if over else []))
+    driven.sleep(10)
+    driven.turn(estimate)
+    assert driven.passes(driven.ask(quota, id="second"))
+    driven.turn(Released("second", False))
+    assert driven.needed == []
+    driven.turn(Settled(ask.id, 0, 100))
+    assert driven.passes(driven.ask(quota))
+    assert [needed.scope for needed in driven.needed] == [quota.scope]
+    driven.load(quota.scope, 100)
+    assert spent(driven, quota.scope) == 100
+    assert picture(driven.standby, driven.now) == picture(driven.limiter, driven.now)
+
+
+def spent(driven: Driven, scope: str) -> int:
+    """Return what a scope has spent, as the limiter knows it."""
+    entry = picture(driven.limiter, driven.now)["scopes"][scope]  # type: ignore[index]
+    return int(entry.purse.spent)

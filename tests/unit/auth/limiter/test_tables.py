@@ -1,6 +1,7 @@
 """What the limiter remembers: bounded, and carried over by snapshots."""
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +60,31 @@ def test_a_full_table_says_so() -> None:
         driven.turn(Released(f"first{number}", True), Settled(f"first{number}", 0, 0))
     driven.tick(121)
     assert not driven.turn(driven.ask(quotas[11])).verdicts[0].full
+
+
+@pytest.mark.parametrize("limits", [{"rpm": 100}, {"budget": 100}])
+def test_no_tenant_fills_the_table(limits: dict[str, int]) -> None:
+    """Once it is crowded, whoever brought in more than a tenth brings in nothing more; all others do."""
+    driven = Driven()
+    driven.limiter = Limiter(most_scopes=100)
+    driven.standby = Limiter(most_scopes=100)
+
+    def admitted(tenant: str, number: int) -> int:
+        asks = [driven.ask(Quota(f"customer\x1f{tenant}{n}", **limits), tenant=tenant) for n in range(number)]
+        driven.turn(*asks)
+        for scope, since in driven.needed:
+            driven.load(scope, since=since)
+        driven.needed.clear()
+        driven.tick()
+        return sum(not verdict.full for ask in asks if (verdict := driven.verdicts.get(ask.id)))
+
+    assert admitted("loud", 200) == 75
+    driven.limiter, driven.standby = driven.standby, Limiter(most_scopes=100)
+    driven.standby.restore(driven.limiter.snapshot())
+    assert admitted("loud", 80) == 75
+    assert admitted("calm", 20) == 10
+    assert admitted("quiet", 5) == 5
+    assert admitted("", 20) == 10
 
 
 def test_pieces_are_small_and_make_the_same_limiter() -> None:

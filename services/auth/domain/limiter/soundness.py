@@ -1,0 +1,42 @@
+"""Which questions and news may touch the tables: those whose every value can be counted with, and written down."""
+
+from math import isfinite
+from typing import get_args
+
+from shared.schemas.limits import Ask, Released, Settled
+from shared.schemas.scopes import SEPARATOR, ScopeKind
+
+MOST = 2**53
+"""Tokens, or nano-dollars (nine million dollars), of one request; sums of as many as there may be fit a message."""
+
+LONGEST_ID = 200
+"""Characters of a request's id, or an owner's."""
+
+_KINDS = frozenset(get_args(ScopeKind))
+
+
+def is_sound(ask: Ask) -> bool:
+    """Tell whether a question can be decided; one that cannot would break the tables, or the journal, for everybody."""
+    if not (_is_named(ask.id) and _is_named(ask.owner) and 0 <= ask.tokens <= MOST and 0 <= ask.cost <= MOST):
+        return False
+    if not (isfinite(ask.deadline) and isfinite(ask.wait)):
+        return False
+    for quota in ask.quotas:
+        kind, separator, id = quota.scope.partition(SEPARATOR)
+        if not (separator and id) or kind not in _KINDS or not isfinite(quota.since) or not isfinite(quota.until):
+            return False
+    return True
+
+
+def is_sound_use(settled: Settled) -> bool:
+    """Tell whether what a request used can be counted."""
+    return _is_named(settled.id) and 0 <= settled.tokens <= MOST and 0 <= settled.cost <= MOST and isfinite(settled.at)
+
+
+def is_sound_end(released: Released) -> bool:
+    """Tell whether the end of a request can be noted."""
+    return _is_named(released.id)
+
+
+def _is_named(id: str) -> bool:
+    return 0 < len(id) <= LONGEST_ID
