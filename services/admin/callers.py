@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from services.admin.domain.rights import Caller, caller_without_groups
+from shared.errors import Unauthenticated
 from shared.schemas.context import Principal
 from shared.store.connection import Store
 from shared.store.keys import Keys
@@ -19,11 +20,14 @@ class Callers:
         self._keys = Keys(store)
 
     async def of(self, principal: Principal) -> Caller:
-        """Return the caller; raises `StoreUnavailable`."""
+        """Return the caller; raises `Unauthenticated` for a key that is gone by now, and `StoreUnavailable`."""
         caller = caller_without_groups(principal)
         if caller.key and not caller.is_reader:
             record = await self._keys.find_by_id([caller.key])
-            caller = replace(caller, routes=record.allowed_routes if record is not None else ())
+            if record is None:
+                # Without its record nobody knows what it may not hand on.
+                raise Unauthenticated("This API key does not exist any more.")
+            caller = replace(caller, routes=record.allowed_routes)
         if not caller.user or caller.sees_all:
             return caller
         found = await self._memberships.where({"user": caller.user}, limit=MOST_GROUPS)

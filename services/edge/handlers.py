@@ -50,7 +50,7 @@ from shared.errors import (
     UnsupportedMediaType,
     error_json,
 )
-from shared.offload import INLINE_LIMIT, Offload
+from shared.offload import INLINE_LIMIT, Offload, Pieces
 from shared.routes import Route
 from shared.routes.passthrough import Endpoint
 from shared.schemas.context import RequestContext
@@ -217,12 +217,12 @@ class Gateway:
         end = request[RECEIVED] + self._settings.request_timeout
         if length is not None and length <= INLINE_LIMIT:
             return await upload.whole(end)
-        body = bytearray()
+        body = Pieces()
         request[HELD] = 0
         while piece := await upload.next(end):
             request[HELD] += self._room.take(len(piece))
-            body += piece
-        return bytes(body)
+            body.add(piece)
+        return await body.whole()
 
     @property
     def held_bytes(self) -> int:

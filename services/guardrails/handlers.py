@@ -72,8 +72,12 @@ class Guarding:
                 self._verdicts.blocked(call.ctx.id, "request", verdict)
                 raise
         if checked is body:
+            # Its answer may take long, and whoever reads the request fetches it from where it is kept.
+            del body, checked
             await self._go_on(call, ctx, None)
-        elif fits_inline(checked):
+            return
+        del body
+        if fits_inline(checked):
             await self._go_on(call, with_body(ctx, None), checked)
         else:
             await self._go_on_with_reference(call, ctx, checked)

@@ -12,6 +12,7 @@ from shared.bus.lane_reader import HolderLost, Lane, Lanes
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
 from shared.errors import DeadlinePassed, ProviderError
+from shared.offload import Pieces
 from shared.schemas.context import RequestContext
 from shared.schemas.frames import FrameHeader, Opening
 
@@ -106,17 +107,18 @@ class _Passage:
         self._lane.consumed(len(data))
 
     async def _whole(self, opening: Opening, header: FrameHeader, data: bytes) -> None:
-        body = bytearray(data)
+        body = Pieces()
+        body.add(data)
         while header.end is None:
             self._lane.consumed(len(data))
             header, data = await self._next()
             if header.error is not None:
                 self._call.lane.fail(header.error)
                 return
-            body += data
-            if len(body) > MAX_ANSWER_BYTES:
+            body.add(data)
+            if body.size > MAX_ANSWER_BYTES:
                 raise ProviderError("the provider's answer is too large to be checked")
-        checked = await self._inspection.answer(bytes(body), self._call.ctx.dialect)
+        checked = await self._inspection.answer(await body.whole(), self._call.ctx.dialect)
         self._call.lane.open(_without_length(opening))
         await self._call.lane.end(header.end, checked)
 

@@ -41,7 +41,7 @@ class NativeLimits:
         size = Size(admitted.model)
         if admitted.meaning == "metered":
             admitted, size = await self._measured(call, target, admitted)
-        quotas = unasked.quotas + unasked.by_model.get(size.model, ())
+        quotas = unasked.quotas + _by_model(unasked, admitted, size.model)
         cost = self._cost(target, admitted, size, quotas) if admitted.meaning != "free" else 0
         held = await self._asking.admit(
             call,
@@ -88,6 +88,14 @@ class NativeLimits:
                 code="model_unpriced",
             )
         return size.cost(price, possible)
+
+
+def _by_model(unasked: Unasked, admitted: Admitted, model: str) -> tuple[Quota, ...]:
+    """Return what holds for the model; where a metered call does not name it in what was read, what holds for any."""
+    if model or admitted.meaning != "metered":
+        return unasked.by_model.get(model, ())
+    # A model that is hidden behind a large file must not be a way past its limits.
+    return tuple(dict.fromkeys(quota for quotas in unasked.by_model.values() for quota in quotas))
 
 
 def _stated_length(headers: Headers) -> int:

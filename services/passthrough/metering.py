@@ -82,7 +82,7 @@ class Meter:
         """Return what the answer told, or None when it could not be read."""
         copy = self._copy
         if isinstance(copy, WholeCopy):
-            return await self._copying.offload.run(read_whole, copy.body, self._vendor)
+            return await self._copying.offload.run(read_whole, await copy.pieces.whole(), self._vendor)
         return copy.reading if copy is not None else None
 
     def told_so_far(self) -> Reading | None:

@@ -9,6 +9,7 @@ from aiohttp.payload import BytesIOPayload, BytesPayload
 from services.passthrough.clock import Clock
 from shared.bus.bodies import INLINE_BYTES, BodyReader
 from shared.errors import TollwayError
+from shared.offload.pieces import joined
 from shared.schemas.context import BodyRef
 
 
@@ -78,12 +79,15 @@ class ArrivingBody:
         return self._begun[0]
 
     async def collect(self, limit: int) -> bytes | None:
-        """Return the whole body when it is no longer than `limit`, else None; what was taken stays in its place."""
+        """Return the whole body when it is no longer than `limit`, and have nothing more to give.
+
+        Else return None, and what was taken stays in its place.
+        """
         taken = sum(len(piece) for piece in self._begun)
         while taken <= limit:
             piece = await anext(self._pieces, b"")
             if not piece:
-                return b"".join(self._begun)
+                return await joined(self._begun)
             self._begun.append(piece)
             taken += len(piece)
         return None

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 
@@ -11,14 +11,14 @@ from services.router.capacity import Capacity
 from services.router.clocks import Clocks
 from services.router.connections import Answer, Departure
 from services.router.target import Target
-from services.router.translate import Ask, StreamReader, Translator, Whole, translator
+from services.router.translate import Ask, StreamReader, Translator, translator
 from services.router.translate.errors import retry_after_in
 from services.router.upstream import Upstream, read_error, read_whole
 from shared.bus.group_commit import EventWriter
 from shared.bus.permission import may_send
 from shared.bus.stage import Call
 from shared.bus.worker import Worker
-from shared.errors import BrokenStream, DeadlinePassed, ProviderError, ProviderTimeout, TollwayError
+from shared.errors import BrokenStream, DeadlinePassed, Dialect, ProviderError, ProviderTimeout, TollwayError
 from shared.offload import INLINE_LIMIT, Offload
 from shared.pricing.estimate import estimate_input, estimate_output, estimate_request, estimated_usage
 from shared.pricing.usage import Usage
@@ -46,6 +46,8 @@ class _Progress:
 
     ask: Ask
     departure: Departure = field(default_factory=Departure)
+    inputs: int | None = None
+    """Our own count of a large body's tokens; a small one is counted when that is needed."""
     answered: bool = False
     reader: StreamReader | None = None
     usage: Usage | None = None
@@ -72,19 +74,19 @@ class Attempts:
         is no longer this worker's.
         """
         translate = translator(call.ctx.dialect, target.provider.dialect)
-        ask = await self._ask(translate, body, target, stream=call.ctx.stream)
-        account.own = ask.own
+        progress = await self._begun(call, translate, body, target)
+        account.own = progress.ask.own
         quotas = self._capacity.quotas(target, call.ctx.model)
         if not quotas:
-            await self._call(call, account, account.begin(target), translate, _Progress(ask), body)
+            await self._call(call, account, account.begin(target), translate, progress, body)
             return
         # A deployment that is asked for and has no room is no attempt, so the attempt's id would not be its own.
         id = f"{account.next_id}@{target.id}"
-        tokens = await self._tokens(ask, target) if any(quota.tpm is not None for quota in quotas) else 0
+        tokens = await self._tokens(progress.ask, target) if any(quota.tpm is not None for quota in quotas) else 0
         await self._capacity.take(id, quotas, tokens, call.ctx.deadline)
         before = account.attempts
         try:
-            await self._call(call, account, account.begin(target), translate, _Progress(ask), body)
+            await self._call(call, account, account.begin(target), translate, progress, body)
         finally:
             self._capacity.give_back(id, account.last_tokens if account.attempts > before else None)
 
@@ -105,13 +107,13 @@ class Attempts:
         progress: _Progress,
         body: bytes,
     ) -> None:
-        ask, target = progress.ask, attempt.target
+        target = attempt.target
         # A later attempt is told and asked about, too: should this worker die, it is that one which may have cost.
-        if not await may_send(self._worker, call.ctx, account.notice(attempt, ask)):
+        if not await may_send(self._worker, call.ctx, account.notice(attempt, progress.ask)):
             raise Superseded
         whole = b""
         try:
-            if ask.stream:
+            if progress.ask.stream:
                 call.lane.open(Opening(200, EVENTS, target.id, account.attempt))
                 await self._stream(call, attempt, translate, progress)
             else:
@@ -133,10 +135,12 @@ class Attempts:
         ending = account.ending(completion)
         await call.lane.end(ending, whole if progress.reader is None else progress.reader.last(told_cost(ending)))
 
-    async def _ask(self, translate: Translator, body: bytes, target: Target, *, stream: bool) -> Ask:
+    async def _begun(self, call: Call, translate: Translator, body: bytes, target: Target) -> _Progress:
+        model, stream = target.deployment.model, call.ctx.stream
         if len(body) <= INLINE_LIMIT:
-            return translate.ask(body, target.deployment.model, stream=stream)
-        return await self._offload.run(translate.ask, body, target.deployment.model, stream=stream)
+            return _Progress(translate.ask(body, model, stream=stream))
+        ask, inputs = await self._offload.run(_ask_and_count, body, translate, model, call.ctx.dialect, stream=stream)
+        return _Progress(ask, inputs=inputs)
 
     async def _whole(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> bytes:
         async with Clocks(self._worker.alarms, attempt.target.deployment.timeouts, call.remaining) as clocks:
@@ -148,21 +152,21 @@ class Attempts:
                 body = await read_whole(response)
             finally:
                 response.release() if response.content.at_eof() else response.close()
-        whole = await self._translated(translate, progress.ask, body, call.ctx.model)
-        model = attempt.target.deployment.model
-        progress.usage = whole.usage
-        if whole.usage is None:
-            progress.usage = estimated_usage(
-                estimate_input(progress.ask.body, attempt.target.provider.dialect, model),
-                estimate_output(whole.text, model),
+        target, group = attempt.target, call.ctx.model
+        model, dialect = target.deployment.model, target.provider.dialect
+        if progress.inputs is not None:
+            # The memory of a large request is given back before that of a large answer is: both together take
+            # milliseconds. The helper process has no use for it, either.
+            progress.ask = replace(progress.ask, body=b"")
+        answer, usage, written = await self._offload.run(_whole_of, body, translate, progress.ask, group, model)
+        if usage is None:
+            inputs = progress.inputs
+            usage = estimated_usage(
+                estimate_input(progress.ask.body, dialect, model) if inputs is None else inputs, written
             )
+        progress.usage = usage
         call.lane.open(JSON)
-        return whole.body
-
-    async def _translated(self, translate: Translator, ask: Ask, body: bytes, group: str) -> Whole:
-        if len(body) <= INLINE_LIMIT:
-            return translate.whole(ask, body, group, int(time.time()))
-        return await self._offload.run(_whole_of, body, translate, ask, group)
+        return answer
 
     async def _stream(self, call: Call, attempt: OpenAttempt, translate: Translator, progress: _Progress) -> None:
         reader = progress.reader = translate.reader(progress.ask, call.ctx.model, int(time.time()))
@@ -244,8 +248,17 @@ async def _to_the_end(response: Answer) -> None:
         response.release()
 
 
-def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str) -> Whole:
-    return translate.whole(ask, body, group, int(time.time()))
+def _ask_and_count(
+    body: bytes, translate: Translator, model: str, dialect: Dialect, *, stream: bool
+) -> tuple[Ask, int]:
+    """Return what to send, and the tokens of the client's body, which nobody else will read again."""
+    return translate.ask(body, model, stream=stream), estimate_input(body, dialect, model)
+
+
+def _whole_of(body: bytes, translate: Translator, ask: Ask, group: str, model: str) -> tuple[bytes, Usage | None, int]:
+    """Return the client's answer, its usage, and where there is none our count of the tokens that were written."""
+    whole = translate.whole(ask, body, group, int(time.time()))
+    return whole.body, whole.usage, estimate_output(whole.text, model) if whole.usage is None else 0
 
 
 def _used(progress: _Progress, call: Call, target: Target, body: bytes, *, awaited: bool = False) -> Usage | None:
@@ -257,7 +270,7 @@ def _used(progress: _Progress, call: Call, target: Target, body: bytes, *, await
         return None
     model = target.deployment.model
     reader = progress.reader
-    inputs = estimate_input(body, call.ctx.dialect, model)
+    inputs = estimate_input(body, call.ctx.dialect, model) if progress.inputs is None else progress.inputs
     if reader is None:
         return estimated_usage(inputs, 0)
     if reader.usage is not None and reader.complete:

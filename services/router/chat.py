@@ -18,6 +18,7 @@ from shared.bus.limits import LimiterAway, LimiterClient
 from shared.bus.stage import Call
 from shared.catalog.catalog import Catalog
 from shared.errors import ProviderError, TollwayError, Unavailable
+from shared.offload import INLINE_LIMIT
 from shared.schemas.events import Outcome, encode_completion
 from shared.telemetry.metrics import Metrics
 
@@ -67,6 +68,10 @@ class Chat:
             told = error.to_body()
             self._record(account, "interrupted" if call.lane.started else "failure", told.status, told.code)
             raise
+        finally:
+            if len(body) > INLINE_LIMIT:
+                # What was sent was let go of just now. Giving back the memory of both at once takes milliseconds.
+                await asyncio.sleep(0)
 
     async def _try_in_turn(self, call: Call, account: Account, order: Sequence[Target], body: bytes) -> None:
         course = Course(order)

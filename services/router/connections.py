@@ -5,6 +5,7 @@ keeps aiohttp's parser and its stream of the body, with their limits and back pr
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -32,6 +33,9 @@ MAX_HEADER = 32 * 1024
 JOINED_BYTES = 64 * 1024
 """A body up to this size is written in one piece with its head; a larger one is not copied."""
 
+WRITTEN_BYTES = 128 * 1024
+"""Bytes of a larger body that are written at a time: the kernel takes megabytes at once, which holds the loop."""
+
 NEXT_ADDRESS_SECONDS = 0.25
 """How long one address of a host is tried alone before the next one is tried beside it (RFC 8305)."""
 
@@ -39,7 +43,7 @@ NEXT_ADDRESS_SECONDS = 0.25
 class Answer:
     """A provider's answer: its head, and its body as it comes."""
 
-    __slots__ = ("_connection", "_pool", "content", "headers", "status")
+    __slots__ = ("_connection", "_pool", "_writing", "content", "headers", "status")
 
     def __init__(
         self,
@@ -48,21 +52,27 @@ class Answer:
         status: int,
         headers: CIMultiDictProxy[str],
         content: StreamReader,
+        writing: "asyncio.Task[None] | None" = None,
     ) -> None:
         self._pool = pool
         self._connection: ResponseHandler | None = connection
+        self._writing = writing
         self.status = status
         self.headers = headers
         self.content = content
 
     def release(self) -> None:
-        """Give the connection back; it is used again if the answer was read to its end."""
+        """Give the connection back; it is used again if request and answer both came to their ends."""
+        if _stopped(self._writing):
+            self.close()
+            return
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.put_back(connection)
 
     def close(self) -> None:
         """End the connection, which tells the provider to stop."""
+        _stopped(self._writing)
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.drop(connection)
@@ -119,21 +129,24 @@ class Pool:
         idle = self._take()
         connection = idle if idle is not None else await self._connect()
         self._busy.add(connection)
+        writing = None
         try:
             connection.set_response_params(
                 read_until_eof=True, read_bufsize=READ_BYTES, max_line_size=MAX_HEADER, max_field_size=MAX_HEADER
             )
-            _write(connection, b"%bContent-Length: %d\r\n\r\n" % (head, len(body)), body)
+            writing = _write(connection, b"%bContent-Length: %d\r\n\r\n" % (head, len(body)), body)
             while True:
                 message, content = await connection.read()
                 if message.code >= 200:
-                    return Answer(self, connection, message.code, message.headers, content)
+                    return Answer(self, connection, message.code, message.headers, content, writing)
         except HttpProcessingError as error:
+            _stopped(writing)
             self.drop(connection)
             raise ClientPayloadError("what came is not an HTTP answer") from error
         except BaseException as error:
+            unwritten = _stopped(writing)
             if departure is not None:
-                departure.complete = _is_written(connection)
+                departure.complete = not unwritten and _is_written(connection)
             self.drop(connection)
             if idle is not None and isinstance(error, ClientError | OSError):
                 # Whatever ended it has likely ended those that idled beside it: the next attempt gets a new one.
@@ -240,13 +253,33 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
 _LINE_BREAKS = frozenset("\r\n\0")
 
 
-def _write(connection: ResponseHandler, head: bytes, body: bytes) -> None:
+def _write(connection: ResponseHandler, head: bytes, body: bytes) -> "asyncio.Task[None] | None":
+    """Write a request; one that is large by a task, since a provider may answer before it has read all of it."""
     transport = cast(asyncio.Transport, connection.transport)
     if len(body) <= JOINED_BYTES:
         transport.write(head + body)
-    else:
-        transport.write(head)
-        transport.write(body)
+        return None
+    transport.write(head)
+    return asyncio.ensure_future(_write_in_pieces(connection, body))
+
+
+async def _write_in_pieces(connection: ResponseHandler, body: bytes) -> None:
+    """Write as fast as the provider reads; whoever reads the answer learns of a connection that was lost."""
+    rest = memoryview(body)
+    with contextlib.suppress(ConnectionError):
+        while rest:
+            await connection._drain_helper()
+            if connection.transport is None:
+                return
+            connection.transport.write(rest[:WRITTEN_BYTES])
+            rest = rest[WRITTEN_BYTES:]
+            # A provider that reads faster than this is never waited for.
+            await asyncio.sleep(0)
+
+
+def _stopped(writing: "asyncio.Task[None] | None") -> bool:
+    """Stop writing a request, and tell whether there was something left to be written."""
+    return writing is not None and writing.cancel()
 
 
 def _is_written(connection: ResponseHandler) -> bool:

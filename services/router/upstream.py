@@ -10,6 +10,7 @@ from services.router.target import Target
 from services.router.translate import Ask
 from shared.errors import BrokenStream, ProviderError
 from shared.http.resolver import GuardedResolver
+from shared.offload import Pieces
 
 KEEP_ALIVE_SECONDS = 15.0
 """An idle connection is given up before most servers close it, so that few requests meet a closing one."""
@@ -69,15 +70,15 @@ class Upstream:
 
 async def read_whole(response: Answer, limit: int = ANSWER_LIMIT) -> bytes:
     """Return the body of an answer; raise `BrokenStream` when it ended early or is larger than `limit` bytes."""
-    body = bytearray()
+    body = Pieces()
     try:
         async for piece in response.content.iter_any():
-            body += piece
-            if len(body) > limit:
+            body.add(piece)
+            if body.size > limit:
                 raise BrokenStream(f"the provider's answer is larger than {limit} bytes")
     except (aiohttp.ClientError, OSError, EOFError):
         raise BrokenStream("the provider's answer broke off before its end") from None
-    return bytes(body)
+    return await body.whole()
 
 
 async def read_error(response: Answer) -> bytes:

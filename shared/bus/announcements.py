@@ -23,7 +23,7 @@ from shared.telemetry.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 WAITING = 1000
-"""Facts that may wait for JetStream; what comes on top is dropped, and found out again by a later request."""
+"""Facts that may wait for JetStream; what comes on top is dropped, and told only if another process finds it out."""
 
 TRY_SECONDS = 2.0
 """How long a message waits for its acknowledgement before it is sent again."""

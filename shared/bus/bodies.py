@@ -17,6 +17,7 @@ from shared.bus.envelope import Envelope, join
 from shared.bus.observed import observe_bodies
 from shared.bus.worker import Worker
 from shared.errors import ErrorBody, TollwayError, Unavailable
+from shared.offload import Pieces
 from shared.schemas.context import BodyRef
 from shared.schemas.frames import BodyPiece, BodyRequest
 
@@ -119,10 +120,10 @@ class BodyReader:
 
     async def read(self, ref: BodyRef) -> bytes:
         """Return a stored body; raise `BodyLost` when its holder is gone."""
-        body = bytearray()
+        body = Pieces()
         async for piece in self.stored_pieces(ref):
-            body += piece
-        return bytes(body)
+            body.add(piece)
+        return await body.whole()
 
     async def stored_pieces(self, ref: BodyRef) -> AsyncIterator[bytes]:
         """Yield the pieces of a stored body in order, a few requests ahead."""

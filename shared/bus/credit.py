@@ -1,5 +1,6 @@
 """Flow control of a lane, as pure arithmetic: bytes sent against a running total of bytes granted."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 FRAME_BYTES = 128 * 1024
@@ -78,8 +79,10 @@ class Window:
         return self.granted
 
 
-def split(data: bytes, size: int = FRAME_BYTES) -> list[bytes]:
-    """Cut data into pieces of at most `size` bytes; data that fits is one piece, also when it is empty."""
+def split(data: bytes, size: int = FRAME_BYTES) -> Iterator[bytes]:
+    """Cut data into pieces of at most `size` bytes, each when it is asked for; empty data is one piece."""
     if len(data) <= size:
-        return [data]
-    return [data[start : start + size] for start in range(0, len(data), size)]
+        yield data
+        return
+    for start in range(0, len(data), size):
+        yield data[start : start + size]

@@ -99,11 +99,13 @@ class ReplyLane:
 
     async def end(self, ending: Ending, data: bytes = b"") -> None:
         """Send the last bytes and the proper end; its facts go first where nothing of the answer went out before."""
-        *pieces, last = split(data)
-        if pieces and self._next == 0 and self._opening is not None:
-            self._opening = msgspec.structs.replace(self._opening, ending=ending)
+        pieces = split(data)
+        last = next(pieces)
         for piece in pieces:
-            await self.send(piece)
+            if self._next == 0 and self._opening is not None:
+                self._opening = msgspec.structs.replace(self._opening, ending=ending)
+            await self.send(last)
+            last = piece
         while self._allowance.exhausted and self._next > 0 and last:
             await self._wait_for_room()
         self._frame(end=ending, data=last)

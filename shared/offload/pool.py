@@ -5,16 +5,13 @@ would stop the loop for a tenth of a second.
 """
 
 import asyncio
-import ctypes
-import multiprocessing
-import signal
-import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from shared.errors import Unavailable
+from shared.offload.helper import Helper, HelperLost
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,16 +19,18 @@ T = TypeVar("T")
 INLINE_LIMIT = 64 * 1024
 """Bytes up to which the function runs at once, in the loop."""
 
-_PR_SET_PDEATHSIG = 1
-"""prctl(2): the signal that the kernel sends to this process when its parent dies."""
-
 
 class Offload:
-    """Runs functions in the loop for small bodies, in a helper process, started when needed, for large ones."""
+    """Runs functions in the loop for small bodies, in a helper process, started when needed, for large ones.
+
+    Each helper has a thread here that starts it, writes to it and reads from it, so that the loop does none of that.
+    """
 
     def __init__(self, workers: int = 1) -> None:
-        self._workers = workers
-        self._pool: ProcessPoolExecutor | None = None
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="offload")
+        self._own = threading.local()
+        self._helpers: set[Helper] = set()
+        self._closed = False
 
     async def run(
         self, function: Callable[Concatenate[bytes, P], T], body: bytes, *args: P.args, **kwargs: P.kwargs
@@ -45,29 +44,35 @@ class Offload:
         self, function: Callable[Concatenate[bytes, P], T], body: bytes, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return `function(body, …)` from the helper process, for bodies of any size that are much work."""
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._workers, multiprocessing.get_context("spawn"), initializer=_die_with_parent
-            )
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._pool, _call, function, body, args, kwargs)
-        except BrokenProcessPool as error:
-            self._pool = None
+            return await loop.run_in_executor(self._threads, self._ask, function, body, args, kwargs)
+        except HelperLost as error:
             raise Unavailable("the gateway could not read a body of this size; try again", retry_after=1) from error
 
     def close(self) -> None:
-        """End the helper process."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        """End the helper processes."""
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for helper in list(self._helpers):
+            helper.end()
 
+    def _ask(self, function: Callable[..., T], body: bytes, args: tuple[object, ...], kwargs: dict[str, object]) -> T:
+        helper = self._helper()
+        try:
+            answer: T = helper.run(function, body, *args, **kwargs)
+        except HelperLost:
+            self._own.helper = None
+            self._helpers.discard(helper)
+            raise
+        return answer
 
-def _call(function: Callable[..., T], body: bytes, args: tuple[object, ...], kwargs: dict[str, object]) -> T:
-    return function(body, *args, **kwargs)
-
-
-def _die_with_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    def _helper(self) -> Helper:
+        """Return this thread's helper, which is started when it is first needed."""
+        helper: Helper | None = getattr(self._own, "helper", None)
+        if helper is None:
+            helper = self._own.helper = Helper()
+            self._helpers.add(helper)
+            if self._closed:
+                helper.end()
+        return helper

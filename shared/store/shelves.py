@@ -77,21 +77,27 @@ async def shelve_all(store: Store) -> None:
 
 
 async def _shelve(store: Store, collection: str) -> None:
+    """Put a collection's objects on shelves; whoever dies at it is no harm, for it begins anew at the next start."""
     database: Any = store.database
-    # Keys stood on shelves before others did, and were counted elsewhere.
-    earlier = await database.key_shelves.find_one({"_id": collection})
-    with suppress(DuplicateKeyError):
-        await database.shelves.insert_one({"_id": collection, "on": (earlier or {}).get("on", {})})
-    try:
-        await database.counters.insert_one({"_id": collection, "number": 0})
-    except DuplicateKeyError:
+    if await database.counters.find_one({"_id": collection}) is not None:
+        # Keys stood on shelves before others did, and were counted elsewhere.
+        earlier = await database.key_shelves.find_one({"_id": collection})
+        with suppress(DuplicateKeyError):
+            await database.shelves.insert_one({"_id": collection, "on": (earlier or {}).get("on", {})})
         return
     stored = await database[collection].find({}, {"_id": 1, "created_at": 1}).to_list(length=None)
     ordered: Sequence[str] = [item["_id"] for item in sorted(stored, key=lambda item: float(item["created_at"]))]
-    shelves = await Shelves(store, collection).place(len(ordered), None) if ordered else []
     fields: Document = {"superseded_by": ""} if collection == "keys" else {}
-    writes = [
-        UpdateOne({"_id": id}, {"$set": {**fields, "shelf": shelf}}) for id, shelf in zip(ordered, shelves, strict=True)
-    ]
+    writes = [UpdateOne({"_id": id}, {"$set": {**fields, "shelf": index // ROOM}}) for index, id in enumerate(ordered)]
     for start in range(0, len(writes), IN_ONE_WRITE):
         await database[collection].bulk_write(writes[start : start + IN_ONE_WRITE], ordered=False)
+    await store.atomically(lambda session: _begin(store, collection, len(ordered), session))
+
+
+async def _begin(store: Store, collection: str, number: int, session: Session) -> None:
+    """Let new objects come, behind those that stand on shelves; nothing where another process began before."""
+    counters, shelves = store.database.counters, store.database.shelves
+    if await counters.find_one({"_id": collection}, session=session) is None:
+        on = Counter(str(index // ROOM) for index in range(number))
+        await shelves.replace_one({"_id": collection}, {"on": dict(on)}, upsert=True, session=session)
+        await counters.insert_one({"_id": collection, "number": number}, session=session)

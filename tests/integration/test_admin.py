@@ -201,12 +201,13 @@ async def test_keys_are_listed_in_pages(office: Office) -> None:
 async def test_every_change_is_audited_without_secrets(office: Office) -> None:
     """Who, what, from where, before and after; keys and credentials are not in it."""
     made = (await office.post("key_generate", metadata={"langfuse_secret_key": "canary"})).body
-    boss = Principal("proxy_admin", key="h0", key_alias="boss")
+    own = (await office.post("key_generate")).body["token"]
+    boss = Principal("proxy_admin", key=own, key_alias="boss")
     await office.post("key_block", boss, key=made["key"])
     await office.post("key_delete", boss, keys=[made["key"]])
     history = await Audit(office.store).history("key", made["token"])
     assert [entry.action for entry in history] == ["key.deleted", "key.blocked", "key.generated"]
-    assert [(entry.actor, entry.actor_name) for entry in history[1:]] == [("h0", "boss"), ("master key", "master key")]
+    assert [(entry.actor, entry.actor_name) for entry in history[1:]] == [(own, "boss"), ("master key", "master key")]
     blocked = history[1]
     assert blocked.before is not None
     assert blocked.after is not None

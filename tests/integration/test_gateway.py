@@ -282,6 +282,20 @@ async def test_a_large_request_and_a_large_answer(http: aiohttp.ClientSession) -
         assert response.headers["x-tollway-attempts"] == "1"
 
 
+@pytest.mark.parametrize(("stream", "option"), [(True, "cut=5"), (False, "usage=none")])
+async def test_a_large_request_without_a_reported_usage_is_counted(
+    http: aiohttp.ClientSession, stream: bool, option: str
+) -> None:
+    """What the provider did not say, or could not say any more, is our own count."""
+    chat = {"model": "demo", "stream": stream, "messages": [{"role": "user", "content": "word " * 100_000}]}
+    sent = io.BytesIO(json.dumps(chat).encode())
+    async with http.post("/v1/chat/completions", data=sent, headers=behaving(option)) as response:
+        await response.read()
+        entry = await logged(http, response.headers["x-tollway-request-id"])
+    assert 90_000 < entry["prompt_tokens"] < 110_000
+    assert entry["completion_tokens"] > 0
+
+
 async def test_unknown_fields_go_through(http: aiohttp.ClientSession) -> None:
     """What Tollway does not know reaches the provider as it came; the gateway's own fields do not."""
     fields = {"x_vendor_option": {"a": [1, 2.50, None]}, "tags": ["t"], "num_retries": 1, "guardrails": []}

@@ -337,6 +337,15 @@ async def test_a_key_makes_no_key_with_more_than_itself(office: Office) -> None:
         assert (reply.status, reply.body["param"]) == (403, param), reply.text
 
 
+async def test_a_key_that_is_gone_manages_nothing(office: Office) -> None:
+    """It may be deleted between auth and here; what it was not allowed to hand on is then not known any more."""
+    narrow = (await office.post("key_generate", user_id="worker", allowed_routes=["/key/generate"])).body["token"]
+    by_key = Principal("proxy_admin", key=narrow, user="worker")
+    assert (await office.post("key_generate", by_key, allowed_routes=["/user/*"])).status == 403
+    await office.post("key_delete", keys=[narrow])
+    assert (await office.post("key_generate", by_key, allowed_routes=["/user/*"])).status == 401
+
+
 async def test_a_list_is_searched_and_sorted(office: Office) -> None:
     """By a part of the alias in any case, by the hash, and in the order that was asked for."""
     for alias in ("Beta", "alpha", "betamax"):

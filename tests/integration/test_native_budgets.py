@@ -215,6 +215,20 @@ async def test_a_models_own_limits_hold_for_large_bodies(
     assert (await call(http, key, CHAT, data=other, headers={"content-type": "application/json"}))[0] == 200
 
 
+async def test_a_model_behind_a_large_file_is_no_way_past_its_limits(
+    stack: Stack, http: aiohttp.ClientSession, provider: Provider
+) -> None:
+    """A form that names its model last counts in the limits of each model that has its own."""
+    provider.go_on.set()
+    key = await limited_key(stack, Limits(models={"priced": ModelLimits(rpm=2), "other": ModelLimits(rpm=100)}))
+    async with at_once(http, key, TRANSCRIPTIONS, "form-last", 6) as calls:
+        results = [await one for one in calls]
+    assert Counter(status for status, _, _ in results) == {200: 2, 429: 4}
+    assert {headers["x-tollway-limit-scope"] for status, _, headers in results if status == 429} == {"key_model"}
+    async with http.get("/openai/v1/models", headers={"Authorization": f"Bearer {key}"}) as answer:
+        assert answer.status == 200
+
+
 async def test_tokens_of_large_bodies_are_counted(
     stack: Stack, http: aiohttp.ClientSession, provider: Provider
 ) -> None:

@@ -77,8 +77,8 @@ async def office_of_its_own(nats_server: Any, worker_on: Any, eventually: Any, t
 
 
 def user(id: str) -> Principal:
-    """Return an internal user as auth sends it."""
-    return Principal("internal_user", key="k", user=id)
+    """Return an internal user as auth sends it for a token of an identity provider."""
+    return Principal("internal_user", user=id)
 
 
 async def made(office: Office, route: str, **body: Any) -> Any:

@@ -96,6 +96,21 @@ async def test_keys_that_were_there_before_the_shelves_are_put_on_them(store: St
     assert [item.hash for item in await keys.shelf(0)] == ["h3", "h0", "h1", "h2"]
 
 
+async def test_a_setup_that_dies_halfway_loses_nobody(store: Store) -> None:
+    """Whoever was put on no shelf, or on one that nobody counted, is found after the next start."""
+    await store.database.counters.delete_one({"_id": "users"})
+    await store.database.shelves.update_one({"_id": "users"}, {"$set": {"on": {"0": 7}}})
+    made = [{"_id": f"u{number}", "created_at": float(number)} for number in range(ROOM + 2)]
+    made[0]["shelf"] = 0
+    await store.database["users"].insert_many(made)
+    await asyncio.gather(ensure_indexes(store), ensure_indexes(store))
+    found = users(store)
+    await found.insert(UserRecord("new", 1000.0))
+    assert await found.count({}) == ROOM + 3
+    assert [item.id for item in await found.page({}, skip=0, limit=3)] == ["new", f"u{ROOM + 1}", f"u{ROOM}"]
+    assert [item.id for item in await found.page({}, skip=ROOM + 2, limit=9)] == ["u0"]
+
+
 async def test_keys_are_counted_by_whose_they_are_through_every_change(store: Store) -> None:
     """Made, given to somebody else, made anew with and without a grace period, deleted one by one or together."""
     keys = Keys(store)

@@ -8,6 +8,7 @@ import msgspec
 from services.passthrough.domain.access import model_of
 from services.passthrough.domain.targets import Vendor
 from shared.errors import BrokenStream
+from shared.offload import Pieces
 from shared.pricing.usage import Usage
 from shared.sse.splitter import Event, Splitter
 from shared.wire import anthropic, openai
@@ -87,24 +88,20 @@ class WholeCopy:
 
     def __init__(self, decoder: Plain | Inflated) -> None:
         self._decoder = decoder
-        self._body = bytearray()
+        self.pieces = Pieces()
+        """Everything so far."""
 
     @property
     def size(self) -> int:
         """Bytes that it holds."""
-        return len(self._body)
+        return self.pieces.size
 
     def feed(self, data: bytes) -> bool:
         """Take bytes; raise `Unreadable` past the limit."""
-        self._body += self._decoder.read(data)
-        if len(self._body) > WHOLE_BYTES:
+        self.pieces.add(self._decoder.read(data))
+        if self.pieces.size > WHOLE_BYTES:
             raise Unreadable
         return False
-
-    @property
-    def body(self) -> bytes:
-        """Everything so far."""
-        return bytes(self._body)
 
 
 class StreamCopy:

@@ -20,7 +20,7 @@ from shared.bus.credit import (
 @given(st.binary(max_size=2000), st.integers(1, 300))
 def test_pieces_join_to_the_whole(data: bytes, size: int) -> None:
     """Splitting loses nothing, keeps the order, and no piece is larger than asked; empty data is one piece."""
-    pieces = split(data, size)
+    pieces = list(split(data, size))
     assert b"".join(pieces) == data
     assert pieces
     assert all(len(piece) <= size for piece in pieces)

@@ -1,6 +1,7 @@
 """Connections to providers, against servers that speak the bare wire."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from tollway.demo_provider import unreachable
 
 Eventually = Callable[..., Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+LARGE = bytes(range(256)) * 40_000
 
 
 class Wire:
@@ -280,3 +282,40 @@ def test_a_header_cannot_start_another() -> None:
     """Line breaks in a value are refused."""
     with pytest.raises(InvalidRequest):
         header_lines({"x": "1\r\ny: 2"})
+
+
+async def test_a_large_body_arrives_whole() -> None:
+    """It is written in pieces, and the connection is as good as before."""
+    wire = Wire(OK, OK)
+    async with pool_before(wire) as pool:
+        await read(await ask(pool, LARGE))
+        await read(await ask(pool, LARGE))
+    assert [request.partition(b"\r\n\r\n")[2] for request in wire.requests] == [LARGE, LARGE]
+    assert wire.connections == 1
+
+
+async def test_an_answer_before_the_end_of_the_request_is_read() -> None:
+    """A provider that refuses a body need not read it; its connection is not used again."""
+    ended, left = asyncio.Event(), asyncio.Event()
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await ended.wait()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        left.set()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    pool = pool_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    try:
+        answer = await ask(pool, LARGE * 4)
+        assert await read(answer) == b"hi"
+        assert len(pool) == 0
+    finally:
+        ended.set()
+        await pool.close()
+        server.close()
+        async with asyncio.timeout(5):
+            await left.wait()
