@@ -156,11 +156,15 @@ class State:
             self._touch_hold(hold)
         hold.settled, hold.estimated = True, charged.estimated
         admitted, over = hold.admitted, hold.released
-        difference = charged.tokens - admitted.tokens
+        tokens, cost = charged.tokens, charged.cost
+        if charged.estimated:
+            # Nobody knows what the provider sold to a worker that died: no less than the hold counts for it.
+            tokens, cost = max(tokens, admitted.tokens), max(cost, admitted.cost)
+        difference = tokens - admitted.tokens
         for state, counted in zip(hold.states, admitted.counted, strict=True):
             if counted & BUDGET and (purse := state.purse):
                 purse.held -= admitted.cost
-                purse.charge(charged.cost, charged.at)
+                purse.charge(cost, charged.at)
                 if purse.spent >= purse.soft:
                     self.reached.append(state)
             if counted & TOKENS and (window := state.tokens):

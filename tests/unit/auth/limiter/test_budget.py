@@ -108,6 +108,16 @@ def test_what_was_sent_stands_as_estimated_spend() -> None:
     assert driven.limiter.sizes()["holds"] == 1
 
 
+@pytest.mark.parametrize(("estimate", "counted"), [(5, 600), (700, 700)])
+def test_an_estimate_counts_for_no_less_than_the_hold(estimate: int, counted: int) -> None:
+    """A worker died: what the provider sold to it may be as much as was held."""
+    driven = known(TEAM)
+    sent = driven.ask(TEAM, cost=600)
+    driven.turn(sent)
+    driven.turn(Settled(sent.id, 0, estimate, estimated=True), Released(sent.id, True))
+    assert spent(driven, TEAM.scope) == counted
+
+
 def test_a_hold_that_nobody_settles_is_dropped_and_the_ledger_read() -> None:
     """Long after its deadline the ledger knows better than an estimate."""
     driven = known(TEAM)
