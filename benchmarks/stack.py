@@ -114,7 +114,7 @@ async def _first_answer(process: asyncio.subprocess.Process, port: int, key: str
                     if answer.status == 200:
                         return
                     last = f"{answer.status}: {await answer.text()}"
-            except aiohttp.ClientError as error:
+            except (aiohttp.ClientError, TimeoutError) as error:
                 last = str(error)
             await asyncio.sleep(0.02)
     raise ProcessFailed(f"'tollway up' gave no answer within {START_LIMIT:.0f} s, at last {last[:300]}")

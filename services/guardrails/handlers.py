@@ -71,12 +71,13 @@ class Guarding:
             except Blocked as verdict:
                 self._verdicts.blocked(call.ctx.id, "request", verdict)
                 raise
-        changed = checked is not body
-        # A request that was rewritten goes on for a while; the memory of what it was is given back now.
-        del body
-        if not changed:
+        if checked is body:
+            # Its answer may take long, and whoever reads the request fetches it from where it is kept.
+            del body, checked
             await self._go_on(call, ctx, None)
-        elif fits_inline(checked):
+            return
+        del body
+        if fits_inline(checked):
             await self._go_on(call, with_body(ctx, None), checked)
         else:
             await self._go_on_with_reference(call, ctx, checked)

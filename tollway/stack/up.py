@@ -30,7 +30,7 @@ from tollway.stack.supervisor import Interrupted, Program, StartFailed, Supervis
 START_SECONDS = 60.0
 """A stack that cannot answer by then is given up, once its servers answer."""
 
-SERVER_SECONDS = 900.0
+SERVERS_START_SECONDS = 900.0
 """Servers may take so long: the embedded store looks at every document's id first, ten seconds or so for a million."""
 
 SILENT_SECONDS = 5.0
@@ -174,7 +174,7 @@ class Stack:
 
         if not self._supervisor.wait(lambda: not silent(), SILENT_SECONDS, poll=_POLL):
             self._terminal.say(f"Waiting for {', '.join(waiting)}; a store with millions of documents takes a while.")
-        self._wait("these do not answer: {}", silent, SERVER_SECONDS)
+        self._wait("these do not answer: {}", silent, SERVERS_START_SECONDS)
         self._waited = time.monotonic() - self._began
         for worker in self._supervisor.workers:
             worker.must_start = False

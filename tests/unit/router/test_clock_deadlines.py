@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.router.clocks import DEADLINE_MARGIN, Clock, Clocks
 from shared.alarms import Alarms
-from shared.settings.file import Timeouts
+from shared.settings.models import Timeouts
 
 STEPS: list[Clock | None] = ["first_byte", "first_token", "between_tokens", None]
 SECONDS = st.floats(0.001, 1000)
