@@ -96,11 +96,11 @@ async def test_a_process_that_dies_with_hundreds_in_flight_gives_all_slots_back(
     await in_flight(books, 0, 20)
 
 
-async def entered(http: aiohttp.ClientSession, stack: Stack, key: str) -> int:
-    """Return what the ledger holds of a key, in nano-dollars."""
+async def entered(http: aiohttp.ClientSession, stack: Stack, key: str) -> list[int]:
+    """Return what the ledger's entries of a key cost, in nano-dollars."""
     async with http.get("/spend/logs", params={"api_key": key}, headers=stack.headers()) as answer:
         rows: list[dict[str, Any]] = await answer.json()
-    return sum(round(row["spend"] * NANO) for row in rows)
+    return [round(row["spend"] * NANO) for row in rows]
 
 
 @pytest.mark.timeout(120)
@@ -130,14 +130,18 @@ async def test_a_crowd_overspends_a_budget_by_one_request_at_most(
     await in_flight(books, 0, 20)
     now = (await books.sold())["tokens"]
     sold = (now["input"] - before["input"]) * 1_000 + (now["output"] - before["output"]) * 2_000
-    assert sold <= BUDGET + COST
     await at_rest(stack)
-    while (spent := await entered(http, stack, key)) < sold:
-        assert time.monotonic() < end, (spent, sold)
+    while len(found := await entered(http, stack, key)) < statuses(answers)[200]:
+        assert time.monotonic() < end, (found, sold)
         await asyncio.sleep(0.1)
-    assert spent <= BUDGET + COST
+    assert sum(found) <= BUDGET + COST
+    assert statuses(answers)[200] * COST <= BUDGET + COST
+    # What a dead router was told and had not written down yet is estimated, and stands for less than was sold.
+    estimated = sum(1 for cost in found if cost != COST)
+    assert sold <= BUDGET + COST + estimated * COST
     if not killed:
-        assert sold >= BUDGET
+        assert estimated == 0
+        assert sold == sum(found) >= BUDGET
         assert statuses(answers).keys() <= {200, 400, 429}
 
 

@@ -91,7 +91,7 @@ async def test_a_soft_budget_is_told_by_auth_and_the_answer_entered(stack: Stack
             if "x-tollway-soft-budget-exceeded" in reply.headers:
                 warned = reply.headers["x-tollway-request-id"]
                 break
-    told = await about(stack, warned, "auth.soft_budget_exceeded", "edge.request_ended")
+    told = await about(stack, warned, "limits.soft_budget_exceeded", "edge.request_ended")
     assert {line["service"] for line in told} == {"auth", "edge"}
     assert (await logged(http, warned))["status"] == "success"
 

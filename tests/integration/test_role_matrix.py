@@ -25,7 +25,7 @@ from tests.support.world import World
 PERSONAS = get_args(Persona)
 REFUSED = (403, 404)
 
-CHANGE_NOTHING = {"budget_info", "config_plan", "config_reload", "organization_info_of_many"}
+CHANGE_NOTHING = {"budget_info", "config_plan", "config_reload", "organization_info_of_many", "spend_calculate"}
 """Routes that are no GET and change no object: they tell something, or apply a file in which nothing is new."""
 
 
