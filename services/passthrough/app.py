@@ -49,6 +49,9 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
         copying = Copying(offload)
         stack.push_async_callback(copying.close)
         prices = Prices(table, configuration)
+        for target, _ in routes.values():
+            # Looked up by the first form that names no model, all of them would hold the event loop.
+            await asyncio.to_thread(prices.all_of, target)
         accounting = Accounting(writer, limiter, prices, offload, worker.metrics)
         admission = Admission(BodyReader(worker), offload, configuration.server.max_body_bytes)
         limits = NativeLimits(

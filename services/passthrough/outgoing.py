@@ -95,7 +95,10 @@ class ArrivingBody:
     async def beginning(self, most: int) -> bytes:
         """Return about so many bytes of its beginning, or all of it; they stay in their place."""
         whole = await self.collect(most)
-        return b"".join(self._begun) if whole is None else whole
+        if whole is None:
+            return b"".join(self._begun)
+        self._begun.append(whole)
+        return whole
 
     async def opened(self, clock: Clock) -> AsyncIterator[bytes]:
         """Yield the body for the HTTP client. The clock stands still while the client is waited for."""

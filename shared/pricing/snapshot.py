@@ -87,8 +87,10 @@ def find(model: str, provider: str, api_base: str | None) -> "tuple[Provider, Mo
 
 
 def chat_models(provider: str) -> list[str]:
-    """Return the names of a provider's models that answer chats, as far as the table tells."""
-    found = next(item for item in load().providers if item.id == provider)
+    """Return the names of a provider's models that answer chats, as far as the table tells; it may not know it."""
+    found = next((item for item in load().providers if item.id == provider), None)
+    if found is None:
+        return []
     return sorted(model.id for model in found.models if not model.deprecated and _answers_chats(model))
 
 

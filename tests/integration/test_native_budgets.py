@@ -49,12 +49,13 @@ class Provider:
 
     def __init__(self) -> None:
         self.taken = 0
+        self.size = 0
+        """Bytes of the last body."""
         self.go_on = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.Response:
         """Read the body, and say what it used."""
-        async for _ in request.content.iter_any():
-            pass
+        self.size = sum([len(piece) async for piece in request.content.iter_any()])
         self.taken += 1
         await self.go_on.wait()
         usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
@@ -125,9 +126,13 @@ _FORM_TYPE = {"content-type": "multipart/form-data; boundary=b0undary"}
 
 
 def _streamed_form() -> AsyncIterator[bytes]:
+    return chunked(_written_form(AUDIO * 10))
+
+
+def _written_form(audio: bytes) -> bytes:
     head = b'--b0undary\r\nContent-Disposition: form-data; name="model"\r\n\r\npriced\r\n'
     file = b'--b0undary\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
-    return chunked(head + file + AUDIO * 10 + b"\r\n--b0undary--\r\n")
+    return head + file + audio + b"\r\n--b0undary--\r\n"
 
 
 async def call(http: aiohttp.ClientSession, key: str, path: str, **how: Any) -> tuple[int, str, Mapping[str, str]]:
@@ -227,6 +232,18 @@ async def test_a_model_behind_a_large_file_is_no_way_past_its_limits(
     assert {headers["x-tollway-limit-scope"] for status, _, headers in results if status == 429} == {"key_model"}
     async with http.get("/openai/v1/models", headers={"Authorization": f"Bearer {key}"}) as answer:
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("size", [100, 50_000, 500_000])
+async def test_what_was_looked_at_goes_on_whole(
+    stack: Stack, http: aiohttp.ClientSession, provider: Provider, size: int
+) -> None:
+    """A form of unknown length, shorter or longer than what is read of it first."""
+    provider.go_on.set()
+    key = await limited_key(stack, Limits(max_budget=NANO))
+    form = _written_form(b"a" * size)
+    assert (await call(http, key, TRANSCRIPTIONS, data=chunked(form), headers=_FORM_TYPE))[0] == 200
+    assert provider.size == len(form)
 
 
 async def test_tokens_of_large_bodies_are_counted(

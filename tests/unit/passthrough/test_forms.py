@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.passthrough.domain.forms import form_fields
+from services.passthrough.domain.forms import MOST_PARTS, form_fields
 
 TYPE = "multipart/form-data; boundary=xyz"
 
@@ -44,6 +44,12 @@ def test_files_and_what_may_go_on_are_no_fields() -> None:
 def test_a_field_with_two_values_is_none() -> None:
     """Two readers could see different ones; the same value twice is one."""
     assert form_fields(TYPE, form(("model", "cheap"), ("model", "dear"), ("n", "1"), ("n", "1"))) == {"n": "1"}
+
+
+@pytest.mark.parametrize(("number", "found"), [(MOST_PARTS, MOST_PARTS), (MOST_PARTS + 1, 0), (50_000, 0)])
+def test_a_form_of_very_many_parts_says_nothing(number: int, found: int) -> None:
+    """Nothing of it, and not its beginning: a later part could say something else."""
+    assert len(form_fields(TYPE, form(*((f"f{place}", "1") for place in range(number))))) == found
 
 
 @given(body=st.binary(max_size=400), cut=st.integers(0, 200))

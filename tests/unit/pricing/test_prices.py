@@ -194,3 +194,4 @@ def test_listed_models_answer_chats_and_have_prices() -> None:
     assert not {"whisper-1", "text-embedding-3-small", "davinci", "gpt-image-1"} & set(openai)
     for provider, names in (("openai", openai), ("anthropic", anthropic)):
         assert all(table().price_of(deployment(name, provider)).known for name in names)
+    assert table().models("demo") == table().models("nobody") == []
