@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.passthrough.domain.access import check_models, looks_like_json, model_of, models_named
 from services.passthrough.domain.addresses import provider_url, remainder_of
+from services.passthrough.domain.forms import read_form
 from services.passthrough.domain.operations import Meaning, meaning_of, model_in_path, operation_of
 from services.passthrough.domain.targets import Target
 from services.passthrough.outgoing import ArrivingBody, Outgoing, WholeBody
@@ -27,8 +28,10 @@ class Admitted:
     meaning: Meaning
     model: str
     """As the path or the body names it; empty where neither does."""
+    certain: bool = True
+    """False where the body may name another model in what was not read of it."""
     input: int | None = None
-    """Tokens of input, where they were counted."""
+    """Tokens of text, where they were counted."""
 
 
 class Admission:
@@ -50,6 +53,10 @@ class Admission:
         if principal.restricted:
             check_models(principal, (named,) if named else (), target.vendor)
             body = await self._checked(ctx, body, principal, target.vendor)
+            if not named and target.vendor is not None and meaning != "free":
+                body = await self._checked_form(ctx, body, principal, target.vendor)
+        if is_form(ctx):
+            return Admitted(url, body, meaning, named[:MAX_MODEL], certain=bool(named), input=0)
         if not named and isinstance(body, WholeBody):
             named = await self._offload.run(model_of, body.data)
         return Admitted(url, body, meaning, named[:MAX_MODEL])
@@ -60,6 +67,24 @@ class Admission:
         if isinstance(body, WholeBody) and body.data and _may_be_json(ctx, body.data):
             check_models(principal, await self._offload.run(models_named, body.data), vendor)
         return body
+
+    async def _checked_form(self, ctx: RequestContext, body: Outgoing, principal: Principal, vendor: str) -> Outgoing:
+        """Return a form, whole, once the model that it names is known to be allowed; anything else as it is."""
+        if not is_form(ctx):
+            return body
+        data = body.data if isinstance(body, WholeBody) else await body.collect(self._max_body_bytes)
+        if data is None:
+            raise BodyTooLarge(f"A form from a key that is limited to models has {self._max_body_bytes} bytes at most.")
+        if data:
+            form = await self._offload.run(read_form, data, value_of(ctx.headers, "content-type"))
+            if not form.is_certain_of("model"):
+                raise Forbidden(
+                    "This API key is limited to models, and readers of this form could see different ones.",
+                    param="model",
+                    code="model_not_allowed",
+                )
+            check_models(principal, (form.fields["model"],) if "model" in form.fields else (), vendor)
+        return WholeBody(data)
 
 
 async def whole_json(ctx: RequestContext, body: Outgoing, limit: int, whose: str) -> Outgoing:
@@ -79,6 +104,11 @@ async def whole_json(ctx: RequestContext, body: Outgoing, limit: int, whose: str
     if data is None:
         raise BodyTooLarge(f"A JSON body {whose} has {limit} bytes at most.")
     return WholeBody(data)
+
+
+def is_form(ctx: RequestContext) -> bool:
+    """Tell whether the body is a form of several parts, by its type."""
+    return value_of(ctx.headers, "content-type").lower().startswith("multipart/")
 
 
 def _may_be_json(ctx: RequestContext, beginning: bytes) -> bool:

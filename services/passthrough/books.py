@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from services.passthrough.admission import Admitted
-from services.passthrough.domain.bills import Finished, attempt_of, beyond, bill_of, cost_of
+from services.passthrough.domain.bills import Finished, attempt_of, beyond, bill_of, billed_model, cost_of
 from services.passthrough.domain.copies import Reading
 from services.passthrough.domain.targets import Target
 from services.passthrough.outgoing import WholeBody
@@ -110,7 +110,7 @@ class Books:
 
     async def _attempt_of(self, reading: Reading | None, end: Finished) -> Attempt:
         target, meaning = self._target, self._admitted.meaning
-        model = self._admitted.model or (reading.model if reading else "")
+        model = self._model(reading)
         usage = await self._usage(reading, end, model)
         cost = cost_of(target, meaning, usage, self._price(model), self.started, end)
         metrics = self._accounting.metrics
@@ -119,6 +119,10 @@ class Books:
             metrics.used(target.name, usage)
         metrics.charged(target.name, cost.nano, unpriced=cost.unpriced)
         return attempt_of(self._attempt, target, model, usage, cost, self.started, end)
+
+    def _model(self, reading: Reading | None) -> str:
+        admitted, told = self._admitted, reading.model if reading else ""
+        return billed_model(admitted.model, told, certain=admitted.certain, priced=self._price(told).known)
 
     async def _usage(self, reading: Reading | None, end: Finished, model: str) -> Usage | None:
         """Return the usage as reported, with our own count for what was not; None where nothing can be told."""

@@ -41,7 +41,7 @@ class NativeLimits:
         size = Size(admitted.model)
         if admitted.meaning == "metered":
             admitted, size = await self._measured(call, target, admitted)
-        quotas = unasked.quotas + _by_model(unasked, admitted, size.model)
+        quotas = unasked.quotas + _by_model(unasked, admitted, size)
         cost = self._cost(target, admitted, size, quotas) if admitted.meaning != "free" else 0
         held = await self._asking.admit(
             call,
@@ -66,8 +66,10 @@ class NativeLimits:
             beginning = body.data if isinstance(body, WholeBody) else await body.beginning(INLINE_BYTES)
             length = body.size if isinstance(body, WholeBody) else _stated_length(ctx.headers)
             operation = operation_of(remainder_of(target, ctx.path))
-            size = size_of_form(content_type, beginning, length, operation, model)
-        return replace(admitted, body=body, model=size.model[:MAX_MODEL], input=size.input + size.usual), size
+            whole = isinstance(body, WholeBody) or body.ended
+            size = await self._offload.run(size_of_form, beginning, content_type, length, operation, model, whole=whole)
+        admitted = replace(admitted, body=body, model=size.model[:MAX_MODEL], certain=size.certain, input=size.input)
+        return admitted, size
 
     def _cost(self, target: Target, admitted: Admitted, size: Size, quotas: tuple[Quota, ...]) -> int:
         strict = not self._allow_unpriced and any(quota.budget is not None for quota in quotas)
@@ -75,7 +77,7 @@ class NativeLimits:
             if strict:
                 raise unpriced_call()
             return 0
-        if not size.model:
+        if not size.model or not size.certain:
             known = [offer for offer in self._prices.all_of(target) if offer[0].known]
             if strict and not known:
                 raise unpriced_call()
@@ -90,10 +92,10 @@ class NativeLimits:
         return size.cost(price, possible)
 
 
-def _by_model(unasked: Unasked, admitted: Admitted, model: str) -> tuple[Quota, ...]:
-    """Return what holds for the model; where a metered call does not name it in what was read, what holds for any."""
-    if model or admitted.meaning != "metered":
-        return unasked.by_model.get(model, ())
+def _by_model(unasked: Unasked, admitted: Admitted, size: Size) -> tuple[Quota, ...]:
+    """Return what holds for the model; where a metered call may name another than was read, what holds for any."""
+    if admitted.meaning != "metered" or (size.model and size.certain):
+        return unasked.by_model.get(size.model, ())
     # A model that is hidden behind a large file must not be a way past its limits.
     return tuple(dict.fromkeys(quota for quotas in unasked.by_model.values() for quota in quotas))
 

@@ -66,6 +66,8 @@ class ArrivingBody:
     def __init__(self, reader: BodyReader, ref: BodyRef) -> None:
         self._pieces = reader.arriving_pieces(ref)
         self._begun: list[bytes] = []
+        self.ended = False
+        """True once it is known that nothing comes after what was taken."""
         self.size = 0
         self.complete = False
         """True once all of it was handed on."""
@@ -87,6 +89,7 @@ class ArrivingBody:
         while taken <= limit:
             piece = await anext(self._pieces, b"")
             if not piece:
+                self.ended = True
                 return await joined(self._begun)
             self._begun.append(piece)
             taken += len(piece)

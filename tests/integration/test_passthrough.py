@@ -734,17 +734,39 @@ async def test_a_limited_key_sends_nothing_compressed(
 
 
 async def test_a_limited_key_may_send_forms_and_its_own_model(on_demo: Gateway, http: aiohttp.ClientSession) -> None:
-    """An allowed model passes, large JSON too, byte for byte; forms and files pass unread."""
+    """An allowed model passes, in large JSON and a large form too, byte for byte; files pass unread."""
     async with http.post(f"{on_demo.url}/openai/v1/chat/completions", json=CHAT, headers=LIMITED) as answer:
         assert answer.status == 200
     large = json.dumps({"model": "demo", "pad": "x" * 500_000}).encode()
     headers = LIMITED | {"Content-Type": "application/json"}
     async with http.post(f"{on_demo.url}/openai/v1/echo", data=large, headers=headers) as answer:
         assert await answer.read() == large
+    form = aiohttp.FormData()
+    form.add_field("file", bytes(500_000), filename="a.wav")
+    form.add_field("model", "demo")
+    async with http.post(f"{on_demo.url}/openai/v1/echo", data=form, headers=LIMITED) as answer:
+        assert answer.status == 200
+        assert len(await answer.read()) > 500_000
     form = aiohttp.FormData({"purpose": "batch"})
     form.add_field("file", bytes(500_000), filename="a.bin")
     async with http.post(f"{on_demo.url}/openai/v1/files", data=form, headers=LIMITED) as answer:
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", ["/openai/v1/audio/transcriptions", "/openai/v1/videos"])
+@pytest.mark.parametrize("models", [("other",), ("demo", "other")])
+async def test_a_limited_keys_forms_are_held_to_its_models(
+    on_raw: Gateway, raw: RawUpstream, http: aiohttp.ClientSession, path: str, models: tuple[str, ...]
+) -> None:
+    """A model that the key may not use is refused wherever the form names it, and so are two of them."""
+    form = aiohttp.FormData()
+    for model in models:
+        form.add_field("file", bytes(500_000), filename="a.wav")
+        form.add_field("model", model)
+    async with http.post(on_raw.url + path, data=form, headers=LIMITED) as answer:
+        assert answer.status == 403
+        assert (await answer.json())["error"]["code"] == "model_not_allowed"
+    assert raw.requests == []
 
 
 async def test_nobody_gets_through_without_a_key(

@@ -36,6 +36,15 @@ class Finished:
         return 0 < self.answered < 400
 
 
+def billed_model(named: str, told: str, *, certain: bool, priced: bool) -> str:
+    """Return the model that is billed: as the caller named it, or as the answer told it, which may be `priced`.
+
+    A name that is certain has the price that was promised; an answer often tells a dated edition of it. Where the
+    caller may have named another one in what was not read, the answer's counts if it has a price.
+    """
+    return named if named and (certain or not priced) else told
+
+
 def beyond(reported: Usage, written: int) -> Usage:
     """Return what a cut stream used: what it reported, and what came of its text beyond that."""
     known = reported.output + reported.reasoning

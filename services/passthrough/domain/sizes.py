@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.passthrough.domain.forms import form_fields
-from shared.errors import Dialect
+from services.passthrough.domain.forms import read_form
+from shared.errors import Dialect, InvalidRequest
 from shared.pricing.bounds import output_bound
 from shared.pricing.estimate import AUDIO_TOKENS, estimate_input, expected_output
 from shared.pricing.prices import Price
@@ -21,7 +21,10 @@ MOST_AUDIO = 25 * 1024**2
 BYTES_PER_AUDIO_TOKEN = 200
 """Of speech at 16 kbit/s, about the least that is understood, and OpenAI's 10 tokens a second."""
 
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+MOST_IMAGES = 10
+"""Images that one request may ask for, by OpenAI's reference of `n`."""
+
+_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,9 @@ class Size:
     """What is known of a request before it is sent."""
 
     model: str = ""
-    """As the body names it; empty where it does not, or not where it can be seen."""
+    """As the path or the body names it; empty where neither does, or not where it can be seen."""
+    certain: bool = True
+    """False where the body may name another model in what was not read of it."""
     input: int = 0
     """Tokens of text."""
     media: int = 0
@@ -56,30 +61,42 @@ class Size:
 
 
 def size_of_json(body: bytes, dialect: Dialect, model: str) -> Size:
-    """Return the size of a JSON body; `model` is what the path named. Run it by `Offload`: it parses the body."""
-    try:
-        fields = _fields(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    """Return the size of a JSON body; `model` is what the path named. Run it by `Offload`: it parses the body.
+
+    Raises `InvalidRequest` for what is not empty and cannot be read: a provider that can read it would not be held to
+    anything.
+    """
+    if not body:
         return Size(model)
-
-    def field(name: str) -> object:
-        try:
-            return msgspec.json.decode(fields[name])
-        except (KeyError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
-
-    named = field("model")
+    body = body.removeprefix(_BOM)
+    try:
+        request = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise InvalidRequest("The request body is not valid JSON in UTF-8, so what it may cost is not known.") from None
+    if not isinstance(request, dict):
+        raise InvalidRequest("The request body must be a JSON object.")
+    named = request.get("model")
     model = model or (named if isinstance(named, str) else "")
-    return Size(model, estimate_input(body, dialect, model), requested=requested_output(field), choices=choices(field))
+    input = estimate_input(body, dialect, model)
+    return Size(model, input=input, requested=requested_output(request.get), choices=choices(request.get))
 
 
-def size_of_form(content_type: str, beginning: bytes, length: int, operation: str, model: str) -> Size:
-    """Return the size of a body that is no JSON, from its beginning and its length (-1 where that is unknown)."""
-    fields = form_fields(content_type, beginning)
-    model = model or fields.get("model", "")
-    number = fields.get("n", "1")
+def size_of_form(
+    beginning: bytes, content_type: str, length: int, operation: str, model: str, *, whole: bool = False
+) -> Size:
+    """Return the size of a body that is no JSON, from its beginning and its length (-1 where that is unknown).
+
+    `model` is what the path named; `whole` tells that the beginning is all of it. Run it by `Offload`.
+    """
+    form = read_form(beginning, content_type, whole=whole)
+    certain = bool(model) or form.is_certain_of("model")
+    model = model or form.fields.get("model", "")
+    number = form.fields.get("n", "1")
     answers = min(max(1, int(number)), MAX_CHOICES) if number.isascii() and number.isdigit() else 1
     if operation.startswith("images/"):
-        return Size(model, media=IMAGES_TOKENS, usual=IMAGES_TOKENS, choices=answers)
+        if not form.is_certain_of("n"):
+            answers = max(answers, MOST_IMAGES)
+        return Size(model, certain, media=IMAGES_TOKENS, usual=IMAGES_TOKENS, choices=answers)
     audio = MOST_AUDIO if length < 0 else min(length, MOST_AUDIO)
-    return Size(model, media=max(AUDIO_TOKENS, audio // BYTES_PER_AUDIO_TOKEN), usual=AUDIO_TOKENS, choices=answers)
+    media = max(AUDIO_TOKENS, audio // BYTES_PER_AUDIO_TOKEN)
+    return Size(model, certain, media=media, usual=AUDIO_TOKENS, choices=answers)

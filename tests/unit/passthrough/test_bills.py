@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.passthrough.domain.bills import Finished, beyond, cost_of
+from services.passthrough.domain.bills import Finished, beyond, billed_model, cost_of
 from services.passthrough.domain.operations import meaning_of, model_in_path, operation_of
 from services.passthrough.domain.targets import Target
 from shared.pricing.prices import UNPRICED, Price
@@ -88,3 +88,20 @@ def test_models_in_paths() -> None:
     assert model_in_path("models/gpt-4o") == "gpt-4o"
     assert model_in_path("deployments/gpt-4o/chat/completions") == "gpt-4o"
     assert model_in_path("files/file-1") == ""
+
+
+@pytest.mark.parametrize(
+    ("named", "told", "certain", "priced", "billed"),
+    [
+        ("m", "m-2026-01-01", True, True, "m"),
+        ("m", "m-2026-01-01", True, False, "m"),
+        ("cheap", "dear", False, True, "dear"),
+        ("m", "a-name-of-its-own", False, False, "m"),
+        ("m", "", False, False, "m"),
+        ("", "told", True, True, "told"),
+        ("", "told", False, False, "told"),
+    ],
+)
+def test_the_model_that_is_billed(named: str, told: str, certain: bool, priced: bool, billed: str) -> None:
+    """A certain name is the caller's; where the form may say something else, the provider's word counts."""
+    assert billed_model(named, told, certain=certain, priced=priced) == billed

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.passthrough.domain.forms import MOST_PARTS, form_fields
+from services.passthrough.domain.forms import MOST_PARTS, read_form
 
 TYPE = "multipart/form-data; boundary=xyz"
+FILE = (
+    b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\nRIFF\r\n'
+)
+
+
+def form_fields(content_type: str, body: bytes) -> dict[str, str]:
+    """Return what is found."""
+    return read_form(body, content_type).fields
 
 
 def form(*parts: tuple[str, str], end: bytes = b"--xyz--\r\n") -> bytes:
@@ -44,6 +52,42 @@ def test_files_and_what_may_go_on_are_no_fields() -> None:
 def test_a_field_with_two_values_is_none() -> None:
     """Two readers could see different ones; the same value twice is one."""
     assert form_fields(TYPE, form(("model", "cheap"), ("model", "dear"), ("n", "1"), ("n", "1"))) == {"n": "1"}
+
+
+def test_a_form_that_was_read_to_its_end_is_certain() -> None:
+    """Wherever the model stands, and where there is none; not if more may come."""
+    for body in (form(("model", "m"), end=FILE) + form(), FILE + form(("model", "m")), FILE + form()):
+        assert read_form(body, TYPE).is_certain_of("model")
+        assert not read_form(body, TYPE, whole=False).is_certain_of("model")
+
+
+NAMED = 'Content-Disposition: form-data; name="model"\r\n\r\ndear\r\n'
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        f"--xyz\r\n{NAMED}",
+        f"--xyz\n{NAMED}",
+        f"--xyz \r\n{NAMED}",
+        f"\n--xyz\r\n{NAMED}",
+        f"--xyz--\r\n--xyz\r\n{NAMED}",
+        "--xyz\r\nContent-Disposition: form-data; name=model\r\n\r\ndear\r\n",
+        "--xyz\r\nContent-Disposition: form-data; name='model'\r\n\r\ndear\r\n",
+        "--xyz\r\nContent-Disposition: form-data; name*=utf-8''model\r\n\r\ndear\r\n",
+        '--xyz\r\nContent-Disposition: form-data; name="mo\\del"\r\n\r\ndear\r\n',
+        '--xyz\r\nX-A: name="n"\r\nContent-Disposition: form-data; name="model"\r\n\r\ndear\r\n',
+        '--xyz\r\nContent-Disposition: form-data; name="n"\r\n' + NAMED,
+        '--xyz\r\nContent-Disposition: form-data; name="model"; filename="a"\r\n\r\ndear\r\n',
+        f'--xyz\r\nContent-Disposition: form-data; name="model"\r\n\r\n{"x" * 300}\r\n',
+        f"--xyz\r\nContent-Transfer-Encoding: base64\r\n{NAMED}",
+    ],
+)
+def test_a_second_model_that_some_reader_may_see_leaves_a_doubt(other: str) -> None:
+    """Before the one that we see, and behind it, however it is written."""
+    first, last = form(("model", "cheap"), end=other.encode()) + form(), other.encode() + form(("model", "cheap"))
+    for body in (first, last):
+        assert not read_form(body, TYPE).is_certain_of("model")
 
 
 @pytest.mark.parametrize(("number", "found"), [(MOST_PARTS, MOST_PARTS), (MOST_PARTS + 1, 0), (50_000, 0)])

@@ -11,10 +11,12 @@ from services.passthrough.domain.sizes import (
     BYTES_PER_AUDIO_TOKEN,
     IMAGES_TOKENS,
     MOST_AUDIO,
+    MOST_IMAGES,
     Size,
     size_of_form,
     size_of_json,
 )
+from shared.errors import InvalidRequest
 from shared.pricing.bounds import DEFAULT_OUTPUT
 from shared.pricing.estimate import AUDIO_TOKENS, EXPECTED_OUTPUT
 from shared.pricing.table import PriceTable
@@ -44,12 +46,26 @@ def test_json_is_counted_as_on_every_other_route() -> None:
     assert size_of_json(chat(), "openai", "of-the-path").model == "of-the-path"
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"model": 7}', b"\xff", b"[" * 5000])
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"model": 7}'])
 def test_what_is_no_request_is_small(body: bytes) -> None:
     """A provider refuses it; until then the answer's usual length is held."""
     size = size_of_json(body, "openai", "")
     assert (size.model, size.input) == ("", 0)
     assert size.cost(PRICE, None) == DEFAULT_OUTPUT * 2000
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{", b"\xff", b"[" * 5000, chat().decode().encode("utf-16"), chat() + b"{}", b'{"a": "\xff"}']
+)
+def test_what_only_a_provider_may_read_is_refused(body: bytes) -> None:
+    """Nobody knows what it costs."""
+    with pytest.raises(InvalidRequest):
+        size_of_json(body, "openai", "of-the-path")
+
+
+def test_a_mark_of_the_encoding_changes_nothing() -> None:
+    """As some editors write it before UTF-8."""
+    assert size_of_json(b"\xef\xbb\xbf" + chat(), "openai", "") == size_of_json(chat(), "openai", "")
 
 
 def test_images_are_no_text() -> None:
@@ -71,8 +87,8 @@ def test_images_are_no_text() -> None:
 )
 def test_a_form_is_held_by_what_it_is_for(operation: str, length: int, media: int, usual: int) -> None:
     """Audio by its length at most, images as several; a limit of tokens is charged by the piece."""
-    beginning = FORM % (b"model", b"m") + FORM % (b"n", b"2") + b"--xyz\r\n"
-    size = size_of_form(TYPE, beginning, length, operation, "")
+    beginning = FORM % (b"model", b"m") + FORM % (b"n", b"2") + b"--xyz--\r\n"
+    size = size_of_form(beginning, TYPE, length, operation, "", whole=True)
     assert size == Size("m", media=media, usual=usual, choices=2)
     assert size.tokens == usual + 2 * EXPECTED_OUTPUT
     assert size.cost(PRICE, None) == 2 * (media * 1000 + DEFAULT_OUTPUT * 2000)
@@ -80,13 +96,24 @@ def test_a_form_is_held_by_what_it_is_for(operation: str, length: int, media: in
 
 def test_a_form_without_a_model_at_its_beginning_has_none() -> None:
     """It may stand behind the file; then the dearest one counts."""
-    assert size_of_form(TYPE, b"--xyz\r\n", 10, "audio/transcriptions", "").model == ""
-    assert size_of_form("audio/wav", b"RIFF", 10, "audio/transcriptions", "of-the-path").model == "of-the-path"
+    size = size_of_form(b"--xyz\r\n", TYPE, 10, "audio/transcriptions", "")
+    assert (size.model, size.certain) == ("", False)
+    size = size_of_form(b"RIFF", "audio/wav", 10, "audio/transcriptions", "of-the-path")
+    assert (size.model, size.certain) == ("of-the-path", True)
+
+
+def test_what_was_not_read_of_a_form_may_say_something_else() -> None:
+    """A model before a large file is not certain, and as many images are held as there may be."""
+    beginning = FORM % (b"model", b"cheap") + FORM % (b"n", b"2")
+    size = size_of_form(beginning + b"--xyz\r\n", TYPE, 10**6, "images/edits", "")
+    assert (size.model, size.certain, size.choices) == ("cheap", False, MOST_IMAGES)
+    size = size_of_form(beginning + b"--xyz--", TYPE, len(beginning) + 7, "images/edits", "", whole=True)
+    assert (size.model, size.certain, size.choices) == ("cheap", True, 2)
 
 
 @given(st.integers(-1, 10**10), st.text(max_size=8), st.text(max_size=8))
 def test_a_hold_is_never_nothing(length: int, number: str, model: str) -> None:
     """Whatever the form says, something is held for it, and not without bound."""
     beginning = FORM % (b"model", model.encode(errors="replace")) + FORM % (b"n", number.encode(errors="replace"))
-    size = size_of_form(TYPE, beginning + b"--xyz--", length, "audio/transcriptions", "")
+    size = size_of_form(beginning + b"--xyz--", TYPE, length, "audio/transcriptions", "", whole=True)
     assert 0 < size.cost(PRICE, None) < 128 * 200_000 * 1000
