@@ -7,15 +7,18 @@ if TYPE_CHECKING:
     from shared.bus.service import Build
 
 SERVICES: dict[str, str] = {
+    "passthrough": "services.passthrough.app:build",
     "auth": "services.auth.app:build",
     "guardrails": "services.guardrails.app:build",
     "router": "services.router.app:build",
-    "passthrough": "services.passthrough.app:build",
     "admin": "services.admin.app:build",
     "billing": "services.billing.app:build",
     "edge": "services.edge.app:build",
 }
-"""Name of a service to `module:function` of its composition root; imported when it is needed."""
+"""Name of a service to `module:function` of its composition root; imported when it is needed.
+
+Pass-through comes before auth, which leaves it to ask the limiter for a native request.
+"""
 
 
 def composition_root(path: str) -> "Build":

@@ -158,6 +158,14 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     failed: bool = False
     """The question cannot be decided, which is a fault; asking it again does not help."""
 
+    @classmethod
+    def of_fault(cls, id: str) -> "Verdict":
+        """Return the answer to a question that cannot be decided.
+
+        It is `full` as well: readers that do not know `failed` must not take it for an admission.
+        """
+        return cls(id, full=True, failed=True)
+
 
 class Settled(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a request really used; replaces its hold and its estimate, in whatever order it comes with its release."""

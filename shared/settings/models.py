@@ -7,6 +7,12 @@ from pydantic import Field, SecretStr
 from shared.settings.checks import TargetUrl
 from shared.settings.section import Section
 
+LONGEST_ID = 128
+"""Characters of a deployment's id, as `/model/new` takes it."""
+
+LONGEST_NAME = 256
+"""Characters of a model group's name, as `/model/new` takes it."""
+
 
 class Timeouts(Section):
     """The five clocks of a provider call, in seconds."""
@@ -26,7 +32,7 @@ class Timeouts(Section):
 class Deployment(Section):
     """One way to reach a model."""
 
-    id: str = ""
+    id: str = Field("", max_length=LONGEST_ID)
     """A name that lasts, for the ledger; made of the model group and a number unless given."""
     provider: Literal["openai", "anthropic", "demo"]
     """Whose API it speaks: `openai` is any OpenAI-compatible server."""
@@ -67,7 +73,7 @@ class Deployment(Section):
 class ModelGroup(Section):
     """The name that callers ask for, and what serves it."""
 
-    model_name: str = Field(min_length=1)
+    model_name: str = Field(min_length=1, max_length=LONGEST_NAME)
     """The name in requests."""
     deployments: tuple[Deployment, ...] = Field(min_length=1)
     """What serves it; a request that fails on one is tried on another."""

@@ -76,7 +76,7 @@ class Answers:
 
     def fail(self, asks: Iterable[Ask]) -> None:
         """Add that these questions cannot be decided."""
-        self.add(Verdict(ask.id, failed=True) for ask in asks)
+        self.add(Verdict.of_fault(ask.id) for ask in asks)
 
     def add(self, verdicts: Iterable[Verdict]) -> None:
         """Add verdicts; one that nobody is known to wait for is dropped, and asked for again."""

@@ -21,7 +21,7 @@ class Tally:
         for verdict in verdicts:
             refusal = verdict.refusal
             if verdict.full or verdict.failed:
-                self._metrics.limit_decided("full" if verdict.full else "failed")
+                self._metrics.limit_decided("failed" if verdict.failed else "full")
                 continue
             self._metrics.limit_decided("admitted" if refusal is None else "refused")
             if refusal is not None:

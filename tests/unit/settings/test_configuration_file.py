@@ -194,3 +194,21 @@ def test_a_demo_deployment_needs_an_address_where_no_demo_provider_starts(writte
     assert problems(path) == [
         "tollway.yaml: a deployment of 'a' needs an 'api_base', for 'demo: false' starts no demo provider."
     ]
+
+
+def test_names_that_no_attempt_could_carry_are_told(written: Written) -> None:
+    """A deployment's id and a model group's name have the lengths that `/model/new` takes."""
+    path = written(
+        f"""\
+models:
+  - model_name: {"n" * 257}
+    deployments:
+      - id: {"i" * 129}
+        provider: demo
+        model: demo
+"""
+    )
+    assert problems(path) == [
+        "tollway.yaml:2: 'models[0].model_name': string should have at most 256 characters.",
+        "tollway.yaml:4: 'models[0].deployments[0].id': string should have at most 128 characters.",
+    ]

@@ -36,7 +36,7 @@ class Decider:
         """Take a step; a question with which it fails is answered so, and nobody else's is touched."""
         done = self.guard(step, ask, patience, draft, line)
         if done is None:
-            draft.verdicts.append(Verdict(ask.id, failed=True))
+            draft.verdicts.append(Verdict.of_fault(ask.id))
             return True
         return done
 

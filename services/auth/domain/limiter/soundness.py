@@ -9,8 +9,8 @@ from shared.schemas.scopes import SEPARATOR, ScopeKind
 MOST = 2**53
 """Tokens, or nano-dollars (nine million dollars), of one request; sums of as many as there may be fit a message."""
 
-LONGEST_ID = 200
-"""Characters of a request's id, or an owner's."""
+LONGEST_ID = 1024
+"""Characters of a request's id, or an owner's; an attempt's has a deployment's in it, and that a model group's name."""
 
 _KINDS = frozenset(get_args(ScopeKind))
 

@@ -1,5 +1,6 @@
 """Questions that are no questions: they are answered so, change nothing, and stand in nobody's way."""
 
+import uuid
 from typing import Any
 
 import msgspec
@@ -9,14 +10,15 @@ from hypothesis import strategies as st
 
 from services.auth.domain.limiter.draft import Draft
 from services.auth.domain.limiter.guarding import Step
-from services.auth.domain.limiter.soundness import MOST, is_sound, is_sound_end, is_sound_use
+from services.auth.domain.limiter.soundness import LONGEST_ID, MOST, is_sound, is_sound_end, is_sound_use
 from shared.schemas.limits import Ask, Quota, Released, Settled
+from shared.settings.models import LONGEST_NAME
 from tests.unit.auth.limiter.driven import Driven, picture
 
 KEY = Quota("key\x1fk", rpm=5, tpm=100, parallel=3, budget=1000)
 NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.integers(-2, 2000) | st.sampled_from([MOST, MOST + 1])
 TIMES = st.floats() | st.floats(0, 2e9)
-IDS = st.text(max_size=5) | st.sampled_from(["r1", "r2", "x" * 300])
+IDS = st.text(max_size=5) | st.sampled_from(["r1", "r2", "x" * 3000])
 SCOPES = st.sampled_from([KEY.scope, "user\x1fu", "customer\x1f\U0001f6e3", "key", "", "nobody\x1fx", "key\x1f"])
 LIMITS = NUMBERS | st.none()
 QUOTAS = st.builds(Quota, SCOPES, LIMITS, LIMITS, LIMITS, LIMITS, LIMITS, TIMES, TIMES)
@@ -60,6 +62,13 @@ def test_what_cannot_be_counted_with_is_not_sound(ask: Ask) -> None:
     """Without an id, without end, negative, larger than anything, or of a scope that is none."""
     assert not is_sound(ask)
     assert is_sound(Ask("r", "edge.1", 1.0, (KEY,), tokens=1, cost=1))
+
+
+def test_the_longest_attempt_of_a_model_is_sound() -> None:
+    """Of the request's id, its epoch and number, and a deployment's id that is made of the longest group's name."""
+    id = f"{uuid.uuid4()}-{10**9}-{10**6}@{'x' * LONGEST_NAME}-{10**6}"
+    assert is_sound(Ask(id, "router.1", 1.0, (KEY,)))
+    assert not is_sound(Ask("x" * (LONGEST_ID + 1), "router.1", 1.0, (KEY,)))
 
 
 def test_a_question_that_fails_is_the_only_one() -> None:
