@@ -31,11 +31,18 @@ TRY_SECONDS = 2.0
 AGAIN_SECONDS = 1.0
 """Pause after a try that failed."""
 
+TRIES = 3
+"""Times that JetStream may refuse a message as wrong before the ones behind it have their turn without it."""
+
 LEAVE_SECONDS = 2.0
 """How long a stopping process waits for what it has."""
 
 TAKEN = 10071
 """JetStream's error code for a subject that has a message already."""
+
+
+class _Refused(Exception):
+    """JetStream, or the client itself, says that this message is wrong; others may be right."""
 
 
 class _Fact(NamedTuple):
@@ -53,7 +60,7 @@ class Announcements:
         self._waiting: deque[_Fact] = deque()
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
-        """Facts given up because too many waited."""
+        """Facts given up because too many waited, or because JetStream refused them."""
         metrics.watch(families.ALERTS_WAITING, lambda: len(self._waiting))
         metrics.watch(families.ALERTS_DROPPED, lambda: self.dropped)
 
@@ -82,14 +89,24 @@ class Announcements:
         self._task = None
 
     async def _work(self) -> None:
+        tries = 0
         while self._waiting:
             try:
                 await self._store(self._waiting[0])
+            except _Refused as error:
+                tries += 1
+                log.warning("alerts.refused", subject=self._waiting[0].subject, tries=tries, reason=str(error))
+                if tries < TRIES:
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    continue
+                self.dropped += 1
+                log.error("alerts.dropped", subject=self._waiting[0].subject, reason=str(error))
             except (nats.errors.Error, OSError, TimeoutError) as error:
                 log.warning("alerts.not_acknowledged", error=type(error).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)
-            else:
-                self._waiting.popleft()
+                continue
+            self._waiting.popleft()
+            tries = 0
 
     async def _store(self, fact: _Fact) -> None:
         headers = {"Nats-Msg-Id": fact.id, "Nats-Expected-Last-Subject-Sequence": "0"}
@@ -97,9 +114,11 @@ class Announcements:
             ack = await self._bus.jetstream.publish(
                 fact.subject, fact.payload, timeout=TRY_SECONDS, stream=ALERT_STREAM, headers=headers
             )
-        except nats.js.errors.APIError as error:
+        except nats.errors.MaxPayloadError as error:
+            raise _Refused(str(error)) from None
+        except nats.js.errors.BadRequestError as error:
             if error.err_code != TAKEN:
-                raise
+                raise _Refused(error.description) from None
         else:
             if not ack.duplicate:
                 fact.stored()

@@ -96,7 +96,9 @@ SOFT_BUDGETS_REACHED = Family(
     "tollway_soft_budgets_reached", "Soft budgets that were spent, by kind of scope.", "counter", ("scope",)
 )
 ALERTS_WAITING = Family("tollway_alerts_waiting", "Facts to be told that wait for JetStream now.", "gauge")
-ALERTS_DROPPED = Family("tollway_alerts_dropped", "Facts to be told that were given up: too many waited.", "counter")
+ALERTS_DROPPED = Family(
+    "tollway_alerts_dropped", "Facts to be told that were given up: too many, or refused.", "counter"
+)
 
 CHANGE_GAPS = Family("tollway_change_gaps", "Times that announced changes were missed.", "counter")
 CHANGES_FRESH = Family("tollway_changes_fresh", "1 while this process's caches are known to be true.", "gauge")
