@@ -171,7 +171,7 @@ class Catalog(Generic[T]):
         self._on_reload(list(targets.values()))
 
 
-def provider_names(name: str, members: Iterable[Prepared]) -> tuple[str, ...]:
+def provider_names(name: str, members: Collection[Prepared]) -> tuple[str, ...]:
     """Return a model group's name with its provider, such as `openai/gpt-4o`, for wildcards in lists of models.
 
     Only a group that goes by the provider's own name of the model has one, and only where one provider serves it.

@@ -143,6 +143,19 @@ ODD_KEYS = [
 ]
 
 
+async def first_status(host: str, port: int, request: bytes) -> int:
+    """Return the status of the answer to these bytes, 0 where the connection just ends."""
+    reader, writer = await asyncio.open_connection(host, port, limit=2**22)
+    try:
+        writer.write(request)
+        line = await asyncio.wait_for(reader.readline(), 20)
+    except ConnectionError:
+        line = b""
+    finally:
+        writer.transport.abort()
+    return int(line.split()[1]) if line else 0
+
+
 @pytest.mark.parametrize("key", ODD_KEYS, ids=lambda key: f"{key[:20]!r}-{len(key)}")
 @pytest.mark.parametrize("scheme", [b"Bearer ", b"Basic ", b"\x01"], ids=["bearer", "basic", "control"])
 async def test_keys_of_odd_bytes_and_of_a_megabyte_are_refused(stack: Stack, scheme: bytes, key: bytes) -> None:
@@ -150,17 +163,15 @@ async def test_keys_of_odd_bytes_and_of_a_megabyte_are_refused(stack: Stack, sch
     host, _, port = stack.url.removeprefix("http://").partition(":")
     body = json.dumps(CHAT).encode()
     for header in (b"Authorization", b"x-api-key", b"api-key", b"x-tollway-api-key"):
-        reader, writer = await asyncio.open_connection(host, int(port), limit=2**22)
         head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
         request = b"%b%b: %b%b\r\nContent-Length: %d\r\n\r\n%b" % (head, header, scheme, key, len(body), body)
-        try:
-            writer.write(request)
-            line = await asyncio.wait_for(reader.readline(), 20)
-        except ConnectionError:
-            line = b""
-        finally:
-            writer.transport.abort()
-        assert not line or 400 <= int(line.split()[1]) < 500, line
+        status = await first_status(host, int(port), request)
+        end = time.monotonic() + 20
+        while status == 503:
+            # Whoever tried thousands of keys before has used up what may be looked up.
+            assert time.monotonic() < end
+            status = await first_status(host, int(port), request)
+        assert status == 0 or 400 <= status < 500
     async with aiohttp.ClientSession(stack.url) as session, session.get("/health/liveliness") as answer:
         assert answer.status == 200
 

@@ -22,5 +22,5 @@ def visible_groups(principal: Principal, offered: Iterable[tuple[str, Deployment
     return {
         name: members
         for name, members in groups.items()
-        if principal.may_use(name, provider_names(name, map(_Offered, members)))
+        if principal.may_use(name, provider_names(name, [_Offered(member) for member in members]))
     }
