@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +23,7 @@ from benchmarks.bench import Bench, benches
 from benchmarks.contenders import Contender, bare, warm
 from benchmarks.payloads import STREAM_CHUNKS
 from benchmarks.processes import ROOT, ProcessFailed, load, until
+from benchmarks.scenarios.limits import limited_key
 from benchmarks.stacks import Profile, read_profile
 
 SERVICES = ("edge", "auth", "guardrails", "router", "billing", "admin")
@@ -50,8 +52,10 @@ async def _contender(bench: Bench, started: AsyncExitStack, options: argparse.Na
         return await started.enter_async_context(bare(bench.upstream, stream=options.streams))
     await bench.start_tollway()
     tollway = bench.tollway()
-    if tollway is None:
+    if tollway is None or bench.stack is None:
         raise ProcessFailed("Tollway did not start")
+    if options.limited:
+        tollway = replace(tollway, key=await limited_key(bench.stack))
     await warm(tollway)
     return tollway
 
@@ -121,6 +125,7 @@ def main() -> int:
     parser.add_argument("services", nargs="*", help=f"any of {', '.join(SERVICES)}; all if none")
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--limited", action="store_true", help="with a key whose four scopes have limits and budgets")
     parser.add_argument("--streams", action="store_true", help="300 streams instead of whole answers")
     parser.add_argument("--bare", action="store_true", help="sample the bare proxy instead")
     parser.add_argument("--out", type=Path, help="a folder for the collapsed stacks, as flame graphs read them")

@@ -6,17 +6,32 @@ are pages of the file, which processes share), cl100k 20 ms and 16 MB. Each is l
 """
 
 import importlib.util
+import os
 import sys
 from functools import cache
+from hashlib import blake2b
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Protocol, cast
+
+from cachetools import LRUCache
 
 EXACT_CHARACTERS = 32 * 1024
 """Texts up to this length are counted whole (1.2 ms, at worst 4); of longer ones, samples of this total length."""
 
 SAMPLES = 8
+
+REMEMBERED_FROM = 256
+"""Characters of a text whose count is remembered; a shorter one is counted as fast as it is looked up."""
+
+REMEMBERED = 8192
+"""Counts that a process remembers, by a keyed digest of the text: some 2 MB, and no text."""
+
+_lock = Lock()
+_digest_key = os.urandom(16)
+_counts: LRUCache[tuple[str, bytes], int] = LRUCache(REMEMBERED)
 
 _CL100K = ("gpt-3.5", "gpt-35", "gpt-4-", "gpt-4:", "text-embedding-")
 _CLAUDE_FACTOR = 1.2
@@ -40,12 +55,26 @@ def count_tokens(text: str, model: str) -> int:
     if not text:
         return 0
     name = model.rpartition("/")[2].lower()
-    count = _count(text, _tokenizer(_encoding(name)))
+    count = _remembered(text, _encoding(name))
     return round(count * _CLAUDE_FACTOR) if "claude" in name else count
 
 
 def _encoding(name: str) -> str:
     return "cl100k_base" if name == "gpt-4" or name.startswith(_CL100K) else "o200k_base"
+
+
+def _remembered(text: str, encoding: str) -> int:
+    """Count a text, or remember its count: an agent sends its whole conversation again with each call."""
+    if len(text) < REMEMBERED_FROM:
+        return _count(text, _tokenizer(encoding))
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), key=_digest_key, digest_size=16).digest()
+    with _lock:
+        known = _counts.get((encoding, digest))
+    if known is None:
+        known = _count(text, _tokenizer(encoding))
+        with _lock:
+            _counts[encoding, digest] = known
+    return known
 
 
 def _count(text: str, tokenizer: Tokenizer) -> int:

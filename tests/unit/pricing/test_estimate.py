@@ -148,3 +148,13 @@ def test_counting_leaves_the_wrappers_tables_alone() -> None:
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.split() == ["2", "False"]
+
+
+@given(st.text(min_size=250, max_size=2000), st.sampled_from(["gpt-4o", "gpt-4", "claude-haiku-4-5"]))
+@settings(max_examples=50, deadline=None)
+def test_a_remembered_count_is_the_counted_one(text: str, model: str) -> None:
+    """Whichever model asked first: each encoding has counts of its own."""
+    first = count_tokens(text, model)
+    encoding = "cl100k_base" if model == "gpt-4" else "o200k_base"
+    exact = len(bpe_openai.get_encoding(encoding).encode_ordinary(text))
+    assert first == count_tokens(text, model) == (round(exact * 1.2) if "claude" in model else exact)
