@@ -27,7 +27,7 @@ run: venv ## Start everything on this machine (make run ARGS="--port 4001")
 	@$(BIN)/python -m tollway up $(ARGS)
 
 test: venv ## Run the whole suite
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 $(REAL_MODEL)/.installed: requirements/real-model.lock | $(VENV)/.installed
 	$(BIN)/python -m venv $(REAL_MODEL)

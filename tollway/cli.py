@@ -121,7 +121,8 @@ def check(
     path = config_path(config)
     configuration = load(path, os.environ)
     groups = len(configuration.models)
-    print(f"{path or 'The default configuration'} is valid: {groups} model group{'' if groups == 1 else 's'}.")
+    checked = path or "There is no tollway.yaml here; the default configuration"
+    print(f"{checked} is valid: {groups} model group{'' if groups == 1 else 's'}.")
     if diff:
         from tollway.stack.difference import differences
 

@@ -58,8 +58,14 @@ class Declaring:
         }
 
     async def plan(self, configuration: Configuration) -> list[Step]:
-        """Return what applying a configuration would do now; raises `StoreUnavailable`."""
-        return await self._plan(declared_records(configuration, self._secret), time.time(), None)
+        """Return what applying a configuration would do now.
+
+        Raises `InvalidRequest` where it refers to what there is not, and `StoreUnavailable`.
+        """
+        wanted = declared_records(configuration, self._secret)
+        steps = await self._plan(wanted, time.time(), None)
+        await self._check_references(steps, wanted, None)
+        return steps
 
     async def apply(self, configuration: Configuration, *, request_id: str = "", client: str = "") -> list[Step]:
         """Make the changes and return them.

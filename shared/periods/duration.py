@@ -16,7 +16,8 @@ _UNITS: dict[str, tuple[int, Unit]] = {
     "w": (7, "days"),
     "mo": (1, "months"),
 }
-_WORDS = {"hourly": "1h", "daily": "1d", "weekly": "7d", "monthly": "30d"}
+WORDS = {"hourly": "1h", "daily": "1d", "weekly": "7d", "monthly": "30d"}
+"""Periods by their names."""
 
 
 class Duration(NamedTuple):
@@ -31,7 +32,7 @@ def parse(duration: str) -> Duration:
 
     Raises `ValueError`.
     """
-    match = _DURATION.fullmatch(_WORDS.get(duration, duration))
+    match = _DURATION.fullmatch(WORDS.get(duration, duration))
     if match is None or int(match[1]) == 0:
         raise ValueError(f"{duration!r} is no duration such as 30s, 15m, 1h, 7d or 1mo")
     factor, unit = _UNITS[match[2]]

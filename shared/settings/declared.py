@@ -3,12 +3,20 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from shared.settings.section import Section
-from shared.settings.words import Digest, Duration, Id, Name
+from shared.settings.words import Digest, Id, Name, Period
 
-Dollars = Annotated[float, Field(ge=0, le=1e9)]
+
+def _no_truth(value: object) -> object:
+    """Refuse YAML's `yes` and `true`, which would count as one dollar."""
+    if isinstance(value, bool):
+        raise ValueError("use a number of dollars")
+    return value
+
+
+Dollars = Annotated[float, Field(ge=0, le=1e9), BeforeValidator(_no_truth)]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -17,7 +25,7 @@ class ModelBudget(Section):
 
     max_budget: Dollars
     """Dollars."""
-    budget_duration: Duration | None = None
+    budget_duration: Period | None = None
     """The budget's period; it never resets where this is missing."""
 
 
@@ -28,7 +36,7 @@ class DeclaredLimits(Section):
     """Dollars."""
     soft_budget: Dollars | None = None
     """Dollars past which an event and a header say so; nothing is refused."""
-    budget_duration: Duration | None = None
+    budget_duration: Period | None = None
     """The budget's period, such as `30d` or `1mo`; it never resets where this is missing."""
     rpm_limit: Count | None = None
     """Requests per minute."""
@@ -93,7 +101,7 @@ class DeclaredTeamMember(Section):
     """Whether the user manages the team."""
     max_budget_in_team: Dollars | None = None
     """Dollars."""
-    budget_duration: Duration | None = None
+    budget_duration: Period | None = None
     """The budget's period; it never resets where this is missing."""
     rpm_limit: Count | None = None
     """Requests per minute."""

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.settings.section import Section
-from shared.settings.words import Duration
+from shared.settings.words import Duration, Period
 
 
 class _Limits(Section):
@@ -13,7 +13,7 @@ class _Limits(Section):
 
     max_budget: float | None = Field(None, ge=0)
     """Dollars."""
-    budget_duration: Duration | None = None
+    budget_duration: Period | None = None
     """The period of that budget."""
     rpm_limit: int | None = Field(None, ge=0)
     """Requests a minute."""
@@ -43,7 +43,7 @@ class TeamDefaults(_Limits):
     """Model groups that they may use; empty means all."""
     team_member_budget: float | None = Field(None, ge=0)
     """Dollars that each member may spend within the team."""
-    team_member_budget_duration: Duration | None = None
+    team_member_budget_duration: Period | None = None
     """The period of that budget."""
 
 

@@ -35,6 +35,15 @@ Duration = Annotated[
 ]
 """A number and a unit, such as `30d` or `1mo`."""
 
+_PERIOD = f"{_DURATION[:-1]}$|^(hourly|daily|weekly|monthly)$"
+
+Period = Annotated[
+    str,
+    AfterValidator(_like(_PERIOD, "use a number and s, m, h, d, w or mo, such as 30d, or daily, weekly or monthly")),
+    Field(json_schema_extra={"pattern": _PERIOD}),
+]
+"""How often a budget begins anew, such as `30d` or `monthly`."""
+
 Id = Annotated[
     str,
     Field(min_length=1, max_length=LONGEST, json_schema_extra={"pattern": _ID}),

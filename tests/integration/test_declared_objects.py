@@ -293,6 +293,9 @@ async def test_check_shows_the_plan(declared: Declared, manage: Management) -> N
         "~ model fixed-1 (weight)",
     ]
     assert (await manage.get("/customer/info", end_user_id="jane")).status == 200
+    declared.write({**FIRST, "users": [], "keys": []})
+    done = declared.check()
+    assert (done.returncode, "no user 'ada'" in done.stdout + done.stderr) == (1, True)
 
 
 async def test_sighup_applies_the_file_too(declared: Declared, manage: Management) -> None:

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from shared.errors import InvalidRequest
+from shared.periods.duration import WORDS
 
 FOREVER = "-1"
 """LiteLLM's way to say that a key never expires, beside null."""
@@ -30,7 +31,7 @@ def end_of(duration: str, now: float, param: str = "duration") -> float | None:
 
 def checked(duration: str, param: str) -> str:
     """Return a duration that can be read, such as a budget's period, as it is; raise `InvalidRequest`."""
-    if duration:
+    if duration and duration not in WORDS:
         _parsed(duration, param)
     return duration
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.admin.domain.durations import LONGEST, end_of
+from services.admin.domain.durations import LONGEST, checked, end_of
 from services.admin.domain.times import begin_of, days_between, shown
 from services.admin.domain.times import end_of as day_end_of
 from shared.errors import InvalidRequest
@@ -32,6 +32,14 @@ def test_a_month_later_is_the_same_day_or_the_last_one(months: int, now: float) 
     assert (later.year - begin.year) * 12 + later.month - begin.month == months
     next_day = datetime.fromtimestamp(end + 86_400, UTC)
     assert later.day == begin.day or (later.day < begin.day and next_day.day == 1)
+
+
+@pytest.mark.parametrize("name", ["hourly", "daily", "weekly", "monthly"])
+def test_a_period_may_go_by_its_name(name: str) -> None:
+    """As a budget's period; no key lives so long."""
+    assert checked(name, "budget_duration") == name
+    with pytest.raises(InvalidRequest):
+        end_of(name, 0)
 
 
 @pytest.mark.parametrize("duration", ["", "-1"])

@@ -132,7 +132,7 @@ def test_a_period_begins_when_its_length_is_set() -> None:
         ({"rpm_limit": -1}, "rpm_limit"),
         ({"tpm_limit": 2**63}, "tpm_limit"),
         ({"max_parallel_requests": [1]}, "max_parallel_requests"),
-        ({"budget_duration": "monthly"}, "budget_duration"),
+        ({"budget_duration": "yearly"}, "budget_duration"),
         ({"budget_duration": "-1"}, "budget_duration"),
         ({"model_rpm_limit": {"a": -1}}, "model_rpm_limit.a"),
         ({"model_rpm_limit": [1]}, "model_rpm_limit"),

@@ -117,7 +117,12 @@ def test_what_is_no_mapping_is_one_sentence(written: Written, text: str, says: s
     [
         (
             "budgets: [{budget_id: b, budget_duration: soon}]",
-            "'budgets[0].budget_duration': use a number and s, m, h, d, w or mo, such as 30d.",
+            "'budgets[0].budget_duration': use a number and s, m, h, d, w or mo, such as 30d, "
+            "or daily, weekly or monthly.",
+        ),
+        (
+            "organizations: [{organization_id: a, max_budget: yes}]",
+            "'organizations[0].max_budget': use a number of dollars.",
         ),
         (
             "defaults: {keys: {bounds: {duration: 30 days}}}",
@@ -140,6 +145,12 @@ def test_what_is_no_mapping_is_one_sentence(written: Written, text: str, says: s
 def test_a_text_of_another_form_is_told_as_a_sentence(written: Written, text: str, says: str) -> None:
     """Operators read what to write, and no pattern."""
     assert problems(written(text)) == [f"tollway.yaml:1: {says}"]
+
+
+def test_a_period_may_go_by_its_name(written: Written) -> None:
+    """As in LiteLLM; how long a key works is a number and a unit."""
+    assert load(written("budgets: [{budget_id: a, max_budget: 1, budget_duration: monthly}]"), {}).budgets
+    assert problems(written("defaults: {keys: {bounds: {duration: monthly}}}"))
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
