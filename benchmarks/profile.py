@@ -23,7 +23,7 @@ from benchmarks.bench import Bench, benches
 from benchmarks.contenders import Contender, bare, warm
 from benchmarks.payloads import STREAM_CHUNKS
 from benchmarks.processes import ROOT, ProcessFailed, load, until
-from benchmarks.scenarios.limits import limited_key
+from benchmarks.scenarios.limits import key_of_four
 from benchmarks.stacks import Profile, read_profile
 
 SERVICES = ("edge", "auth", "guardrails", "router", "billing", "admin")
@@ -55,7 +55,7 @@ async def _contender(bench: Bench, started: AsyncExitStack, options: argparse.Na
     if tollway is None or bench.stack is None:
         raise ProcessFailed("Tollway did not start")
     if options.limited:
-        tollway = replace(tollway, key=await limited_key(bench.stack))
+        tollway = replace(tollway, key=await key_of_four(bench.stack, limited=True))
     await warm(tollway)
     return tollway
 

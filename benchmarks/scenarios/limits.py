@@ -1,4 +1,7 @@
-"""What limits and budgets add to a request: a key with four limited scopes, two of them budgeted, beside a free one."""
+"""What limits and budgets add to a request: a key with four limited scopes, two of them budgeted, beside a free one.
+
+Both have a user, a team and an organization, so that the ledger has as many sums of one as of the other.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,8 +29,8 @@ async def run(bench: Bench) -> Finding:
     free = bench.tollway()
     if free is None or bench.stack is None:
         raise ProcessFailed("limits are measured on Tollway only")
-    limited = replace(free, name="limited", key=await limited_key(bench.stack))
-    free = replace(free, name="free")
+    limited = replace(free, name="limited", key=await key_of_four(bench.stack, limited=True))
+    free = replace(free, name="free", key=await key_of_four(bench.stack, limited=False))
     rounds, seconds = (2, 3.0) if bench.quick else (5, 8.0)
     for contender in (free, limited):
         await warm(contender)
@@ -38,8 +41,8 @@ async def run(bench: Bench) -> Finding:
     return _finding(bench, loaded, alone)
 
 
-async def limited_key(stack: Stack) -> str:
-    """Make an organization, a team, a user and a key, each with limits that refuse nothing; return the key."""
+async def key_of_four(stack: Stack, *, limited: bool) -> str:
+    """Make an organization, a team, a user and a key, with limits that refuse nothing or with none; return the key."""
     headers = {"Authorization": f"Bearer {stack.master_key}"}
     async with aiohttp.ClientSession(stack.url, headers=headers) as session:
 
@@ -49,17 +52,19 @@ async def limited_key(stack: Stack) -> str:
                     raise ProcessFailed(f"{path} answered {answer.status}: {(await answer.text())[:200]}")
                 return dict(await answer.json())
 
-        rates = {"rpm_limit": LARGE, "tpm_limit": LARGE}
+        rates = {"rpm_limit": LARGE, "tpm_limit": LARGE} if limited else {}
+        budget = {"max_budget": DOLLARS} if limited else {}
+        slots = {"max_parallel_requests": LARGE} if limited else {}
         made_organization = await made("/organization/new", organization_alias="bench", models=[], **rates)
         organization = str(made_organization["organization_id"])
-        team = await made("/team/new", organization_id=organization, max_budget=DOLLARS, **rates)
+        team = await made("/team/new", organization_id=organization, **budget, **rates)
         user = await made("/user/new", auto_create_key=False, **rates)
         key = await made(
             "/key/generate",
             team_id=team["team_id"],
             user_id=user["user_id"],
-            max_budget=DOLLARS,
-            max_parallel_requests=LARGE,
+            **budget,
+            **slots,
             **rates,
         )
     return str(key["key"])
