@@ -4,7 +4,7 @@ import inspect
 import json
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, IPvAnyNetwork, SecretStr
 from pydantic.fields import FieldInfo
 
 from shared.settings import Configuration
@@ -67,6 +67,7 @@ def _type(annotation: Any) -> str:
     if arguments:
         return " or ".join(_type(item) for item in arguments if item is not type(None))
     names = {str: "text", int: "whole number", float: "number", bool: "true or false", SecretStr: "secret"}
+    names[IPvAnyNetwork] = "network"
     return names.get(annotation, "path")
 
 
