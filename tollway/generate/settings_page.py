@@ -66,8 +66,9 @@ def _type(annotation: Any) -> str:
         return "mapping"
     if arguments:
         return " or ".join(_type(item) for item in arguments if item is not type(None))
+    if annotation is IPvAnyNetwork:
+        return "network"
     names = {str: "text", int: "whole number", float: "number", bool: "true or false", SecretStr: "secret"}
-    names[IPvAnyNetwork] = "network"
     return names.get(annotation, "path")
 
 
