@@ -66,9 +66,8 @@ def _type(annotation: Any) -> str:
         return "mapping"
     if arguments:
         return " or ".join(_type(item) for item in arguments if item is not type(None))
-    if annotation is IPvAnyNetwork:
-        return "network"
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false", SecretStr: "secret"}
+    names: dict[Any, str] = {IPvAnyNetwork: "network"}
+    names |= {str: "text", int: "whole number", float: "number", bool: "true or false", SecretStr: "secret"}
     return names.get(annotation, "path")
 
 
