@@ -9,7 +9,7 @@ import socket
 import statistics
 import threading
 import time
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import aiohttp
@@ -97,14 +97,6 @@ def stack(torrent: Torrent, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     }
     with Stack(tmp_path_factory.mktemp("clients"), workers=WORKERS, config=config) as running:
         yield running
-
-
-@pytest.fixture
-async def books(stack: Stack) -> AsyncIterator[Books]:
-    """The ledger of that stack."""
-    books = Books(stack)
-    yield books
-    await books.close()
 
 
 def wire(stack: Stack, model: str, behaviour: str, *, label: str = "slow", stream: bool = True) -> bytes:

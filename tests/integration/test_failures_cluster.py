@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,14 +29,6 @@ def stack(cluster: NatsCluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("stack")
     with Stack(folder, workers=WORKERS, env={"NATS_URL": cluster.url}, config=config) as running:
         yield running
-
-
-@pytest.fixture
-async def books(stack: Stack) -> AsyncIterator[Books]:
-    """The ledger of that stack."""
-    books = Books(stack)
-    yield books
-    await books.close()
 
 
 @pytest.mark.timeout(180)

@@ -1,7 +1,7 @@
 """Workers are killed and replaced while answers go through an output guardrail, which stands on the reply lane."""
 
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import aiohttp
 import pytest
@@ -22,14 +22,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack whose answers are all looked at; every test leaves it whole."""
     with Stack(tmp_path_factory.mktemp("guarded"), workers=WORKERS, config={"guardrails": [MASK]}) as running:
         yield running
-
-
-@pytest.fixture
-async def books(stack: Stack) -> AsyncIterator[Books]:
-    """The ledger of that stack."""
-    books = Books(stack)
-    yield books
-    await books.close()
 
 
 async def is_guarded(stack: Stack) -> bool:

@@ -1,7 +1,7 @@
 """The broker and the store are killed and frozen under load; all goes on without a restart of any service."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -31,14 +31,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One worker of each service, none of which ends before the last test."""
     with Stack(tmp_path_factory.mktemp("servers"), workers=WORKERS) as running:
         yield running
-
-
-@pytest.fixture
-async def books(stack: Stack) -> AsyncIterator[Books]:
-    """The ledger of that stack."""
-    books = Books(stack)
-    yield books
-    await books.close()
 
 
 @pytest.mark.timeout(240)

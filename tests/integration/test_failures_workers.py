@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,14 +19,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two workers of each service; every test leaves it whole."""
     with Stack(tmp_path_factory.mktemp("workers"), workers=WORKERS) as running:
         yield running
-
-
-@pytest.fixture
-async def books(stack: Stack) -> AsyncIterator[Books]:
-    """The ledger of that stack."""
-    books = Books(stack)
-    yield books
-    await books.close()
 
 
 @pytest.mark.timeout(240)

@@ -47,14 +47,6 @@ async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-@pytest.fixture
-async def books(stack: Stack) -> AsyncIterator[Books]:
-    """The ledger, and the provider's own figures."""
-    books = Books(stack)
-    yield books
-    await books.close()
-
-
 async def in_flight(books: Books, number: int, timeout: float) -> None:
     """Wait until the provider has so many calls open."""
     end = time.monotonic() + timeout

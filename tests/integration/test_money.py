@@ -54,14 +54,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-async def books(stack: Stack) -> AsyncIterator[Books]:
-    """The ledger of that stack."""
-    books = Books(stack)
-    yield books
-    await books.close()
-
-
-@pytest.fixture
 async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
     """A client whose connections are new ones."""
     await whole(stack, WORKERS)

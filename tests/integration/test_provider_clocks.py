@@ -63,14 +63,6 @@ async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-@pytest.fixture
-async def books(stack: Stack) -> AsyncIterator[Books]:
-    """The ledger."""
-    books = Books(stack)
-    yield books
-    await books.close()
-
-
 async def ask(http: aiohttp.ClientSession, model: str, timeout: str = "", **fields: Any) -> tuple[int, str, str]:
     """Ask for a model; return status, text and id of the answer."""
     headers = {"x-litellm-timeout": timeout} if timeout else {}

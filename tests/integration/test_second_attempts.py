@@ -56,14 +56,6 @@ async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-@pytest.fixture
-async def books(stack: Stack) -> AsyncIterator[Books]:
-    """The ledger."""
-    books = Books(stack)
-    yield books
-    await books.close()
-
-
 async def ask(http: aiohttp.ClientSession, model: str, **fields: Any) -> Answer:
     """Ask for a model, and return the answer and its text."""
     body = {"model": model, "messages": HELLO, **fields}
