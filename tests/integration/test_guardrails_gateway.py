@@ -1,8 +1,6 @@
 """Guardrails as clients meet them: the whole stack, the real SDKs, a provider that says what it is told."""
 
-import asyncio
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
@@ -10,6 +8,7 @@ import anthropic
 import openai
 import pytest
 
+from tests.support.spend_logs import logged
 from tests.support.stack import Stack
 
 GUARDRAILS = [
@@ -46,17 +45,11 @@ def said(text: str) -> list[Any]:
     return [{"role": "user", "content": text}]
 
 
-async def logged(stack: Stack, request_id: str) -> dict[str, Any]:
-    """Return a request's ledger entry, once it is there."""
-    end = time.monotonic() + 15
-    async with aiohttp.ClientSession(stack.url, headers=stack.headers()) as http:
-        while time.monotonic() < end:
-            async with http.get("/spend/logs", params={"request_id": request_id}) as response:
-                rows = await response.json() if response.status == 200 else []
-            if rows:
-                return dict(rows[0])
-            await asyncio.sleep(0.05)
-    raise AssertionError(f"{request_id} is not in the ledger")
+@pytest.fixture
+async def http(guarded: Stack) -> AsyncIterator[aiohttp.ClientSession]:
+    """Plain HTTP with the master key."""
+    async with aiohttp.ClientSession(guarded.url, headers=guarded.headers()) as session:
+        yield session
 
 
 def test_a_banned_word_is_400_in_both_dialects(
@@ -72,7 +65,7 @@ def test_a_banned_word_is_400_in_both_dialects(
     assert "Blocked by guardrail 'words': Ask legal." in second.value.message
 
 
-async def test_answers_are_masked_streamed_or_not(guarded: Stack, openai_client: openai.OpenAI) -> None:
+async def test_answers_are_masked_streamed_or_not(http: aiohttp.ClientSession, openai_client: openai.OpenAI) -> None:
     """The echo of a number comes masked, however the provider cuts it, and is billed."""
     text = "It is 123-45-6789, he said, and 123-45-67890 is none."
     masked = "It is [masked], he said, and 123-45-67890 is none."
@@ -89,7 +82,7 @@ async def test_answers_are_masked_streamed_or_not(guarded: Stack, openai_client:
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == masked
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
     assert chunks[-1].usage is not None
-    entry = await logged(guarded, raw.headers["x-tollway-request-id"])
+    entry = await logged(http, raw.headers["x-tollway-request-id"])
     assert entry["spend"] > 0
 
 
@@ -103,7 +96,7 @@ def test_a_stream_in_anthropics_dialect_is_masked(anthropic_client: anthropic.An
     assert message.usage.output_tokens > 0
 
 
-async def test_a_stream_that_is_stopped_is_billed(guarded: Stack, openai_client: openai.OpenAI) -> None:
+async def test_a_stream_that_is_stopped_is_billed(http: aiohttp.ClientSession, openai_client: openai.OpenAI) -> None:
     """The client sees the error after what was safe; the provider was paid, so the ledger says what it cost."""
     raw = openai_client.chat.completions.with_raw_response.create(
         model="demo",
@@ -118,7 +111,7 @@ async def test_a_stream_that_is_stopped_is_billed(guarded: Stack, openai_client:
     assert "Blocked by guardrail 'never-said'" in error.value.message
     assert text.startswith("These are my very own words. These")
     assert "unspeakable" not in text
-    entry = await logged(guarded, raw.headers["x-tollway-request-id"])
+    entry = await logged(http, raw.headers["x-tollway-request-id"])
     assert entry["spend"] > 0
 
 
