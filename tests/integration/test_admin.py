@@ -29,6 +29,7 @@ from shared.store.keys import Keys
 from shared.store.ledger import Ledger
 from shared.store.models import Models
 from shared.store.setup import ensure_indexes
+from tests.support.haste import in_haste
 from tests.support.office import MASTER, Office
 from tests.support.store_server import StoreServer
 
@@ -80,6 +81,8 @@ async def running(nats_server: Any, server: StoreServer, worker_on: Any, eventua
         await edge.bus.barrier()
         await eventually(lambda: len(edge.members.alive("admin", time.monotonic())) == 2)
         yield Running(Office(Stage(edge, lambda call: None, max_in_hand=1), lanes, store), edge, admins)
+        with in_haste():
+            await stack.aclose()
 
 
 @pytest.fixture
