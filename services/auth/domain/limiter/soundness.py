@@ -25,10 +25,7 @@ def is_sound(ask: Ask) -> bool:
         return False
     if not (isfinite(ask.deadline) and isfinite(ask.wait)):
         return False
-    for quota in ask.quotas:
-        if not (_is_scope(quota.scope) and isfinite(quota.since) and isfinite(quota.until)):
-            return False
-    return True
+    return all(_is_scope(quota.scope) and isfinite(quota.since) and isfinite(quota.until) for quota in ask.quotas)
 
 
 def is_sound_use(settled: Settled) -> bool:
