@@ -32,7 +32,6 @@ def serve(url: str, folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.timeout(60)
 def test_a_broker_that_refuses_or_hangs_is_named(frozen_server: NatsServer, tmp_path: Path) -> None:
     """The service ends with one sentence that tells the address."""
     ports = {"refuses": free_port(), "hangs": frozen_server.port}
@@ -46,7 +45,6 @@ def test_a_broker_that_refuses_or_hangs_is_named(frozen_server: NatsServer, tmp_
         assert "canary-password" not in complained + said
 
 
-@pytest.mark.timeout(60)
 def test_a_broker_that_wakes_is_waited_for(nats_server: NatsServer, tmp_path: Path) -> None:
     """A service that starts while the broker hangs goes on once it answers; then it stops when it is told."""
     nats_server.signal(signal.SIGSTOP)

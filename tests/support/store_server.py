@@ -19,7 +19,7 @@ class StoreServer:
     fills a store: then only what is written at its regular end is sure to stay.
     """
 
-    def __init__(self, folder: Path, *, cache: str = "128M", is_synced: bool = True, patience: float = 20) -> None:
+    def __init__(self, folder: Path, *, cache: str = "128M", is_synced: bool = True, patience: float = 60) -> None:
         self.folder = folder
         self._patience = patience
         self._options = ["--cache-size", cache, *(["--sync-on-commit"] if is_synced else [])]
@@ -54,7 +54,7 @@ class StoreServer:
         else:
             self._process.send_signal(number)
 
-    def stop(self, number: Signals = SIGKILL, wait: float = 10) -> None:
+    def stop(self, number: Signals = SIGKILL, wait: float = 60) -> None:
         """Kill it, or end it by another signal and wait for some seconds.
 
         One that is killed in its first seconds may not have written its own tables yet, and never starts again.
