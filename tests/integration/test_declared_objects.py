@@ -169,6 +169,8 @@ async def test_the_api_adds_members_beside_those_of_the_file(declared: Declared,
     """They stay through a reload; one whom the file names later is the file's, and goes with it."""
     member = {"user_id": "bob", "role": "admin"}
     assert (await manage.post("/team/member_add", team_id="research", member=member)).status == 200
+    (added,) = (await manage.get("/audit", object_id="team/research/bob")).body["audit_logs"]
+    assert (added["object_id"], added["event"]) == ("team/research/bob", "team.member_added")
     assert (await manage.post("/config/reload")).body["changes"] == []
     (team,) = FIRST["teams"]
     declared.write({**FIRST, "teams": [{**team, "members": [*team["members"], {"user_id": "bob", "rpm_limit": 5}]}]})
