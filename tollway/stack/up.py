@@ -13,6 +13,7 @@ from typing import Any
 from shared.settings import Configuration, load
 from shared.settings.server import ServerSettings
 from tollway.services import SERVICES
+from tollway.stack.advice import unserved
 from tollway.stack.announce import Terminal
 from tollway.stack.environment import Surroundings, nats_login, plain, service_environment
 from tollway.stack.errors import StackError
@@ -83,6 +84,7 @@ class Stack:
         self._terminal = terminal
         self._supervisor = Supervisor(terminal.warn, verbose=options.verbose)
         self._began = time.monotonic()
+        self._advice = unserved(configuration, env)
         self._on_terminal = sys.stdout.isatty()
         self._ready = False
         self._waited = 0.0
@@ -138,6 +140,8 @@ class Stack:
             logs="" if self._options.verbose else str(self._folder.logs),
             seconds=time.monotonic() - self._began,
         )
+        for line in self._advice:
+            self._terminal.warn(line)
         self._ready = True
         self._write_run()
 
