@@ -76,6 +76,7 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         _lanes("edge"),
         subjects.worker_lane("router.*"),
         subjects.body("edge", "*"),
+        *_STORES_EVENTS,
     ),
     "router": (
         _lanes("edge"),
