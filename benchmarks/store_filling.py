@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -16,6 +17,7 @@ from shared.store.connection import Document, Store
 from shared.store.key_counts import BEGUN
 from shared.store.objects import is_duplicate
 from shared.store.setup import ensure_indexes
+from shared.store.shelves import ROOM
 from shared.store.sums import Tally
 
 AT_ONCE = 2000
@@ -70,15 +72,13 @@ class Filling:
             bar.advance(task, len(batch))
 
     async def _shelve(self) -> None:
-        """Say how many keys there are, unless that was said already; the start puts the others on shelves."""
-        for collection, document in (
-            ("shelves", {"_id": "keys", "on": self._population.shelves()}),
-            ("counters", {"_id": "keys", "number": self._shape.keys}),
-        ):
-            try:
-                await self._database[collection].insert_one(document)
-            except DuplicateKeyError:
-                continue
+        """Say how many stand on each shelf, unless that was said already."""
+        for kind, number in self._population.on_shelves().items():
+            full, rest = divmod(number, ROOM)
+            on = {str(shelf): ROOM for shelf in range(full)} | ({str(full): rest} if rest else {})
+            for collection, fact in (("shelves", {"on": on}), ("counters", {"number": number})):
+                with suppress(DuplicateKeyError):
+                    await self._database[collection].insert_one({"_id": kind, **fact})
 
     async def _count_keys(self) -> None:
         counts = self._population.key_counts()
