@@ -17,6 +17,7 @@ from shared.store.connection import Document, Store
 from shared.store.key_counts import BEGUN
 from shared.store.objects import is_duplicate
 from shared.store.setup import ensure_indexes
+from shared.store.sheets import Sheets
 from shared.store.shelves import ROOM
 from shared.store.sums import Tally
 
@@ -46,7 +47,7 @@ class Filling:
         self._population = population
 
     async def run(self) -> None:
-        """Load everything, then make the indexes as every start of Tollway does."""
+        """Load everything, then make the indexes as every start of Tollway does, and the sheets as billing does."""
         shape, made = self._shape, self._population
         await self._database[NOTES].replace_one({"_id": "shape"}, shape.facts, upsert=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -60,6 +61,9 @@ class Filling:
             await self._ledger(bar)
             task = bar.add_task("indexes", total=1)
             await ensure_indexes(self._store)
+            bar.advance(task)
+            task = bar.add_task("sheets", total=1)
+            await Sheets(self._store).make(rest=0)
             bar.advance(task)
 
     async def _some(self, bar: Progress, name: str, total: int, made: Any) -> None:
