@@ -28,7 +28,15 @@ from tollway.stack.options import Options, config_path
 from tollway.stack.permissions import SETUP_USER
 from tollway.stack.process import Body, execute
 from tollway.stack.secrets import Secrets, keep_secrets
-from tollway.stack.servers import accepts, find_program, free_port, listen, nats_command, store_command
+from tollway.stack.servers import (
+    accepts,
+    find_program,
+    free_port,
+    listen,
+    nats_command,
+    store_command,
+    store_environment,
+)
 from tollway.stack.supervisor import Interrupted, Program, StartFailed, Supervisor
 
 START_SECONDS = 60.0
@@ -156,7 +164,9 @@ class Stack:
 
     def _start_servers(self) -> None:
         for name, body in self._server_bodies():
-            self._supervisor.start(self._program(name, body, plain(self._env), announces=False))
+            env = plain(self._env)
+            told = store_environment(env) if name == "store" else env
+            self._supervisor.start(self._program(name, body, told, announces=False))
 
     def _start_demo(self) -> None:
         if (port := self._ports.get("demo-provider")) is not None:
