@@ -37,7 +37,7 @@ def test_a_broker_that_refuses_or_hangs_is_named(frozen_server: NatsServer, tmp_
     ports = {"refuses": free_port(), "hangs": frozen_server.port}
     started = {how: serve(f"nats://somebody:canary-password@127.0.0.1:{port}", tmp_path) for how, port in ports.items()}
     for how, process in started.items():
-        said, complained = process.communicate(timeout=40)
+        said, complained = process.communicate(timeout=120)
         assert process.returncode == 1
         last = complained.strip().splitlines()[-1]
         assert last.startswith(f"guardrails: nats-server at nats://127.0.0.1:{ports[how]} cannot be reached: ")
@@ -62,9 +62,9 @@ def test_a_broker_that_wakes_is_waited_for(nats_server: NatsServer, tmp_path: Pa
         nats_server.signal(signal.SIGCONT)
         assert os.read(reader, 64), "it never said that it was ready"
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         nats_server.signal(signal.SIGCONT)
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
         os.close(reader)
