@@ -41,9 +41,6 @@ AGAIN_SECONDS = 1.0
 DeclarationState = Literal["waiting", "applied", "refused"]
 """Of the objects that the file declares: the store has not answered yet, has them, or goes on with what it had."""
 
-
-"""The log's event by which `tollway up` finds the reason."""
-
 _PARTICIPLES = {"create": "declared", "change": "redeclared", "remove": "withdrawn"}
 
 
