@@ -56,7 +56,7 @@ def read_facts(
     return Facts(
         end_user=_end_user(fields, dialect),
         missing=next((name for name in enforced if not _has(fields, name)), ""),
-        input=estimate_input(body, dialect, tokenized_as) if tokenized_as is not None else None,
+        input=_input(body, dialect, tokenized_as) if tokenized_as is not None else None,
         requested=requested_output(field),
         choices=choices(field),
     )
@@ -76,6 +76,19 @@ def read_native_facts(body: bytes, dialect: Dialect, *, tokenized_as: str | None
     except (*UNREADABLE, InvalidRequest):
         return NOTHING
     return msgspec.structs.replace(facts, model=model)
+
+
+def _input(body: bytes, dialect: Dialect, model: str) -> int:
+    """Return the tokens of the prompt; raise `InvalidRequest` where it cannot be read, which would make them none."""
+    tokens = estimate_input(body, dialect, model)
+    if not tokens:
+        try:
+            msgspec.json.decode(body)
+        except UNREADABLE:
+            raise InvalidRequest(
+                "The request body is not valid JSON in UTF-8, so what it may cost is not known."
+            ) from None
+    return tokens
 
 
 def _end_user(fields: dict[str, Raw], dialect: Dialect) -> str:

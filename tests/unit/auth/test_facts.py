@@ -96,4 +96,8 @@ def test_a_native_body_names_its_model() -> None:
     assert counted.input is not None
     assert counted.input > 0
     assert read_native_facts(b"--boundary", "openai") == NOTHING
+    broken = b'{"model": "m", "messages": [{"role": "user", "content": "\xff"}]}'
+    assert read_native_facts(broken, "openai", tokenized_as="") == NOTHING
+    with pytest.raises(InvalidRequest):
+        read_facts(broken, "openai", tokenized_as="m")
     assert read_native_facts(b'{"model": 7}', "openai") == Facts()
