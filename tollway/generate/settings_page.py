@@ -16,8 +16,8 @@ Generated from `shared/settings/`; `make generate` writes it. [configuration.md]
 file, the environment and the data folder.
 """
 
-_ITEMS = {tuple: "[]", dict: ".NAME"}
-_SECTIONS = {tuple: "list of sections", dict: "sections by name"}
+_ITEMS: dict[Any, str] = {tuple: "[]", dict: ".NAME"}
+_SECTIONS: dict[Any, str] = {tuple: "list of sections", dict: "sections by name"}
 
 
 def settings_page() -> str:
