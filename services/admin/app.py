@@ -39,6 +39,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     desk = Desk(_table(store, recorder, runtime, current, declaring), Callers(store))
     file = FileFollower(runtime.file, current.go_by)
     follower = ChangeFollower(worker, Changes(store), on_change=file.changed, on_reset=lambda: None)
+    worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     stage = Stage(worker, desk.handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
     await follower.start()
