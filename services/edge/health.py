@@ -29,7 +29,10 @@ class Health:
         return web.json_response("I'm alive!", headers=OURS)
 
     async def readiness(self, _: web.Request) -> web.Response:
-        """Return 200 when a request can be served, else 503; both say what is missing."""
+        """Return 200 when a request can be served, else 503; both say what is missing.
+
+        `declarations` says what became of the objects of the configuration file; without them requests are served.
+        """
         now = time.monotonic()
         members = self._worker.members
         missing = [f"no {name} worker" for name in NEEDED if not members.alive(name, now)]
@@ -41,6 +44,7 @@ class Health:
             "status": "healthy" if ready else "unhealthy",
             "missing": missing,
             "absent": [name for name in WANTED if not members.alive(name, now)],
+            "declarations": members.declarations(now) or "unknown",
             "workers": {service: len(members.alive(service, now)) for service in members.members},
         }
         return web.json_response(body, status=200 if ready else 503, headers=OURS)

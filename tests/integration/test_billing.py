@@ -214,7 +214,6 @@ async def test_a_store_that_dies_pauses_billing_and_loses_nothing(
     await books.balance()
 
 
-@pytest.mark.timeout(180)
 async def test_a_frozen_store_holds_billing_up_and_nothing_more(
     books: Books, billing: Any, store_server: StoreServer, eventually: Eventually
 ) -> None:
@@ -291,7 +290,6 @@ def _counted(worker: Worker, name: str) -> float:
     )
 
 
-@pytest.mark.timeout(180)
 async def test_kill_9_of_billing_under_load_leaves_the_sums_right(
     books: Books, nats_server: NatsServer, store_server: StoreServer
 ) -> None:

@@ -38,14 +38,14 @@ async def refused(folder: Path, nats: str, mongodb: str) -> tuple[int, list[str]
     stack = Stack(folder, env={"NATS_URL": nats, "MONGODB_URL": mongodb})
     stack.launch()
     try:
-        code = await asyncio.to_thread(stack.process.wait, 80)
+        code = await asyncio.to_thread(stack.process.wait, 150)
         assert stack.alive() == []
         return code, stack.said().splitlines()
     finally:
         stack.stop(signal.SIGKILL)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_up_names_the_server_that_is_away(
     nats_server: NatsServer, store: StoreServer, frozen: tuple[NatsServer, StoreServer], tmp_path: Path
 ) -> None:
@@ -68,7 +68,7 @@ async def test_up_names_the_server_that_is_away(
         assert PASSWORD not in said[0]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_a_service_that_waits_for_its_broker_stops_when_told(tmp_path: Path) -> None:
     """SIGTERM ends it at once, with exit code 0, like one that serves."""
     env = Stack(tmp_path).environment() | {"NATS_URL": f"nats://127.0.0.1:{free_port()}"}
@@ -78,7 +78,7 @@ def test_a_service_that_waits_for_its_broker_stops_when_told(tmp_path: Path) -> 
         assert process.stderr is not None
         assert any("waiting for it" in line for line in process.stderr), "it ended, or never said so"
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate(timeout=10)

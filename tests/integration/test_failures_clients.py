@@ -158,7 +158,6 @@ async def probe(stack: Stack, seconds: float) -> list[float]:
     return took
 
 
-@pytest.mark.timeout(240)
 async def test_slow_readers_stand_in_nobodys_way(stack: Stack, torrent: Torrent, books: Books) -> None:
     """A thousand clients that read nothing hold a bounded amount each, and fast ones are served beside them."""
     await whole(stack, WORKERS)
@@ -198,7 +197,6 @@ async def settled(stack: Stack, timeout: float = 120.0) -> None:
         before = now
 
 
-@pytest.mark.timeout(120)
 async def test_who_leaves_is_billed_for_what_was_used_and_no_more(stack: Stack, books: Books) -> None:
     """Clients leave at random moments: their provider calls end at once, and what came until then is entered."""
     await whole(stack, WORKERS)
@@ -269,7 +267,6 @@ async def whole_answer(stack: Stack) -> list[str]:
     return re.findall(r"\S+\s*", text)
 
 
-@pytest.mark.timeout(120)
 async def test_liveness_answers_under_full_load(stack: Stack, books: Books) -> None:
     """Whatever the gateway has to do, its process says at once that it is alive."""
     await whole(stack, WORKERS)

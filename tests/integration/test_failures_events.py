@@ -61,7 +61,6 @@ async def equals_what_was_sold(books: Books) -> None:
     assert sums["completion_tokens"] == sold["tokens"]["output"]
 
 
-@pytest.mark.timeout(120)
 async def test_poison_and_repeats_change_nothing(stack: Stack) -> None:
     """Bytes that are no event become dead letters, each with its metric; a repeated event counts once."""
     await whole(stack, WORKERS)
@@ -132,7 +131,6 @@ async def without_event_stream(stack: Stack) -> AsyncIterator[None]:
         await bus.close()
 
 
-@pytest.mark.timeout(120)
 async def test_answers_wait_for_a_stalled_stream_and_then_fail_and_are_billed_later(stack: Stack) -> None:
     """While events cannot be stored no answer is called complete; what was sold is entered when they can be."""
     await whole(stack, WORKERS)
@@ -155,7 +153,6 @@ async def test_answers_wait_for_a_stalled_stream_and_then_fail_and_are_billed_la
         await equals_what_was_sold(books)
 
 
-@pytest.mark.timeout(120)
 async def test_a_spool_stands_in_for_a_stalled_stream(spooling: Stack) -> None:
     """With a spool answers are complete all the same, and their events reach the ledger when JetStream is back."""
     await whole(spooling, WORKERS | {"router": 2})
@@ -174,7 +171,6 @@ async def test_a_spool_stands_in_for_a_stalled_stream(spooling: Stack) -> None:
         await equals_what_was_sold(books)
 
 
-@pytest.mark.timeout(60)
 async def test_the_stream_is_back_with_its_consumer(stack: Stack) -> None:
     """Billing made its consumer anew, without a restart."""
     async with on_the_bus(stack, "tollway") as client:

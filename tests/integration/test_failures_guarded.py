@@ -35,7 +35,6 @@ async def is_guarded(stack: Stack) -> bool:
     return all(result.outcome == "wrong" and CARD_NUMBER not in result.detail for result in results)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("service", ["guardrails", "router"])
 async def test_a_killed_worker_loses_no_finished_answer(stack: Stack, books: Books, service: str) -> None:
     """An answer that passed in part ends with an error, never as if it were whole, and never unseen."""
@@ -51,7 +50,6 @@ async def test_a_killed_worker_loses_no_finished_answer(stack: Stack, books: Boo
     assert await is_guarded(stack)
 
 
-@pytest.mark.timeout(120)
 async def test_a_rolling_restart_loses_no_request(stack: Stack, books: Books) -> None:
     """A worker that goes passes on first what it judges; no caller sees an error."""
     await whole(stack, WORKERS)

@@ -75,7 +75,6 @@ async def last_seen(client: aiohttp.ClientSession, key: str, unwanted: int, want
     return last - began
 
 
-@pytest.mark.timeout(120)
 async def test_a_change_of_a_key_is_heard_by_all(stack: Stack, client: aiohttp.ClientSession) -> None:
     """Made, blocked, unblocked and deleted: each time all workers judge alike, soon after the admin's answer."""
     await whole(stack, WORKERS)
@@ -94,7 +93,6 @@ async def test_a_change_of_a_key_is_heard_by_all(stack: Stack, client: aiohttp.C
     assert max(delays) <= BOUND, delays
 
 
-@pytest.mark.timeout(120)
 async def test_a_worker_that_slept_through_a_change_does_not_serve_the_old(
     stack: Stack, client: aiohttp.ClientSession
 ) -> None:

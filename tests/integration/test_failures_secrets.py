@@ -206,7 +206,6 @@ def written(stack: Stack) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.timeout(120)
 async def test_secrets_are_nowhere_but_where_they_belong(stack: Stack, upstream: RawUpstream) -> None:
     """Logs, metrics, database, answers, and messages on subjects of roles that have no part in a request."""
     await whole(stack, WORKERS)

@@ -33,7 +33,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("server", ["nats-server", "store"])
 async def test_a_killed_server_comes_back(stack: Stack, books: Books, server: str) -> None:
     """The broker or the store is killed under load and started again."""
@@ -50,7 +49,6 @@ async def test_a_killed_server_comes_back(stack: Stack, books: Books, server: st
     await at_rest(stack)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("server", ["nats-server", "store"])
 async def test_a_frozen_server_is_got_over(stack: Stack, books: Books, server: str) -> None:
     """The broker or the store stands still for 20 s with its connections open; then all goes on."""
