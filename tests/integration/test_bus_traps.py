@@ -175,6 +175,8 @@ def test_a_connection_that_is_closed_for_good_ends_the_process(nats_server: Nats
     command = [sys.executable, "-c", SERVICE, nats_server.url]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert '"service.stopping"' in done.stderr, done.stderr
+    assert '"service.broke_off"' in done.stderr
+    assert '"service.cannot_start"' not in done.stderr
     assert "Traceback" not in done.stderr
     assert (done.returncode, done.stdout) == (1, "")
 

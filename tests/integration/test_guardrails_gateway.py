@@ -1,6 +1,8 @@
 """Guardrails as clients meet them: the whole stack, the real SDKs, a provider that says what it is told."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -8,7 +10,7 @@ import anthropic
 import openai
 import pytest
 
-from tests.support.spend_logs import logged
+from tests.support.spend_logs import LEDGER_SECONDS
 from tests.support.stack import Stack
 
 GUARDRAILS = [
@@ -45,11 +47,17 @@ def said(text: str) -> list[Any]:
     return [{"role": "user", "content": text}]
 
 
-@pytest.fixture
-async def http(guarded: Stack) -> AsyncIterator[aiohttp.ClientSession]:
-    """Plain HTTP with the master key."""
-    async with aiohttp.ClientSession(guarded.url, headers=guarded.headers()) as session:
-        yield session
+async def logged(stack: Stack, request_id: str, blocked_by: str | None = None) -> dict[str, Any]:
+    """Return a request's ledger entry, once it is there and says which guardrail stopped the answer."""
+    end = time.monotonic() + LEDGER_SECONDS
+    async with aiohttp.ClientSession(stack.url, headers=stack.headers()) as http:
+        while time.monotonic() < end:
+            async with http.get("/spend/logs", params={"request_id": request_id}) as response:
+                rows = await response.json() if response.status == 200 else []
+            if rows and rows[0]["metadata"]["attempts"] and rows[0]["metadata"]["blocked_by"] == blocked_by:
+                return dict(rows[0])
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"{request_id} is not in the ledger")
 
 
 def test_a_banned_word_is_400_in_both_dialects(
@@ -65,7 +73,7 @@ def test_a_banned_word_is_400_in_both_dialects(
     assert "Blocked by guardrail 'words': Ask legal." in second.value.message
 
 
-async def test_answers_are_masked_streamed_or_not(http: aiohttp.ClientSession, openai_client: openai.OpenAI) -> None:
+async def test_answers_are_masked_streamed_or_not(guarded: Stack, openai_client: openai.OpenAI) -> None:
     """The echo of a number comes masked, however the provider cuts it, and is billed."""
     text = "It is 123-45-6789, he said, and 123-45-67890 is none."
     masked = "It is [masked], he said, and 123-45-67890 is none."
@@ -82,7 +90,7 @@ async def test_answers_are_masked_streamed_or_not(http: aiohttp.ClientSession, o
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == masked
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
     assert chunks[-1].usage is not None
-    entry = await logged(http, raw.headers["x-tollway-request-id"])
+    entry = await logged(guarded, raw.headers["x-tollway-request-id"])
     assert entry["spend"] > 0
 
 
@@ -96,7 +104,7 @@ def test_a_stream_in_anthropics_dialect_is_masked(anthropic_client: anthropic.An
     assert message.usage.output_tokens > 0
 
 
-async def test_a_stream_that_is_stopped_is_billed(http: aiohttp.ClientSession, openai_client: openai.OpenAI) -> None:
+async def test_a_stream_that_is_stopped_is_billed(guarded: Stack, openai_client: openai.OpenAI) -> None:
     """The client sees the error after what was safe; the provider was paid, so the ledger says what it cost."""
     raw = openai_client.chat.completions.with_raw_response.create(
         model="demo",
@@ -111,17 +119,40 @@ async def test_a_stream_that_is_stopped_is_billed(http: aiohttp.ClientSession, o
     assert "Blocked by guardrail 'never-said'" in error.value.message
     assert text.startswith("These are my very own words. These")
     assert "unspeakable" not in text
-    entry = await logged(http, raw.headers["x-tollway-request-id"])
+    entry = await logged(guarded, raw.headers["x-tollway-request-id"], "never-said")
     assert entry["spend"] > 0
+    assert (entry["status"], entry["metadata"]["status_code"]) == ("failure", 400)
+    assert entry["metadata"]["error_code"] == "content_blocked"
 
 
-def test_a_whole_answer_that_is_stopped_is_400(openai_client: openai.OpenAI) -> None:
-    """Nothing of it came out."""
+async def test_a_whole_answer_that_is_stopped_is_400_and_billed(guarded: Stack, openai_client: openai.OpenAI) -> None:
+    """Nothing of it came out, and the ledger says so beside what the provider was paid."""
     with pytest.raises(openai.BadRequestError) as error:
         openai_client.chat.completions.create(
             model="demo", messages=said("Those unspeakable words."), extra_headers=ECHO
         )
     assert error.value.code == "content_blocked"
+    entry = await logged(guarded, error.value.response.headers["x-tollway-request-id"], "never-said")
+    assert (entry["status"], entry["metadata"]["status_code"]) == ("failure", 400)
+    assert entry["metadata"]["error_code"] == "content_blocked"
+    (attempt,) = entry["metadata"]["attempts"]
+    assert attempt["outcome"] == "success"
+    assert entry["spend"] == attempt["spend"] > 0
+
+
+async def test_a_request_that_is_stopped_is_not_in_the_ledger(guarded: Stack, openai_client: openai.OpenAI) -> None:
+    """It reached no provider. An answer that was stopped after it is there, so it would be, too."""
+    ids = []
+    for text in ("a forbidden thing", "Those unspeakable words."):
+        with pytest.raises(openai.BadRequestError) as error:
+            openai_client.chat.completions.create(model="demo", messages=said(text), extra_headers=ECHO)
+        ids.append(error.value.response.headers["x-tollway-request-id"])
+    await logged(guarded, ids[1], "never-said")
+    async with (
+        aiohttp.ClientSession(guarded.url, headers=guarded.headers()) as http,
+        http.get("/spend/logs", params={"request_id": ids[0]}) as response,
+    ):
+        assert not (await response.json() if response.status == 200 else [])
 
 
 def test_a_large_request_is_checked(openai_client: openai.OpenAI) -> None:
