@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -118,15 +119,26 @@ def check(
 
     With --diff and --url, TOLLWAY_MASTER_KEY is the master key there.
     """
+    from tollway.stack.advice import unknown_models, unserved
+
     path = config_path(config)
     configuration = load(path, os.environ)
     groups = len(configuration.models)
     checked = path or "There is no tollway.yaml here; the default configuration"
     print(f"{checked} is valid: {groups} model group{'' if groups == 1 else 's'}.")
+    print_all(unserved(configuration, os.environ))
     if diff:
         from tollway.stack.difference import differences
 
-        print(*differences(configuration, data_dir, url, os.environ), sep="\n")
+        print_all(differences(configuration, data_dir, url, os.environ))
+    else:
+        print_all(unknown_models(configuration, os.environ))
+
+
+def print_all(lines: Iterable[str]) -> None:
+    """Print lines; nothing where there is none."""
+    for line in lines:
+        print(line)
 
 
 @app.command("rotate-secrets")

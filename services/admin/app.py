@@ -8,6 +8,7 @@ from services.admin.callers import Callers
 from services.admin.current import Current
 from services.admin.declaring import Declaring
 from services.admin.handlers import Desk, Handler
+from services.admin.naming import GRANTING, ModelNames
 from services.admin.recording import Recorder
 from services.admin.tables.audit import audit_table
 from services.admin.tables.budgets import budgets_table
@@ -19,10 +20,12 @@ from shared.bus.changes import ChangeAnnouncer, ChangeFollower
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.catalog.following import FileFollower
+from shared.pricing.table import PriceTable
 from shared.settings import Configuration, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
+from shared.store.models import Models
 from shared.telemetry.families import DECLARATIONS_REFUSED
 
 APPLY_SECONDS = 5.0
@@ -71,11 +74,13 @@ def _table(
     store: Store, recorder: Recorder, runtime: Runtime, current: Current, declaring: Declaring
 ) -> dict[str, Handler]:
     ledger = Ledger(store)
-    return {
+    names = ModelNames(Models(store), current, PriceTable(runtime.configuration.pricing.file))
+    table: dict[str, Handler] = {
         **keys_table(store, recorder, runtime),
         **people_table(store, recorder, runtime),
-        **models_table(store, recorder, runtime, current, declaring),
+        **models_table(store, recorder, runtime, current, declaring, names),
         **budgets_table(store, recorder, runtime.configuration.limits.time_zone),
         **spend_table(store, ledger, runtime, current),
         **audit_table(store),
     }
+    return {name: names.noting(handler) if name in GRANTING else handler for name, handler in table.items()}

@@ -126,6 +126,8 @@ class Account:
             end_user=self.own.end_user,
             tags=self.own.tags,
             metadata=self.own.metadata,
+            # Deployments were found by it.
+            group_exists=True,
         )
 
     def ending(self, completion: Completion) -> Ending:

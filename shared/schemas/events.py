@@ -75,6 +75,8 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     """True where the limiter holds something for the request, until it is told what it used."""
     opening: str = ""
     """The one scope, by its text, for which this counts, and for nothing else: what was spent elsewhere, before."""
+    group_exists: bool = False
+    """True where the model group is one of the gateway's own, so that sums name it though nothing was used."""
 
     @property
     def is_verdict(self) -> bool:

@@ -93,6 +93,7 @@ async def rebuild(store: Store, owner: str, progress: Progress) -> int:
             await mending.rows_of(documents, stored)
             count += len(documents)
             progress("documents", len(documents))
+        await mending.forget_sheets()
         return count
 
 
@@ -103,6 +104,11 @@ class _Mending:
         self._store = store
         self._rows = store.database.rollups
         self._pages = store.database.ledger_pages
+
+    async def forget_sheets(self) -> None:
+        """Forget the sheets, which were made of rows that may have been wrong."""
+        with translated():
+            await self._store.database.day_sheets.drop()
 
     async def begin_pages(self) -> None:
         """Forget all pages."""

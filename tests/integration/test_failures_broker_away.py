@@ -32,13 +32,12 @@ def serve(url: str, folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.timeout(60)
 def test_a_broker_that_refuses_or_hangs_is_named(frozen_server: NatsServer, tmp_path: Path) -> None:
     """The service ends with one sentence that tells the address."""
     ports = {"refuses": free_port(), "hangs": frozen_server.port}
     started = {how: serve(f"nats://somebody:canary-password@127.0.0.1:{port}", tmp_path) for how, port in ports.items()}
     for how, process in started.items():
-        said, complained = process.communicate(timeout=40)
+        said, complained = process.communicate(timeout=120)
         assert process.returncode == 1
         last = complained.strip().splitlines()[-1]
         assert last.startswith(f"guardrails: nats-server at nats://127.0.0.1:{ports[how]} cannot be reached: ")
@@ -46,7 +45,6 @@ def test_a_broker_that_refuses_or_hangs_is_named(frozen_server: NatsServer, tmp_
         assert "canary-password" not in complained + said
 
 
-@pytest.mark.timeout(60)
 def test_a_broker_that_wakes_is_waited_for(nats_server: NatsServer, tmp_path: Path) -> None:
     """A service that starts while the broker hangs goes on once it answers; then it stops when it is told."""
     nats_server.signal(signal.SIGSTOP)
@@ -64,9 +62,9 @@ def test_a_broker_that_wakes_is_waited_for(nats_server: NatsServer, tmp_path: Pa
         nats_server.signal(signal.SIGCONT)
         assert os.read(reader, 64), "it never said that it was ready"
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         nats_server.signal(signal.SIGCONT)
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
         os.close(reader)

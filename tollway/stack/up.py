@@ -15,6 +15,7 @@ from typing import Any
 from shared.settings import Configuration, ConfigurationError, load
 from shared.settings.server import ServerSettings
 from tollway.services import SERVICES
+from tollway.stack.advice import unserved
 from tollway.stack.announce import Terminal
 from tollway.stack.declared import WAITING, refused, unusable
 from tollway.stack.environment import Surroundings, nats_login, plain, service_environment
@@ -27,7 +28,15 @@ from tollway.stack.options import Options, config_path
 from tollway.stack.permissions import SETUP_USER
 from tollway.stack.process import Body, execute
 from tollway.stack.secrets import Secrets, keep_secrets
-from tollway.stack.servers import accepts, find_program, free_port, listen, nats_command, store_command
+from tollway.stack.servers import (
+    accepts,
+    find_program,
+    free_port,
+    listen,
+    nats_command,
+    store_command,
+    store_environment,
+)
 from tollway.stack.supervisor import Interrupted, Program, StartFailed, Supervisor
 
 START_SECONDS = 60.0
@@ -91,6 +100,7 @@ class Stack:
         self._terminal = terminal
         self._supervisor = Supervisor(terminal.warn, verbose=options.verbose)
         self._began = time.monotonic()
+        self._advice = unserved(configuration, env)
         self._on_terminal = sys.stdout.isatty()
         self._ready = False
         self._refusals: list[str] = []
@@ -149,12 +159,16 @@ class Stack:
             seconds=time.monotonic() - self._began,
         )
         self._tell_declarations()
+        for line in self._advice:
+            self._terminal.warn(line)
         self._ready = True
         self._write_run()
 
     def _start_servers(self) -> None:
         for name, body in self._server_bodies():
-            self._supervisor.start(self._program(name, body, plain(self._env), announces=False))
+            env = plain(self._env)
+            told = store_environment(env) if name == "store" else env
+            self._supervisor.start(self._program(name, body, told, announces=False))
 
     def _start_demo(self) -> None:
         if (port := self._ports.get("demo-provider")) is not None:
