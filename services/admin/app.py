@@ -48,6 +48,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
 
     file = FileFollower(runtime.file, on_file)
     follower = ChangeFollower(worker, Changes(store), on_change=file.changed, on_reset=lambda: None)
+    worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     stage = Stage(worker, desk.handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
     await follower.start()

@@ -12,6 +12,7 @@ NEEDED = ("auth", "guardrails", "router")
 WANTED = ("billing", "admin", "passthrough")
 """Services whose absence is said, but stops no LLM request."""
 
+SILENT_BROKER = "the message broker does not answer"
 
 OURS = {"server": "tollway"}
 """Answers do not tell which server's version runs."""
@@ -36,7 +37,7 @@ class Health:
         members = self._worker.members
         missing = [f"no {name} worker" for name in NEEDED if not members.alive(name, now)]
         if not self._worker.responsive:
-            missing.insert(0, "the message broker does not answer")
+            missing.insert(0, SILENT_BROKER)
         missing += [f"{service}: {what}" for service, what in members.missing(now)]
         ready = self._worker.responsive and all(members.alive(name, now) for name in NEEDED)
         body = {

@@ -340,8 +340,8 @@ class Stack:
         log = failed.worker.program.log
         if self._options.verbose:
             return f"{failed.worker.name} {failed.status}; what it said is above."
-        words = last_words(log)
-        return f"{failed.worker.name} {failed.status}{f': {words}' if words else '.'} Its log is {log}."
+        words = last_words(log).rstrip(".")
+        return f"{failed.worker.name} {failed.status}{f': {words}' if words else ''}. Its log is {log}."
 
     def _write_run(self) -> None:
         pids: dict[str, list[int]] = {}
