@@ -12,7 +12,6 @@ from types import TracebackType
 from tests.support.stopping import stop
 from tollway.stack.servers import free_port, store_environment
 
-
 RARELY = "600"
 """Seconds between two times that a store which is filled writes its pages to disk; they change all the time."""
 
