@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.nats_server import NatsServer
+
+# How long an example takes says something about the machine and what else it does, never about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture
@@ -22,7 +27,7 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 def eventually() -> Callable[..., Any]:
     """Return a coroutine function that polls a condition until it holds."""
 
-    async def poll(condition: Callable[[], bool], timeout: float = 10.0) -> None:
+    async def poll(condition: Callable[[], bool], timeout: float = 30.0) -> None:
         async with asyncio.timeout(timeout):
             while not condition():
                 await asyncio.sleep(0.01)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -118,15 +119,26 @@ def check(
 
     With --diff and --url, TOLLWAY_MASTER_KEY is the master key there.
     """
+    from tollway.stack.advice import unknown_models, unserved
+
     path = config_path(config)
     configuration = load(path, os.environ)
     groups = len(configuration.models)
     checked = path or "There is no tollway.yaml here; the default configuration"
     print(f"{checked} is valid: {groups} model group{'' if groups == 1 else 's'}.")
+    print_all(unserved(configuration, os.environ))
     if diff:
         from tollway.stack.difference import differences
 
-        print(*differences(configuration, data_dir, url, os.environ), sep="\n")
+        print_all(differences(configuration, data_dir, url, os.environ))
+    else:
+        print_all(unknown_models(configuration, os.environ))
+
+
+def print_all(lines: Iterable[str]) -> None:
+    """Print lines; nothing where there is none."""
+    for line in lines:
+        print(line)
 
 
 @app.command("rotate-secrets")
@@ -170,6 +182,25 @@ def ledger_rebuild(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     from tollway.ledger import rebuild_ledger
 
     raise typer.Exit(rebuild_ledger(data_dir))
+
+
+@app.command()
+def alerts(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    after: Annotated[
+        int, typer.Option(metavar="SEQUENCE", min=0, help="Only what came after this line's 'sequence'.")
+    ] = 0,
+    data_dir: Annotated[
+        Path, typer.Option(help="The folder of the 'tollway up' that runs, unless NATS_URL is set.")
+    ] = DEFAULT_DATA_DIR,
+) -> None:
+    """Print the soft budgets that were spent, a line of JSON each, the oldest first.
+
+    With NATS_URL set, NATS_USER and NATS_PASSWORD are the user 'operator' there, who may read alerts and nothing else.
+    """
+    from tollway.alerts import print_alerts
+
+    print_alerts(data_dir, after=after, follow=follow)
 
 
 @app.command("import-litellm")

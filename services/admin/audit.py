@@ -2,7 +2,7 @@
 
 import math
 
-from services.admin.domain.audit_shapes import audit_shape, cursor_of, kind_of, position_of
+from services.admin.domain.audit_shapes import audit_shape, cursor_of, kind_of, objects_named, position_of
 from services.admin.domain.fields import FieldPolicy, Fields
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.times import begin_of, end_of
@@ -77,13 +77,13 @@ class AuditRoutes:
 
 
 def _filter(fields: Fields) -> AuditFilter:
-    action = fields.text("action")
+    action, named = fields.text("action"), fields.text("object_id")
     is_event = "." in action
     if action and not is_event and action not in EFFECTS:
         fields.wrong("action", f"must be one of {', '.join(EFFECTS)}, or an event such as 'key.blocked'")
     return AuditFilter(
         kind=kind_of(fields.text("table_name")),
-        object=fields.text("object_id"),
+        objects=objects_named(named) if named else (),
         actor=fields.text("changed_by_api_key"),
         actor_name=fields.text("changed_by"),
         action=action if is_event else "",

@@ -7,13 +7,18 @@ from pydantic import ValidationError
 
 from services.admin.current import RELOADABLE, Current
 from services.admin.declaring import Declaring, by_the_file
+from services.admin.domain.declared_places import DeclarationRefused
 from services.admin.domain.declared_plan import step_shape
 from services.admin.domain.fields import FieldPolicy
 from services.admin.domain.model_plan import model_steps
 from services.admin.domain.requests import Answer, Request
+from services.admin.naming import ModelNames
 from services.admin.recording import Deed, Recorder
+from shared.catalog.fixed import configured_deployments
+from shared.catalog.granted import grants_of
 from shared.errors import InvalidRequest
 from shared.settings import Configuration, ConfigurationError
+from shared.settings.demo import MODEL
 from shared.settings.load import sentence_of
 from shared.settings.problems import spelled
 from shared.store.connection import Session
@@ -25,10 +30,11 @@ _PLAN = FieldPolicy(RELOADABLE, {}, frozenset())
 class ReloadRoutes:
     """Applies the file to the store and has every worker read it."""
 
-    def __init__(self, current: Current, declaring: Declaring, recorder: Recorder) -> None:
+    def __init__(self, current: Current, declaring: Declaring, recorder: Recorder, names: ModelNames) -> None:
         self._current = current
         self._declaring = declaring
         self._recorder = recorder
+        self._names = names
 
     async def reload(self, request: Request) -> Answer:
         """Apply the file: declared objects, and models on every worker within a second."""
@@ -38,7 +44,11 @@ class ReloadRoutes:
         except ConfigurationError as error:
             raise InvalidRequest(f"The configuration file was not applied. {error}") from None
         models = model_steps(self._current.configuration, configuration)
-        steps = await self._declaring.apply(configuration, request_id=request.id, client=request.client)
+        try:
+            steps = await self._declaring.apply(configuration, request_id=request.id, client=request.client)
+        except DeclarationRefused as error:
+            reason = await self._current.located(error.problem)
+            raise InvalidRequest(f"The configuration file was not applied. {reason}") from None
         self._current.go_by(configuration)
         changes = [*map(step_shape, steps), *models]
 
@@ -47,7 +57,8 @@ class ReloadRoutes:
             return None, [Deed("configuration", digest, "configuration.reloaded", None, facts)]
 
         await self._recorder.carry_out(by_the_file(request.id, request.client), work)
-        return Answer({"changes": changes, "restart_needed": self._current.unapplied(configuration)})
+        unapplied, unknown = self._current.unapplied(configuration), await self._unknown(configuration)
+        return Answer({"changes": changes, "restart_needed": unapplied, "unknown_models": unknown})
 
     async def plan(self, request: Request) -> Answer:
         """Tell what would change if the file said what the body does; keys come as hashes, models without secrets."""
@@ -59,7 +70,17 @@ class ReloadRoutes:
             raise InvalidRequest(sentence_of(problem), param=spelled(problem["loc"])) from None
         steps = await self._declaring.plan(configuration)
         models = model_steps(self._current.configuration, configuration)
-        return Answer({"changes": [*map(step_shape, steps), *models], "restart_needed": []})
+        unknown = await self._unknown(configuration)
+        return Answer({"changes": [*map(step_shape, steps), *models], "restart_needed": [], "unknown_models": unknown})
+
+    async def _unknown(self, configuration: Configuration) -> list[dict[str, str]]:
+        """Return who is granted models that do not exist."""
+        grants = grants_of(configuration)
+        deployments = configured_deployments(configuration)
+        # The built-in demo model stands in no file.
+        deployments += [item for item in self._current.deployments if item[0] == MODEL]
+        unknown = set(await self._names.unknown([grant.model for grant in grants], deployments))
+        return [grant._asdict() for grant in grants if grant.model in unknown]
 
 
 def _counted(changes: list[dict[str, Any]]) -> Counter[str]:

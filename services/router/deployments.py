@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import structlog
+
 from shared.catalog.fixed import fixed_deployments, reached
 from shared.credentials.references import refers
 from shared.credentials.resolver import Resolver
@@ -10,8 +12,13 @@ from shared.settings import Configuration, Deployment, Runtime
 from shared.store.credentials import Credentials
 from shared.store.models import Models, usable_deployments
 
+log = structlog.get_logger(__name__)
+
 Named = tuple[str, Deployment]
 """A deployment with the model group that it is in."""
+
+MOST_NAMED = 50
+"""Model groups that one line of the log names."""
 
 
 class Deployments:
@@ -54,5 +61,9 @@ class Deployments:
         found = [(name, reached(deployment, self._fixed)) for name, deployment in stored]
         usable = await self._resolver.resolved([*referring, *found])
         present = {name for name, _ in referring} | {record.model_name for record in records if not record.blocked}
-        self._withheld = frozenset(present - {name for name, _ in usable})
+        withheld = frozenset(present - {name for name, _ in usable})
+        if withheld and withheld != self._withheld:
+            # Of each deployment it was said before why.
+            log.warning("router.groups_not_served", groups=sorted(withheld)[:MOST_NAMED], count=len(withheld))
+        self._withheld = withheld
         return usable

@@ -15,6 +15,9 @@ _PLAN = record(
             )
         ),
         "restart_needed": said(array(STRING), "Sections that differ and count from the next restart (SIGHUP) on."),
+        "unknown_models": said(
+            array(record({"object": STRING, "model": STRING})), "Models that an object may use and that do not exist."
+        ),
     }
 )
 _SECTIONS = ("budgets", "customers", "keys", "models", "organizations", "teams", "users")

@@ -20,6 +20,7 @@ def completion_of(
     metadata: str = "",
     estimated: bool = False,
     limited: bool = False,
+    group_exists: bool = False,
 ) -> Completion:
     """Return the event; `ended` is Unix seconds.
 
@@ -50,4 +51,5 @@ def completion_of(
         guardrails=ctx.guardrails,
         estimated=estimated,
         limited=limited or ctx.limited,
+        group_exists=group_exists,
     )

@@ -14,6 +14,11 @@ NO_DEFAULT_MODELS = "no-default-models"
 EVERYTHING = frozenset({ALL_PROXY_MODELS, "*"})
 
 
+def is_name(entry: str) -> bool:
+    """Tell whether an entry names one model or access group: it is no wildcard and no word of LiteLLM's."""
+    return "*" not in entry and entry not in (ALL_PROXY_MODELS, ALL_TEAM_MODELS, NO_DEFAULT_MODELS)
+
+
 def allows(models: Iterable[str], name: str, also: Iterable[str] = ()) -> bool:
     """Tell whether a list allows a model; an empty list allows all.
 

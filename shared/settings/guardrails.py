@@ -48,9 +48,11 @@ class GuardrailSettings(Section):
             try:
                 empty = re2.compile(pattern, quiet).search("") is not None
             except re2.error as error:
-                raise ValueError(f"{pattern!r} is not a regular expression that RE2 reads ({error})") from None
+                raise ValueError(
+                    f"'{pattern}' is not a regular expression that RE2 reads: {_told(error, pattern)}"
+                ) from None
             if empty:
-                raise ValueError(f"{pattern!r} matches the empty text, so it would match everywhere")
+                raise ValueError(f"'{pattern}' matches the empty text, so it would match everywhere")
         return patterns
 
     @model_validator(mode="after")
@@ -59,3 +61,11 @@ class GuardrailSettings(Section):
         if not getattr(self, needed):
             raise ValueError(f"guardrail '{self.name}' of type {self.type} needs '{needed}'")
         return self
+
+
+def _told(error: Exception, pattern: str) -> str:
+    """Return what RE2 says of a pattern, in text, and where it is; RE2 names the part, not its place."""
+    said = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
+    reason, _, part = said.partition(": ")
+    at = pattern.find(part) if part else -1
+    return f"{said}, at character {at + 1}" if 0 < len(part) < len(pattern) and at >= 0 else reason

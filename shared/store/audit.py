@@ -58,7 +58,8 @@ class AuditFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which entries to show; an empty field asks for nothing."""
 
     kind: str = ""
-    object: str = ""
+    objects: tuple[str, ...] = ()
+    """Ids, one of which the object has."""
     actor: str = ""
     actor_name: str = ""
     action: str = ""
@@ -110,6 +111,8 @@ class Audit:
         that the newest entries cost the same however many there are.
         """
         query: Document = msgspec.to_builtins(only)
+        if only.objects:
+            query["object"] = {"$in": list(query.pop("objects"))}
         found: list[AuditEntry] = []
         end = math.nextafter(min(until, after.at), math.inf) if after and after.at < until else until
         length = FIRST_WINDOW

@@ -100,7 +100,7 @@ class Tally:
             # A name that served nothing may be anything that a caller made up, and rows must not grow with it. On
             # native routes that is so until a provider counted tokens for it: it may answer without reading the name.
             served = (attempt.cost or attempt.outcome == "success") and not native
-            used = served or attempt.usage.total_tokens
+            used = served or attempt.usage.total_tokens or completion.group_exists
             line = _line(completion.model_group, attempt.provider, attempt.model) if used else Line("", "", "")
             usage, amounts = attempt.usage, self._amounts(Cell(party, tags, slot, line, opening))
             amounts[0] += sign * attempt.cost

@@ -191,7 +191,6 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-@pytest.mark.timeout(60)
 async def test_a_worker_that_slept_does_not_take_its_readers_for_gone(nats_server: Any, worker_on: Any) -> None:
     """After a pause of its own a worker first reads what came meanwhile; its answers go on."""
     async with worker_on("edge") as edge:

@@ -169,6 +169,8 @@ async def test_the_api_adds_members_beside_those_of_the_file(declared: Declared,
     """They stay through a reload; one whom the file names later is the file's, and goes with it."""
     member = {"user_id": "bob", "role": "admin"}
     assert (await manage.post("/team/member_add", team_id="research", member=member)).status == 200
+    (added,) = (await manage.get("/audit", object_id="team/research/bob")).body["audit_logs"]
+    assert (added["object_id"], added["event"]) == ("team/research/bob", "team.member_added")
     assert (await manage.post("/config/reload")).body["changes"] == []
     (team,) = FIRST["teams"]
     declared.write({**FIRST, "teams": [{**team, "members": [*team["members"], {"user_id": "bob", "rpm_limit": 5}]}]})
@@ -275,7 +277,7 @@ async def test_a_file_that_cannot_be_applied_changes_nothing(declared: Declared,
 async def test_check_shows_the_plan(declared: Declared, manage: Management) -> None:
     """Against what runs, and without a secret in it; an applied file changes nothing."""
     assert declared.check().stdout.splitlines()[-1] == NOTHING
-    teams = [{"team_id": "research", "blocked": True}, {"team_id": "new"}]
+    teams = [{"team_id": "research", "blocked": True}, {"team_id": "new", "models": ["fixed", "demo", "fxied"]}]
     models = [
         {"model_name": "fixed", "deployments": [{"provider": "demo", "model": "demo", "id": "fixed-1", "weight": 2}]}
     ]
@@ -291,6 +293,7 @@ async def test_check_shows_the_plan(declared: Declared, manage: Management) -> N
         "~ team research (organization_id, models, blocked)",
         "+ team new",
         "~ model fixed-1 (weight)",
+        "The team new may use the model 'fxied', which does not exist.",
     ]
     assert (await manage.get("/customer/info", end_user_id="jane")).status == 200
     declared.write({**FIRST, "users": [], "keys": []})

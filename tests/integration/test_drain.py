@@ -57,7 +57,6 @@ async def called(stack: Stack, number: int) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.timeout(90)
 async def test_what_is_short_ends_whole_and_what_is_long_ends_with_an_error(
     stack: Stack, http: aiohttp.ClientSession, ending: signal.Signals
 ) -> None:
@@ -99,7 +98,6 @@ async def test_what_is_short_ends_whole_and_what_is_long_ends_with_an_error(
     assert stack.alive() == []
 
 
-@pytest.mark.timeout(90)
 async def test_a_request_that_is_on_its_way_is_answered_as_its_connections_last(
     stack: Stack, http: aiohttp.ClientSession
 ) -> None:

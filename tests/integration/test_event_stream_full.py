@@ -51,7 +51,6 @@ async def share_of_room(jetstream: JetStreamContext) -> float:
     return (await jetstream.stream_info(subjects.EVENT_STREAM)).state.bytes / ROOM
 
 
-@pytest.mark.timeout(120)
 async def test_admission_stops_before_the_stream_is_full_and_begins_again(tmp_path: Path) -> None:
     """503 with `Retry-After` and no call of a provider; what was recorded stays, and is all in the ledger later."""
     with Stack(tmp_path / "stack") as stack:

@@ -1,6 +1,7 @@
 """Canary secrets in every slot are found nowhere that they do not belong, after requests that end well and badly."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import uuid
@@ -199,14 +200,16 @@ async def dumped(stack: Stack) -> bytes:
 
 def written(stack: Stack) -> dict[str, bytes]:
     """Return every file of the data folder but those that hold the stack's own secrets by their purpose."""
-    return {
-        path.name: path.read_bytes()
-        for path in stack.data_dir.rglob("*")
-        if path.is_file() and path.parent.name != "secrets" and path.name != "nats.conf"
-    }
+    found = {}
+    for path in stack.data_dir.rglob("*"):
+        if path.parent.name == "secrets" or path.name == "nats.conf":
+            continue
+        # The servers go on writing: a file may be gone by the time that it is read.
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            found[str(path.relative_to(stack.data_dir))] = path.read_bytes()
+    return found
 
 
-@pytest.mark.timeout(120)
 async def test_secrets_are_nowhere_but_where_they_belong(stack: Stack, upstream: RawUpstream) -> None:
     """Logs, metrics, database, answers, and messages on subjects of roles that have no part in a request."""
     await whole(stack, WORKERS)

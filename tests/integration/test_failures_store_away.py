@@ -88,7 +88,6 @@ def away(store: StoreServer, how: str) -> Iterator[None]:
             store.signal(signal.SIGCONT)
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("how", ["refused", "frozen"])
 async def test_keys_in_the_cache_work_and_unknown_ones_get_503(
     stack: Stack, store: StoreServer, client: aiohttp.ClientSession, how: str
@@ -115,7 +114,6 @@ async def test_keys_in_the_cache_work_and_unknown_ones_get_503(
     assert (await manage(client, stack, "/key/generate", {}))[0] == 200
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("how", ["refused", "frozen"])
 async def test_services_start_without_the_store(
     stack: Stack, store: StoreServer, client: aiohttp.ClientSession, how: str

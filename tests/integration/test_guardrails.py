@@ -12,16 +12,21 @@ import msgspec
 import pytest
 
 from services.guardrails.app import build
+from shared.bus import subjects
 from shared.bus.bodies import BodyShelf
 from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.envelope import join
 from shared.bus.lane_reader import HolderLost, Lane, Lanes
+from shared.bus.setup import ensure_streams
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
 from shared.errors import ProviderError
 from shared.schemas.context import Principal, RequestContext
+from shared.schemas.events import Completion, CompletionsFinished
 from shared.schemas.frames import Ending, FrameHeader, Opening, Sent
+from shared.schemas.limits import Admitted
 from shared.settings import Configuration, GuardrailSettings, Runtime
+from shared.settings.bookkeeping import BillingSettings
 from tests.unit.guardrails.making import anthropic_events, openai_events, openai_text
 
 EVENTS = Opening(200, (("content-type", "text/event-stream"),))
@@ -115,8 +120,10 @@ def stages(worker_on: Any, eventually: Any) -> Any:
     """Return a context manager that runs the three stages with these guardrails."""
 
     @asynccontextmanager
-    async def run(*guardrails: dict[str, Any]) -> AsyncIterator[Stages]:
-        configuration = Configuration(guardrails=tuple(GuardrailSettings(**each) for each in guardrails))
+    async def run(*guardrails: dict[str, Any], **billing: Any) -> AsyncIterator[Stages]:
+        configuration = Configuration(
+            guardrails=tuple(GuardrailSettings(**each) for each in guardrails), billing=BillingSettings(**billing)
+        )
         runtime = Runtime("guardrails", configuration, nats_url="")
         async with (
             worker_on("edge") as edge,
@@ -124,6 +131,7 @@ def stages(worker_on: Any, eventually: Any) -> Any:
             worker_on("guardrails") as worker,
             AsyncExitStack() as service,
         ):
+            await ensure_streams(edge.bus)
             router = Router(router_worker)
             stage = Stage(router_worker, router.handle, max_in_hand=100)
             await stage.start()
@@ -155,6 +163,16 @@ async def read_all(lane: Lane) -> tuple[bytes, FrameHeader, Opening | None]:
         if header.end is not None or header.error is not None:
             lane.close()
             return bytes(received), header, opening
+
+
+async def stored(running: Stages) -> list[Completion]:
+    """Return the completions that stand in the event stream now."""
+    jetstream = running.edge.bus.jetstream
+    found: list[Completion] = []
+    for number in range(1, (await jetstream.stream_info(subjects.EVENT_STREAM)).state.last_seq + 1):
+        message = await jetstream.get_msg(subjects.EVENT_STREAM, number)
+        found += msgspec.json.decode(message.data or b"", type=CompletionsFinished).completions
+    return found
 
 
 def request(text: str, **more: Any) -> bytes:
@@ -272,6 +290,50 @@ async def test_a_whole_answer_with_a_banned_word_is_refused(stages: Any) -> None
         assert header.error.code == "content_blocked"
         assert running.router.cancelled == 0
         assert not running.guardrails.cancelled.covers("r1", 1)
+
+
+@pytest.mark.parametrize("came", ["whole", "stream that ended", "stream that runs"])
+async def test_what_was_stopped_is_stored_before_the_caller_hears_of_it(stages: Any, came: str) -> None:
+    """One event says which guardrail, with the error that the caller saw; what was used is the router's to say."""
+    stream = came != "whole"
+    async with stages(WORDS | {"mode": "post_call"}) as running:
+        if stream:
+            chunks = openai_events([{"content": "a bo"}, {"content": "mb. "}])
+            running.router.plays(chunks, ends=came == "stream that ended")
+        else:
+            running.router.says(answer("a bomb"))
+        who = Principal("key_holder", key="k", team="t")
+        lane = running.ask(
+            request("x", stream=stream), stream=stream, principal=who, model="m", admitted=Admitted(), tags=("a",)
+        )
+        _, header, _ = await read_all(lane)
+        assert header.error is not None
+        (event,) = await stored(running)
+        assert (event.request_id, event.key, event.team, event.model_group) == ("r1", "k", "t", "m")
+        assert (event.outcome, event.status, event.error_code) == ("failure", header.error.status, header.error.code)
+        assert (event.blocked_by, event.attempts, event.limited) == ("words", (), False)
+
+
+async def test_a_request_that_was_stopped_leaves_no_event(stages: Any) -> None:
+    """It reached no provider, and costs nothing."""
+    async with stages(WORDS | {"mode": "both"}) as running:
+        _, header, _ = await read_all(running.ask(request("a bomb")))
+        assert header.error is not None
+        assert await stored(running) == []
+
+
+async def test_a_verdict_that_cannot_be_stored_is_told_all_the_same(stages: Any) -> None:
+    """JetStream does not take it: the caller hears of it after the configured bound, and it is stored later."""
+    async with stages(WORDS | {"mode": "post_call"}, stall_seconds=0.2) as running:
+        await running.edge.bus.jetstream.delete_stream(subjects.EVENT_STREAM)
+        running.router.says(answer("a bomb"))
+        _, header, _ = await read_all(running.ask(request("hello")))
+        assert header.error is not None
+        assert header.error.code == "content_blocked"
+        await ensure_streams(running.edge.bus)
+        async with asyncio.timeout(20):
+            while not await stored(running):
+                await asyncio.sleep(0.05)
 
 
 async def test_a_large_whole_answer_is_checked_and_arrives_whole(stages: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ from shared.store.setup import ensure_indexes
 from shared.store.verification import rebuild, verify
 from tests.support.litellm_database import LiteLLMDatabase, token_of
 from tests.support.litellm_world import KEY, OPENAI_KEY, SALT, TEAM_KEY, at, fill, fill_with_what_cannot_come
+from tests.support.stopping import stop
 from tests.support.store_server import StoreServer
 from tollway.litellm.run import LEFT_OUT, Wish, import_database
 from tollway.stack.errors import StackError
@@ -378,10 +380,16 @@ def test_an_import_that_is_killed_is_finished_by_another(imported: Import, litel
     command = [sys.executable, "-m", "tollway", "import-litellm", "--database-url", litellm.url]
     secrets = {"TOLLWAY_SECRET": SECRET.hex(), "TOLLWAY_ENCRYPTION_KEY": ENCRYPTION.hex(), "LITELLM_SALT_KEY": SALT}
     with subprocess.Popen(command, env=os.environ | secrets, stdout=subprocess.DEVNULL) as process:
-        end = time.monotonic() + 60
-        while (written := imported.ask(lambda store: Keys(store).count())) < 300:
+        end = time.monotonic() + 120
+        while True:
+            # It stands still while it is looked at, so that it does not end meanwhile.
+            stop(process.pid)
+            if (written := imported.ask(lambda store: Keys(store).count())) >= 300:
+                break
             assert time.monotonic() < end
+            process.send_signal(signal.SIGCONT)
             assert process.poll() is None
+            time.sleep(0.02)
         process.kill()
     assert written < 2000
     assert imported.run() == 0

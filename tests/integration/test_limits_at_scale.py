@@ -62,7 +62,6 @@ async def hold(http: aiohttp.ClientSession, key: str) -> None:
         await asyncio.sleep(0.2)
 
 
-@pytest.mark.timeout(120)
 async def test_a_process_that_dies_with_hundreds_in_flight_gives_all_slots_back(
     stack: Stack, http: aiohttp.ClientSession, books: Books
 ) -> None:
@@ -95,7 +94,6 @@ async def entered(http: aiohttp.ClientSession, stack: Stack, key: str) -> list[i
     return [round(row["spend"] * NANO) for row in rows]
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("killed", [(), ("auth", "router")], ids=["nobody", "limiter-and-router"])
 async def test_a_crowd_overspends_a_budget_by_one_request_at_most(
     stack: Stack, http: aiohttp.ClientSession, books: Books, killed: tuple[str, ...]
@@ -138,7 +136,6 @@ async def test_a_crowd_overspends_a_budget_by_one_request_at_most(
         assert statuses(answers).keys() <= {200, 400, 429}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda number: number.name)
 async def test_admissions_wait_for_the_next_limiter(
     stack: Stack, http: aiohttp.ClientSession, number: signal.Signals

@@ -161,7 +161,6 @@ async def test_slots_of_a_model_come_back(stack: Stack, http: aiohttp.ClientSess
     assert (await ask(http, key, model="narrow")).status == 200
 
 
-@pytest.mark.timeout(120)
 async def test_a_router_that_dies_gives_its_slots_back(stack: Stack, http: aiohttp.ClientSession) -> None:
     """Kill -9 of both routers with every slot of the model in their hands: within seconds they are free."""
     key = await limited_key(stack, Limits())

@@ -336,3 +336,23 @@ async def test_an_operators_typing_error_names_its_field(manage: Management) -> 
     ):
         reply = await manage.post(path, None, **body)
         assert (reply.status, reply.param) == (400, param)
+
+
+async def test_an_answer_names_the_models_of_a_list_that_do_not_exist(manage: Management) -> None:
+    """They are kept, since they may come; groups, access groups and what LiteLLM's words say are no news."""
+    deployment = {"model": "openai/demo", "api_base": "http://127.0.0.1:1/v1", "api_key": "k"}
+    await manage.post(
+        "/model/new", model_name="named", litellm_params=deployment, model_info={"access_groups": ["together"]}
+    )
+    known = ["named", "together", "demo", "openai/*", "all-team-models"]
+    made = await manage.post("/team/new", team_id="typist", models=[*known, "nmaed"])
+    assert (made.status, made.headers["x-tollway-unknown-models"], made.body["models"][-1]) == (200, "nmaed", "nmaed")
+    for path, body in (
+        ("/team/update", {"team_id": "typist", "models": known}),
+        ("/team/update", {"team_id": "typist", "rpm_limit": 5}),
+        ("/key/generate", {"team_id": "typist", "models": ["named"]}),
+    ):
+        reply = await manage.post(path, **body)
+        assert (reply.status, reply.headers.get("x-tollway-unknown-models")) == (200, None), reply.text
+    reply = await manage.post("/user/new", models=["gone", "named"])
+    assert reply.headers["x-tollway-unknown-models"] == "gone"

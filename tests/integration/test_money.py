@@ -152,7 +152,6 @@ async def test_another_deployment_is_charged_at_its_own_price(
     assert [attempt["cost"] for attempt in attempts] == [0, cost(answer)]
 
 
-@pytest.mark.timeout(120)
 async def test_a_router_that_dies_leaves_an_estimate(stack: Stack, http: aiohttp.ClientSession, books: Books) -> None:
     """Its request's input stands as spent, in the ledger and in the budget, marked as estimated."""
     key = await limited_key(stack, Limits(max_budget=1000))
@@ -176,7 +175,6 @@ async def test_a_router_that_dies_leaves_an_estimate(stack: Stack, http: aiohttp
     assert round(told["info"]["spend"] * NANO) == entry["cost"]
 
 
-@pytest.mark.timeout(120)
 async def test_where_nobody_is_left_to_tell_the_hold_stands(
     stack: Stack, http: aiohttp.ClientSession, books: Books
 ) -> None:

@@ -289,6 +289,7 @@ async def test_what_cannot_be_told_is_not_sent_under_a_budget(
     json_type = {"content-type": "application/json"}
     unpriced = json.dumps(LARGE | {"model": "nobody-knows-its-price"}).encode()
     endless = json.dumps(LARGE | {"messages": [{"role": "user", "content": "a" * (MOST_JSON + 1)}]}).encode()
+    broken = b'{"model": "priced", "messages": [{"role": "user", "content": "%b"}]}'
     batch, named = b'{"input_file_id": "file-1"}', b'{"model": "priced", "training_file": "file-1"}'
     for path, body, headers, refused in (
         ("/openai/v1/batches", batch, json_type, (403, "call_unpriced")),
@@ -299,6 +300,8 @@ async def test_what_cannot_be_told_is_not_sent_under_a_budget(
         (CHAT, endless, json_type, (413, "request_too_large")),
         (CHAT, json.dumps(LARGE).encode("utf-16"), json_type, (400, "invalid_request")),
         (CHAT, json.dumps(LARGE).encode("utf-16"), {"content-type": "text/plain"}, (400, "invalid_request")),
+        (CHAT, broken % b"\xff", json_type, (400, "invalid_request")),
+        (CHAT, broken % (b"\xff" * 100_000), json_type, (400, "invalid_request")),
     ):
         before = provider.taken
         assert (await call(http, poor, path, data=io.BytesIO(body), headers=headers))[:2] == refused, path

@@ -532,6 +532,8 @@ async def test_a_provider_that_does_not_answer_is_a_504(
                 assert (answer.status, (await answer.json())["error"]["code"]) == (504, "provider_unreachable")
             async with http.post(f"{running.url}/refused", data=b"x", headers=BEARER) as answer:
                 assert (answer.status, (await answer.json())["error"]["code"]) == (502, "provider_unreachable")
+                told = (answer.headers["x-tollway-attempts"], answer.headers["x-tollway-error-source"])
+                assert told == ("1", "provider")
             events = await running.completions(3)
             assert {(event.outcome, event.cost, event.attempts[0].unpriced) for event in events} == {
                 ("failure", 0, False)

@@ -68,7 +68,6 @@ async def agrees(stack: Stack, timeout: float = 15.0) -> tuple[int, int]:
     return wanted
 
 
-@pytest.mark.timeout(120)
 async def test_the_blocks_print_what_readme_shows(stack: Stack) -> None:
     """An answer with its cost, a key and its spend, a burst cut at its limit, a budget at its edge, sums that agree."""
     script = "\n".join(blocks("sh")).replace(ADDRESS, stack.url.removeprefix("http://"))
@@ -100,7 +99,6 @@ async def test_the_blocks_print_what_readme_shows(stack: Stack) -> None:
     assert await agrees(stack) == (31, 31 * 69_000)
 
 
-@pytest.mark.timeout(120)
 async def test_the_command_counts_what_the_provider_counts(stack: Stack) -> None:
     """Calls and tokens of both dialects, streamed and not, through and past the translation, in one ledger."""
     before = await agrees(stack)

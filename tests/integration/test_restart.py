@@ -56,7 +56,6 @@ async def figures(management: Management, key: str, team: str) -> dict[str, Any]
     return {name: reply.body for name, reply in asked.items()}
 
 
-@pytest.mark.timeout(120)
 async def test_keys_models_and_ledger_survive_a_restart(tmp_path: Path) -> None:
     """A key and a stored model serve as before, the ledger has every entry and sum, and spend goes on from there."""
     with provider_that_stays() as address:

@@ -129,6 +129,8 @@ async def test_the_callers_own_mistake_is_told_at_once(http: aiohttp.ClientSessi
     (whole, text), (streamed, told) = await both(http, "error=400")
     for response, answer in ((whole, text), (streamed, told)):
         assert (response.status, json.loads(answer)["error"]["type"]) == (400, "invalid_request_error")
+        assert (response.headers["x-tollway-attempts"], response.headers["x-tollway-error-source"]) == ("1", "provider")
+        assert response.headers["x-tollway-model-id"] == "error=400-first"
     for entry in await entered(books, whole, streamed):
         assert outcomes(entry) == [("error=400-first", "failure")]
 

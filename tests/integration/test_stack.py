@@ -30,7 +30,6 @@ from cryptography.x509.oid import NameOID
 from tests.support.nats_server import NatsServer
 from tests.support.stack import Stack
 from tests.support.store_server import StoreServer
-from tollway.stack.servers import free_port
 
 
 def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
@@ -98,7 +97,8 @@ def test_a_killed_supervisor_leaves_nothing_behind(stack: Stack) -> None:
     stack.process.kill()
     stack.process.wait(10)
     until(lambda: stack.alive() == [])
-    assert [port for port in facts["ports"].values() if listening(port)] == []
+    # A process with threads counts as dead before the last of them has let go of its sockets.
+    until(lambda: not any(listening(port) for port in facts["ports"].values()))
     with Stack(stack.folder) as again:
         assert ready(again.url)
 
@@ -351,15 +351,6 @@ def test_a_server_that_does_not_start_shows_its_last_words(tmp_path: Path) -> No
     assert "nats-server ended with exit code 1" in said
     assert "JetStream" in said
     assert "nats-server.log" in said
-
-
-def test_a_broker_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    """An address in NATS_URL where nobody listens is named."""
-    url = f"nats://127.0.0.1:{free_port()}"
-    with StoreServer(tmp_path / "store") as store:
-        code, said = refused(Stack(tmp_path / "stack", env={"NATS_URL": url, "MONGODB_URL": store.url}))
-    assert (code, len(said.splitlines())) == (1, 1)
-    assert f"nats-server at {url} cannot be reached" in said
 
 
 def test_an_unknown_service_is_one_sentence(tmp_path: Path) -> None:

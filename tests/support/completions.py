@@ -34,4 +34,5 @@ def completions(draw: st.DrawFn, ids: str = "rst", names: str = "abc") -> Comple
         end_user=draw(st.sampled_from(["", "c1", "c2"])), estimated=draw(st.booleans()),
         tags=tuple(draw(st.lists(st.sampled_from(["a", "b", "a"]), max_size=2))),
         attempts=tuple(draw(attempts(request + name)) for name in sorted(chosen)),
+        group_exists=draw(st.booleans()),
     )  # fmt: skip

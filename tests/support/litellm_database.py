@@ -78,7 +78,7 @@ class LiteLLMDatabase:
         rules = self._folder / "pg_hba.conf"
         rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
         self.execute("SELECT pg_reload_conf()")
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not self._refuses(self.url_of(role, "wrong")):
             assert time.monotonic() < end, "the server goes on without a password"
             time.sleep(0.02)

@@ -1,6 +1,8 @@
 """The edge and pass-through on a real broker, with auth played by a stage that knows two keys."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -41,8 +43,15 @@ class Gateway:
 
     url: str
     nats_url: str
+    auth: Worker
     edge: Worker
     passthrough: Worker
+
+    async def knows_of(self, service: str) -> None:
+        """Wait until auth hands requests on to a worker of a service that began to take them just now."""
+        async with asyncio.timeout(60):
+            while not self.auth.members.alive(service, time.monotonic()):
+                await asyncio.sleep(0.01)
 
     async def completions(self, count: int = 1) -> list[Completion]:
         """Return the first completion events in JetStream; waits until there are `count`."""
@@ -117,4 +126,4 @@ async def gateway(
             while workers["edge"].address_of(service) is None or workers["auth"].address_of(service) is None:
                 await workers["edge"].bus.barrier()
                 await workers["auth"].bus.barrier()
-        yield Gateway(f"http://127.0.0.1:{port}", nats_server.url, workers["edge"], workers["passthrough"])
+        yield Gateway(f"http://127.0.0.1:{port}", nats_server.url, **workers)

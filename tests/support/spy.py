@@ -57,7 +57,8 @@ async def spying(stack: Stack, seen: Seen) -> AsyncIterator[None]:
         await client.subscribe(">", cb=hear)
         await client.flush()
         yield
-        await client.flush()
+        # What the broker sent until now is heard before the connection ends.
+        await client.drain()
     finally:
         await client.close()
 

@@ -23,7 +23,7 @@ class StoreServer:
     it, in two thirds of the time: it has no transactions, and only what is written at its regular end is sure to stay.
     """
 
-    def __init__(self, folder: Path, *, cache: str = "128M", is_filled: bool = False, patience: float = 20) -> None:
+    def __init__(self, folder: Path, *, cache: str = "128M", is_filled: bool = False, patience: float = 60) -> None:
         self.folder = folder
         self._patience = patience
         self._options = ["--cache-size", cache, "--standalone" if is_filled else "--sync-on-commit"]
@@ -60,7 +60,7 @@ class StoreServer:
         else:
             self._process.send_signal(number)
 
-    def stop(self, number: Signals = SIGKILL, wait: float = 10) -> None:
+    def stop(self, number: Signals = SIGKILL, wait: float = 60) -> None:
         """Kill it, or end it by another signal and wait for some seconds.
 
         One that is killed in its first seconds may not have written its own tables yet, and never starts again.

@@ -16,6 +16,9 @@ Generated from `shared/settings/`; `make generate` writes it. [configuration.md]
 file, the environment and the data folder.
 """
 
+_ITEMS: dict[Any, str] = {tuple: "[]", dict: ".NAME"}
+_SECTIONS: dict[Any, str] = {tuple: "list of sections", dict: "sections by name"}
+
 
 def settings_page() -> str:
     """Return the page that lists every setting: name, type, default, meaning."""
@@ -33,7 +36,7 @@ def _sections(model: type[BaseModel], name: str) -> list[tuple[str, type[BaseMod
     for setting, field in model.model_fields.items():
         inner = _model_in(field.annotation)
         if inner is not None:
-            items = "[]" if get_origin(field.annotation) is tuple else ""
+            items = _ITEMS.get(get_origin(field.annotation), "")
             found += _sections(inner, f"{name}.{setting}{items}".lstrip("."))
     return found
 
@@ -56,7 +59,7 @@ def _type(annotation: Any) -> str:
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if _model_in(annotation) is not None:
-        return "list of sections" if get_origin(annotation) is tuple else "section"
+        return _SECTIONS.get(get_origin(annotation), "section")
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)

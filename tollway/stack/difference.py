@@ -22,12 +22,19 @@ _SIGNS = {"create": "+", "change": "~", "remove": "-"}
 
 
 def differences(configuration: Configuration, data_dir: Path, url: str | None, env: Mapping[str, str]) -> list[str]:
-    """Return a line for each object that would be made (`+`), changed (`~`) or removed (`-`); raise `StackError`."""
+    """Return a line for each object that would be made (`+`), changed (`~`) or removed (`-`); raise `StackError`.
+
+    A sentence for each model follows that an object may use and that exists neither there nor in the configuration.
+    """
     address, key = (url, env.get("TOLLWAY_MASTER_KEY", "")) if url else _here(DataFolder(data_dir), env)
     if not key:
         raise StackError("TOLLWAY_MASTER_KEY is not set; it is the master key of what runs there.")
-    changes = _asked(f"{address.rstrip('/')}/config/plan", key, declared_sections(configuration))["changes"]
-    return [_line(change) for change in changes] or [NOTHING]
+    plan = _asked(f"{address.rstrip('/')}/config/plan", key, declared_sections(configuration))
+    unknown = [
+        f"The {grant['object']} may use the model '{grant['model']}', which does not exist."
+        for grant in plan.get("unknown_models", ())
+    ]
+    return ([_line(change) for change in plan["changes"]] or [NOTHING]) + unknown
 
 
 def declared_sections(configuration: Configuration) -> dict[str, Any]:

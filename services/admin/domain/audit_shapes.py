@@ -9,6 +9,7 @@ import msgspec
 from services.admin.domain.times import shown
 from shared.errors import InvalidRequest
 from shared.schemas.control import ChangeKind
+from shared.schemas.scopes import SEPARATOR
 from shared.store.audit import AuditEntry, Position
 
 TABLES: dict[ChangeKind, str] = {
@@ -37,7 +38,7 @@ def audit_shape(entry: AuditEntry) -> dict[str, Any]:
         "event": entry.action,
         "table_name": TABLES.get(entry.kind, entry.kind),  # type: ignore[call-overload]
         "kind": entry.kind,
-        "object_id": entry.object,
+        "object_id": "/".join(entry.object.split(SEPARATOR)),
         "before_value": entry.before,
         "updated_values": entry.after,
         "client": entry.client,
@@ -48,6 +49,18 @@ def audit_shape(entry: AuditEntry) -> dict[str, Any]:
 def kind_of(table: str) -> str:
     """Return the kind of object that a table of LiteLLM's stands for; a kind stands for itself."""
     return _KINDS.get(table, table)
+
+
+def objects_named(shown: str) -> tuple[str, ...]:
+    """Return the ids that an entry shows as this text: itself, and those of memberships, whose parts slashes join.
+
+    Ids of teams and users may hold slashes too, so that there is one for each place at which the user may begin.
+    """
+    kind, _, rest = shown.partition("/")
+    if kind not in ("team", "organization"):
+        return (shown,)
+    slashes = [at for at, character in enumerate(rest) if character == "/"]
+    return (shown, *(SEPARATOR.join((kind, rest[:at], rest[at + 1 :])) for at in slashes))
 
 
 def cursor_of(entry: AuditEntry) -> str:

@@ -6,6 +6,7 @@ from services.admin.declaring import Declaring
 from services.admin.handlers import Handler
 from services.admin.model_views import ModelViews
 from services.admin.models import ModelRoutes
+from services.admin.naming import ModelNames
 from services.admin.recording import Recorder
 from services.admin.reloading import ReloadRoutes
 from shared.pricing.table import PriceTable
@@ -16,14 +17,19 @@ from shared.store.models import Models
 
 
 def models_table(
-    store: Store, recorder: Recorder, runtime: Runtime, current: Current, declaring: Declaring
+    store: Store,
+    recorder: Recorder,
+    runtime: Runtime,
+    current: Current,
+    declaring: Declaring,
+    names: ModelNames,
 ) -> dict[str, Handler]:
     """Return the routes about what the configuration file says too."""
     models, credentials, settings = Models(store), Credentials(store), runtime.configuration
     model = ModelRoutes(models, credentials, recorder, current, settings.credentials, runtime.encryption_key)
     views = ModelViews(models, current, PriceTable(settings.pricing.file))
     credential = CredentialRoutes(credentials, models, recorder, settings.credentials, runtime.encryption_keys)
-    config = ReloadRoutes(current, declaring, recorder)
+    config = ReloadRoutes(current, declaring, recorder, names)
     return {
         "model_new": model.new,
         "model_update": model.update,

@@ -34,6 +34,10 @@ class RegexMask:
         """Tell whether any pattern matches in the lines, by one look for all of them."""
         return self._any is None or self._any.search(lines) is not None
 
+    def held(self, text: str) -> int:
+        """Return the hold."""
+        return self.hold
+
     def judge(self, text: str, start: int = 0, *, more: bool = False) -> Verdict:
         """Return the matches. Of those near the end of a text with `more`, the caller waits for `hold`."""
         if self._any is not None and self._any.search(text, start) is None:

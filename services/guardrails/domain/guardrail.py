@@ -47,11 +47,15 @@ class Guardrail(Protocol):
 
     @property
     def hold(self) -> int:
-        """Characters at the end of a running text that must wait, since a match may have begun there.
+        """Characters at the end of a running text that usually must wait, since a match may have begun there.
 
         Whatever begins before them has at least `hold` + 1 characters to be recognised by, the one after a
         longest match included.
         """
+        ...
+
+    def held(self, text: str) -> int:
+        """Return how many at the end of this text must wait: `hold`, or more where its matches can be stretched."""
         ...
 
     def may_match(self, lines: str) -> bool:

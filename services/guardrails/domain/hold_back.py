@@ -18,7 +18,7 @@ class Released(NamedTuple):
 
 
 class HoldBack:
-    """One running text under several guardrails; holds at most `PATIENCE` times the longest hold, and a piece."""
+    """One running text under several guardrails; holds at most `PATIENCE` times what must wait, and a piece."""
 
     def __init__(self, guardrails: Sequence[Guardrail]) -> None:
         self._guardrails = guardrails
@@ -29,7 +29,7 @@ class HoldBack:
     def feed(self, text: str) -> Released:
         """Take what came and return what may go out now; raises `Blocked`."""
         self._text += text
-        settled = len(self._text) - self._hold
+        settled = len(self._text) - max(guardrail.held(self._text) for guardrail in self._guardrails)
         if settled <= 0:
             return Released("", ())
         return self._release(settled, more=True)

@@ -22,8 +22,18 @@ def refusal(tmp_path: Path, text: str) -> str:
         ("[{name: a, type: banned_words}]", "guardrail 'a' of type banned_words needs 'words'"),
         ("[{name: a, type: regex_mask}]", "guardrail 'a' of type regex_mask needs 'patterns'"),
         ("[{name: a, type: banned_words, words: [' ']}]", "is not a word or phrase"),
-        ("[{name: a, type: regex_mask, patterns: ['(a']}]", "is not a regular expression that RE2 reads"),
-        ("[{name: a, type: regex_mask, patterns: ['(a)\\1']}]", "is not a regular expression that RE2 reads"),
+        (
+            "[{name: a, type: regex_mask, patterns: ['x(a']}]",
+            "'guardrails[0].patterns': 'x(a' is not a regular expression that RE2 reads: missing )",
+        ),
+        (
+            "[{name: a, type: regex_mask, patterns: ['(é)\\1']}]",
+            "'(é)\\1' is not a regular expression that RE2 reads: invalid escape sequence: \\1, at character 4",
+        ),
+        (
+            "[{name: a, type: regex_mask, patterns: ['é\\']}]",
+            "'é\\' is not a regular expression that RE2 reads: trailing \\",
+        ),
         ("[{name: a, type: regex_mask, patterns: ['a*']}]", "matches the empty text"),
         (
             "[{name: a, type: banned_words, words: [x]}, {name: a, type: banned_words, words: [y]}]",

@@ -173,6 +173,23 @@ def test_names_that_served_nothing_are_not_kept() -> None:
     assert sums.totals_of(row)["failed"] == 1000
 
 
+def test_a_failed_request_counts_to_its_model_group_where_that_exists() -> None:
+    """Whoever looks for failures finds them by model group, deployment's provider and model."""
+    attempt = Attempt(
+        id="a", deployment="d", provider="p", model="m", started=0, ended=1, outcome="failure", status=500
+    )  # fmt: skip
+    completion = Completion(
+        request_id="r", route="x", dialect="openai", model_group="chat", outcome="failure",
+        status=500, received=0, ended=1, attempts=(attempt,), group_exists=True,
+    )  # fmt: skip
+    tally, rows = sums.Tally(), Rows()
+    tally.add(completion)
+    added(rows, tally)
+    [row] = [document for row, document in rows.items() if row.kind == "all"]
+    [(line, amounts)] = sums.lines_of(row)
+    assert (line, amounts["requests"], amounts["failed"]) == (sums.Line("chat", "p", "m"), 1, 1)
+
+
 def native(number: int, model: str, **facts: Any) -> Completion:
     """Return a request of a native route, which has the model's name as its caller gave it."""
     attempt = Attempt(

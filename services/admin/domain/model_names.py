@@ -1,0 +1,26 @@
+"""Which names of models in a request stand for nothing yet: a typing error, or a model that comes later. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from shared.schemas.model_lists import is_name
+
+MOST_SHOWN = 20
+
+_LISTS = ("models", "allowed_models")
+_ALIASES = ("aliases", "model_aliases")
+
+
+def names_in(body: Mapping[str, Any]) -> list[str]:
+    """Return the names of models that a body grants, without wildcards, LiteLLM's words and aliases of its own."""
+    given = [name for field in _LISTS if isinstance(body.get(field), list) for name in body[field]]
+    aliases = {name for field in _ALIASES if isinstance(body.get(field), dict) for name in body[field]}
+    return [name for name in dict.fromkeys(map(str, given)) if is_name(name) and name not in aliases]
+
+
+def header_of(names: Iterable[str]) -> str:
+    """Return names as a header's value: what a header cannot hold, and commas, in per cent escapes."""
+    shown = list(names)
+    rest = [f"and {len(shown) - MOST_SHOWN} more"] if len(shown) > MOST_SHOWN else []
+    return ", ".join([*(quote(name, safe=" /:@!$&'()+;=") for name in shown[:MOST_SHOWN]), *rest])
