@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.managing import Management
 from tests.support.stack import Stack
+from tollway.stack.errors import StackError
+from tollway.stack.rotation import rotate
 
 ORPHAN = """\
 budgets:
@@ -73,7 +75,7 @@ async def test_a_start_without_a_file_has_nothing_to_refuse(stack: Stack) -> Non
 
 
 def test_sighup_with_a_wrong_file_is_one_sentence_and_changes_nothing(stack: Stack) -> None:
-    """The file came after the start, and is wrong twice: the first line is told, and no process was replaced."""
+    """The file came after the start, and is wrong twice: the first line is told, also to those who need a restart."""
     before = stack.run_facts()["pids"]
     file_of(stack).write_text("servr: {}\nbudgets:\n  - {budget_id: x, max_budgett: 1}\n")
     said = after_sighup(stack, "\n")
@@ -81,6 +83,10 @@ def test_sighup_with_a_wrong_file_is_one_sentence_and_changes_nothing(stack: Sta
         f"Nothing was restarted or changed, since the configuration is wrong: {file_of(stack)}:1: 'servr' is not a "
         "setting. Did you mean 'server'? (1 more; 'tollway check' lists them)."
     )
+    with pytest.raises(
+        StackError, match=r"Nothing was restarted or changed.*:1: 'servr'.* Correct it and run this again"
+    ):
+        rotate(stack.data_dir, {})
     assert stack.run_facts()["pids"] == before
 
 
