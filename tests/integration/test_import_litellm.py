@@ -29,8 +29,9 @@ from shared.store.keys import KeyRecord, Keys
 from shared.store.ledger import Ledger
 from shared.store.models import Models
 from shared.store.pages import Wanted
-from shared.store.people import customers, membership_id, memberships, organizations, teams, users
+from shared.store.people import UserRecord, customers, membership_id, memberships, organizations, teams, users
 from shared.store.setup import ensure_indexes
+from shared.store.shelves import ROOM
 from shared.store.verification import rebuild, verify
 from tests.support.litellm_database import LiteLLMDatabase, token_of
 from tests.support.litellm_world import KEY, OPENAI_KEY, SALT, TEAM_KEY, at, fill, fill_with_what_cannot_come
@@ -466,6 +467,24 @@ def test_hundreds_of_keys_come_in_the_order_of_their_making(imported_much: Impor
     assert imported_much.ask(lambda store: Keys(store).count()) == 702
     assert imported_much.key("sk-many-699") is not None
     assert token_of("sk-many-1") not in json.dumps(imported_much.everything()["keys"], default=str)
+
+
+def test_what_was_made_before_in_litellm_stands_behind_what_was_made_here(
+    imported: Import, litellm: LiteLLMDatabase
+) -> None:
+    """Lists go by LiteLLM's `created_at`, though its objects came later."""
+    here = UserRecord("made-here", time.time() - 60)
+
+    async def make(store: Store) -> None:
+        await ensure_indexes(store)
+        some = [here, *(UserRecord(f"u{number}", here.created_at + 1) for number in range(ROOM))]
+        await store.atomically(lambda session: users(store).insert_many(some, session))
+
+    imported.ask(make)
+    assert imported.run() == 0
+    listed = imported.ask(lambda store: users(store).page({}, skip=0, limit=2 * ROOM))
+    assert [user.created_at for user in listed] == sorted((user.created_at for user in listed), reverse=True)
+    assert listed[-1].id != here.id
 
 
 def test_a_run_leaves_one_audit_entry(imported: Import) -> None:

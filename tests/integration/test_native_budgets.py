@@ -53,6 +53,8 @@ class Provider:
         self.size = 0
         """Bytes of the last body."""
         self.go_on = asyncio.Event()
+        self.says: dict[str, str] = {"model": "priced"}
+        """What an answer tells of the model."""
 
     async def answer(self, request: web.Request) -> web.Response:
         """Read the body, and say what it used."""
@@ -60,7 +62,7 @@ class Provider:
         self.taken += 1
         await self.go_on.wait()
         usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
-        return web.json_response({"model": "priced", "choices": [], "usage": usage})
+        return web.json_response(self.says | {"choices": [], "usage": usage})
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +281,45 @@ async def test_what_a_form_that_was_left_is_billed(
             left.cancel()
             [entry] = await books.labelled(name, 1)
             assert (entry["outcome"], entry["prompt_tokens"], entry["cost"]) == ("cancelled", 0, 0)
+    finally:
+        await books.close()
+
+
+async def test_a_form_that_names_two_models_is_refused(
+    stack: Stack, http: aiohttp.ClientSession, provider: Provider
+) -> None:
+    """Also where a file of any size stands between them: a provider that reads the last one never has it whole."""
+    provider.go_on.set()
+    for limits in (Limits(max_budget=NANO), Limits()):
+        key, before = await limited_key(stack, limits), provider.taken
+        for size in (10, 2 * INLINE_BYTES):
+            two = form(audio=b"a" * size)
+            two.add_field("model", "dear")
+            status, code = (await call(http, key, TRANSCRIPTIONS, data=two))[:2]
+            assert (status, code, provider.taken) == (400, "invalid_request", before)
+
+
+async def test_a_form_is_billed_by_the_model_that_it_names_wherever(
+    stack: Stack, http: aiohttp.ClientSession, provider: Provider
+) -> None:
+    """Where the answer names none; with a part that readers may take in two ways it is the dearest, as an estimate."""
+    provider.go_on.set()
+    provider.says = {}
+    odd = _written_form(b"a").replace(b'name="file"', b"name=file")
+    books = Books(stack)
+    try:
+        key = await limited_key(stack, Limits())
+        for name, body, headers in (
+            ("named-last", form(model_first=False, audio=b"a" * 2 * INLINE_BYTES), {}),
+            ("named-oddly", odd, _FORM_TYPE),
+        ):
+            answer = await call(http, key, TRANSCRIPTIONS, data=body, headers={"x-request-id": name, **headers})
+            assert answer[0] == 200
+        [last], [oddly] = await books.labelled("named-last", 1), await books.labelled("named-oddly", 1)
+        assert (last["model_group"], last["cost"]) == ("priced", 100 * 1000 + 10 * 2000)
+        [attempt] = oddly["attempts"]
+        assert oddly["cost"] > last["cost"]
+        assert attempt["usage"]["estimated"]
     finally:
         await books.close()
 
