@@ -21,19 +21,13 @@ from tests.support.limited import limited_key
 from tests.support.stack import Stack
 from tollway.stack.servers import free_port
 
-PORT = free_port()
 MOST_JSON = 2 * 1024**2
 PRICED = {
     "provider": "openai",
     "model": "priced",
-    "api_base": f"http://127.0.0.1:{PORT}",
     "api_key": "sk-of-the-provider",
     "input_cost_per_token": 1e-6,
     "output_cost_per_token": 2e-6,
-}
-CONFIG = {
-    "server": {"max_body_bytes": MOST_JSON},
-    "models": [{"model_name": "priced", "deployments": [PRICED]}],
 }
 TEXT = "word " * 100_000
 LARGE = {"model": "priced", "max_tokens": 10, "messages": [{"role": "user", "content": TEXT}]}
@@ -66,10 +60,21 @@ class Provider:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def port() -> int:
+    """Where the provider listens, while a test has one."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def stack(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two auth workers and two of pass-through."""
     workers = {"auth": 2, "passthrough": 2}
-    with Stack(tmp_path_factory.mktemp("native"), workers=workers, config=CONFIG) as running:
+    deployment = PRICED | {"api_base": f"http://127.0.0.1:{port}"}
+    config = {
+        "server": {"max_body_bytes": MOST_JSON},
+        "models": [{"model_name": "priced", "deployments": [deployment]}],
+    }
+    with Stack(tmp_path_factory.mktemp("native"), workers=workers, config=config) as running:
         yield running
 
 
@@ -81,14 +86,14 @@ async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
+async def provider(port: int) -> AsyncIterator[Provider]:
     """Where `/openai` leads."""
     provider = Provider()
     app = web.Application(client_max_size=2**30)
     app.router.add_route("*", "/{path:.*}", provider.answer)
     runner = web.AppRunner(app, auto_decompress=False)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", PORT).start()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
     yield provider
     provider.go_on.set()
     await runner.cleanup()

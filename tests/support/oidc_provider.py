@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl
@@ -102,8 +103,6 @@ class OidcProvider:
     """Serves on a port of its own, rotates its keys, freezes, goes away and comes back."""
 
     def __init__(self, *, algorithm: str = "RS256") -> None:
-        self._port = free_port()
-        self.issuer = f"http://127.0.0.1:{self._port}"
         self.algorithm = algorithm
         self.signing = self.new_key("one")
         self.published: list[Key] = [self.signing]
@@ -117,6 +116,16 @@ class OidcProvider:
         self._running = asyncio.Event()
         self._running.set()
         self._runner: web.AppRunner | None = None
+
+    @cached_property
+    def _port(self) -> int:
+        """Chosen when it is first needed: one that is chosen long before may be another's by then."""
+        return free_port()
+
+    @cached_property
+    def issuer(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self._port}"
 
     def new_key(self, kid: str) -> Key:
         """Return a key of the provider's kind."""
