@@ -37,7 +37,7 @@ Told = Callable[[str, int], None]
 def verify_ledger(data_dir: Path) -> int:
     """Compare documents, rows and pages; print what was found and return the exit code: `DIFFERS` or 0."""
     console = Console()
-    found = _run(console, data_dir, lambda store, told: verify(store, _owner(), told))
+    found = with_store(console, data_dir, lambda store, told: verify(store, _owner(), told))
     _print(console, found)
     return DIFFERS if found.differences else 0
 
@@ -45,7 +45,7 @@ def verify_ledger(data_dir: Path) -> int:
 def rebuild_ledger(data_dir: Path) -> int:
     """Set rows and pages right by the documents; return the exit code."""
     console = Console()
-    count = _run(console, data_dir, lambda store, told: rebuild(store, _owner(), told))
+    count = with_store(console, data_dir, lambda store, told: rebuild(store, _owner(), told))
     console.print(f"All sums are those of {count:,} documents now.")
     return 0
 
@@ -68,7 +68,8 @@ def store_url(data_dir: Path) -> str:
     return url
 
 
-def _run(console: Console, data_dir: Path, work: Callable[[Store, Told], Awaitable[T]]) -> T:
+def with_store(console: Console, data_dir: Path, work: Callable[[Store, Told], Awaitable[T]]) -> T:
+    """Return what `work` on the store returns; it tells a bar on the console how far it is. Raises `StackError`."""
     url = store_url(data_dir)
     bar = Progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.completed:,}"),

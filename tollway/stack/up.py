@@ -106,6 +106,8 @@ class Stack:
         self._advice = unserved(configuration, env)
         self._on_terminal = sys.stdout.isatty()
         self._ready = False
+        self._refusals: list[str] = []
+        """Why a restart was not even begun; `tollway rotate-secrets`, which asks for one, wants to know."""
         self._waited = 0.0
         """Seconds that the servers took."""
         self._ports: dict[str, int] = {"edge": listener.getsockname()[1]}
@@ -269,7 +271,9 @@ class Stack:
         try:
             configuration = self._reread()
         except ConfigurationError as error:
-            self._terminal.warn(unusable(error))
+            self._refusals.append(unusable(error))
+            self._write_run()
+            self._terminal.warn(self._refusals[-1])
             return
         limit = self._settings.drain_seconds + STAGE_SECONDS
         try:
@@ -353,6 +357,8 @@ class Stack:
         facts = {
             "pid": os.getpid(),
             "ready": self._ready,
+            "refusals": len(self._refusals),
+            "refusal": self._refusals[-1] if self._refusals else "",
             "url": self.url,
             "nats_url": self.around.nats_url,
             "mongodb_url": self.around.mongodb_url if "store" in self._ports else "",
