@@ -110,24 +110,23 @@ async def readings(store: Store, shape: Shape, population: Population) -> None:
 
 
 @contextmanager
-def place(data_dir: Path | None, url: str | None) -> Iterator[tuple[str, str, bytes]]:
+def place(data_dir: Path, url: str | None, *, is_filled: bool) -> Iterator[tuple[str, str, bytes]]:
     """Yield the store's address, the database, and the secret under which keys are stored."""
     if url:
         yield url, "tollway-load", b"benchmark-secret"
         return
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = DataFolder(data_dir or Path(temporary))
-        folder.hold()
+    folder = DataFolder(data_dir)
+    folder.hold()
+    try:
+        secret = bytes.fromhex(keep_secrets(folder, {}).secret)
+        server = StoreServer(folder.store, cache=CACHE, is_filled=is_filled, patience=600)
+        server.start()
         try:
-            secret = bytes.fromhex(keep_secrets(folder, {}).secret)
-            server = StoreServer(folder.store, cache=CACHE, is_synced=False, patience=600)
-            server.start()
-            try:
-                yield server.url, "tollway", secret
-            finally:
-                server.stop(SIGTERM, wait=300)
+            yield server.url, "tollway", secret
         finally:
-            folder.release()
+            server.stop(SIGTERM, wait=300)
+    finally:
+        folder.release()
 
 
 def read_options() -> argparse.Namespace:
@@ -146,29 +145,48 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def main() -> None:
-    """Load and read."""
-    options = read_options()
-    with place(options.data_dir, options.url) as (url, database, secret):
+async def filled(data_dir: Path, options: argparse.Namespace) -> None:
+    """Load what is not there yet."""
+    with place(data_dir, options.url, is_filled=True) as (url, database, secret):
         store = Store.open(url, database, answer_ms=3_600_000)
         asked = Shape(
             options.keys, options.users, options.teams, options.documents, min(options.active, options.keys),
             options.days, time.time(),
         )  # fmt: skip
         shape = await noted_shape(store) or asked
-        population = Population(shape, secret)
+        started = time.perf_counter()
         try:
-            started = time.perf_counter()
-            await Filling(store, shape, population).run()
-            print(f"\nloaded in {time.perf_counter() - started:.0f} s\n")
+            await Filling(store, shape, Population(shape, secret)).run()
+        finally:
+            await store.close()
+        print(f"\nloaded in {time.perf_counter() - started:.0f} s\n", flush=True)
+
+
+async def read(data_dir: Path, options: argparse.Namespace) -> None:
+    """Time what reads what was loaded."""
+    with place(data_dir, options.url, is_filled=False) as (url, database, secret):
+        store = Store.open(url, database, answer_ms=3_600_000)
+        shape = await noted_shape(store)
+        assert shape is not None
+        try:
             if not options.fill_only:
-                await readings(store, shape, population)
+                await readings(store, shape, Population(shape, secret))
             if options.verify:
                 started = time.perf_counter()
                 found = await verify(store, "bench", lambda what, more: None)
                 print(f"\nverify {time.perf_counter() - started:.0f} s, {found.rows:,} rows, {found.differences[:3]}")
         finally:
             await store.close()
+
+
+async def main() -> None:
+    """Load and read."""
+    options = read_options()
+    with tempfile.TemporaryDirectory() as temporary:
+        data_dir = options.data_dir or Path(temporary)
+        await filled(data_dir, options)
+        if options.verify or not options.fill_only:
+            await read(data_dir, options)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -11,11 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.store_shape import Population, Shape
 from shared.schemas.events import Completion
 from shared.store import entries, pages
+from shared.store.cards import Cards
 from shared.store.checking import document_of
 from shared.store.connection import Document, Store
 from shared.store.key_counts import BEGUN
 from shared.store.objects import is_duplicate
 from shared.store.setup import ensure_indexes
+from shared.store.sheets import Sheets
+from shared.store.shelves import ROOM
 from shared.store.sums import Tally
 
 AT_ONCE = 2000
@@ -44,7 +48,7 @@ class Filling:
         self._population = population
 
     async def run(self) -> None:
-        """Load everything, then make the indexes as every start of Tollway does."""
+        """Load everything, then make the indexes as every start of Tollway does, and the sheets and cards."""
         shape, made = self._shape, self._population
         await self._database[NOTES].replace_one({"_id": "shape"}, shape.facts, upsert=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -59,6 +63,11 @@ class Filling:
             task = bar.add_task("indexes", total=1)
             await ensure_indexes(self._store)
             bar.advance(task)
+            task = bar.add_task("sheets and cards", total=1)
+            await Sheets(self._store).make(rest=0)
+            async for _ in Cards(self._store, "users").read():
+                pass
+            bar.advance(task)
 
     async def _some(self, bar: Progress, name: str, total: int, made: Any) -> None:
         done = await self._done(name)
@@ -70,15 +79,13 @@ class Filling:
             bar.advance(task, len(batch))
 
     async def _shelve(self) -> None:
-        """Say how many keys there are, unless that was said already; the start puts the others on shelves."""
-        for collection, document in (
-            ("shelves", {"_id": "keys", "on": self._population.shelves()}),
-            ("counters", {"_id": "keys", "number": self._shape.keys}),
-        ):
-            try:
-                await self._database[collection].insert_one(document)
-            except DuplicateKeyError:
-                continue
+        """Say how many stand on each shelf, unless that was said already."""
+        for kind, number in self._population.on_shelves().items():
+            full, rest = divmod(number, ROOM)
+            on = {str(shelf): ROOM for shelf in range(full)} | ({str(full): rest} if rest else {})
+            for collection, fact in (("shelves", {"on": on}), ("counters", {"number": number})):
+                with suppress(DuplicateKeyError):
+                    await self._database[collection].insert_one({"_id": kind, **fact})
 
     async def _count_keys(self) -> None:
         counts = self._population.key_counts()

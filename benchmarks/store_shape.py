@@ -81,10 +81,9 @@ class Population:
             )  # fmt: skip
             yield _stored(record, "hash")
 
-    def shelves(self) -> dict[str, int]:
-        """Return how many keys stand on each shelf."""
-        full, rest = divmod(self._shape.keys, ROOM)
-        return {str(shelf): ROOM for shelf in range(full)} | ({str(full): rest} if rest else {})
+    def on_shelves(self) -> dict[str, int]:
+        """Return how many objects there are of each kind that stands on shelves."""
+        return {"keys": self._shape.keys, "users": self._shape.users, "teams": self._shape.teams, "customers": 0}
 
     def key_counts(self) -> "Counter[str]":
         """Return how many keys users and teams have, as they are counted."""
@@ -98,12 +97,14 @@ class Population:
         """Yield the users from a number on."""
         for number in range(first, self._shape.users):
             email = f"user{number}@example.com"
-            yield _stored(UserRecord(f"user-{number}", self._shape.begun - number, email=email))
+            user = UserRecord(f"user-{number}", self._shape.begun - number, email=email)
+            yield _stored(user) | {"shelf": (self._shape.users - 1 - number) // ROOM}
 
     def teams(self, first: int) -> Iterator[Document]:
         """Yield the teams from a number on."""
         for number in range(first, self._shape.teams):
-            yield _stored(TeamRecord(f"team-{number}", self._shape.begun - number, alias=f"Team {number}"))
+            team = TeamRecord(f"team-{number}", self._shape.begun - number, alias=f"Team {number}")
+            yield _stored(team) | {"shelf": (self._shape.teams - 1 - number) // ROOM}
 
     def memberships(self, first: int) -> Iterator[Document]:
         """Yield who is in which team, from a user's number on."""

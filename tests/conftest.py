@@ -27,7 +27,7 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 def eventually() -> Callable[..., Any]:
     """Return a coroutine function that polls a condition until it holds."""
 
-    async def poll(condition: Callable[[], bool], timeout: float = 10.0) -> None:
+    async def poll(condition: Callable[[], bool], timeout: float = 30.0) -> None:
         async with asyncio.timeout(timeout):
             while not condition():
                 await asyncio.sleep(0.01)

@@ -196,6 +196,25 @@ def lists_rebuild(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     raise typer.Exit(rebuild_lists(data_dir))
 
 
+@app.command()
+def alerts(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    after: Annotated[
+        int, typer.Option(metavar="SEQUENCE", min=0, help="Only what came after this line's 'sequence'.")
+    ] = 0,
+    data_dir: Annotated[
+        Path, typer.Option(help="The folder of the 'tollway up' that runs, unless NATS_URL is set.")
+    ] = DEFAULT_DATA_DIR,
+) -> None:
+    """Print the soft budgets that were spent, a line of JSON each, the oldest first.
+
+    With NATS_URL set, NATS_USER and NATS_PASSWORD are the user 'operator' there, who may read alerts and nothing else.
+    """
+    from tollway.alerts import print_alerts
+
+    print_alerts(data_dir, after=after, follow=follow)
+
+
 @app.command("import-litellm")
 def import_litellm(
     database_url: Annotated[

@@ -16,7 +16,7 @@ umask 077
     echo "MONGO_ROOT_PASSWORD=$(random 24)"
     echo "MONGO_TOLLWAY_PASSWORD=$(random 24)"
     echo "MONGO_KEYFILE=$(random 48)"
-    for user in TOLLWAY EDGE AUTH GUARDRAILS ROUTER BILLING ADMIN PASSTHROUGH; do
+    for user in TOLLWAY EDGE AUTH GUARDRAILS ROUTER BILLING ADMIN PASSTHROUGH OPERATOR; do
         echo "NATS_PASSWORD_$user=$(random 24)"
     done
 } > "$file"

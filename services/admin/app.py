@@ -21,11 +21,12 @@ from shared.bus.stage import Stage
 from shared.bus.worker import Worker
 from shared.catalog.following import FileFollower
 from shared.pricing.table import PriceTable
-from shared.settings import Runtime
+from shared.settings import Configuration, Runtime
 from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.models import Models
+from shared.telemetry.families import DECLARATIONS_REFUSED
 
 APPLY_SECONDS = 5.0
 """How long the start waits for declared objects to be in the store; they follow when it answers."""
@@ -40,12 +41,20 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     recorder = Recorder(store, announcer)
     current, declaring = Current(runtime), Declaring(store, recorder, runtime.secret)
     desk = Desk(_table(store, recorder, runtime, current, declaring), Callers(store))
-    file = FileFollower(runtime.file, current.go_by)
+
+    def on_file(configuration: Configuration) -> None:
+        current.go_by(configuration)
+        declaring.state = "applied"
+
+    file = FileFollower(runtime.file, on_file)
     follower = ChangeFollower(worker, Changes(store), on_change=file.changed, on_reset=lambda: None)
+    worker.missing = lambda: ("the database does not answer",) if follower.store_away else ()
     stage = Stage(worker, desk.handle, max_in_hand=settings.max_in_hand)
     await announcer.start()
     await follower.start()
-    applying = asyncio.create_task(declaring.apply_at_start(settings))
+    worker.declarations = lambda: declaring.state
+    worker.metrics.watch(DECLARATIONS_REFUSED, lambda: declaring.state == "refused")
+    applying = asyncio.create_task(declaring.apply_at_start(settings, current.located))
     if current.declares_objects:
         await asyncio.wait([applying], timeout=APPLY_SECONDS)
     await stage.start()

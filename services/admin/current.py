@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from shared.catalog.fixed import configured_deployments
 from shared.settings import Configuration, Deployment, Runtime
+from shared.settings.problems import Problem
 
 RELOADABLE = frozenset({"budgets", "customers", "keys", "models", "organizations", "teams", "users"})
 """Sections that a reload applies; all others count from the next restart on (SIGHUP)."""
@@ -37,6 +38,12 @@ class Current:
         if self._runtime.file is None:
             return self._runtime.configuration, ""
         return await asyncio.to_thread(self._runtime.file.read)
+
+    async def located(self, problem: Problem) -> str:
+        """Return what is wrong with the file as a sentence, with its line."""
+        if self._runtime.file is None:
+            return problem.sentence
+        return await asyncio.to_thread(self._runtime.file.located, problem)
 
     def go_by(self, configuration: Configuration) -> None:
         """Go by another configuration from now on."""

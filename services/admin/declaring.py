@@ -2,22 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import structlog
 
 from services.admin.domain.budget_shapes import users_sentence
-from services.admin.domain.declared_plan import Step, plan, references
+from services.admin.domain.declared_places import DeclarationRefused, place_of
+from services.admin.domain.declared_plan import Step, called, plan, references
 from services.admin.domain.declared_records import AUTHOR, DeclaredRecord, declared_records
 from services.admin.domain.declared_shapes import declared_shape
 from services.admin.domain.requests import Request
 from services.admin.domain.rights import MASTER
 from services.admin.recording import Deed, Recorder
-from shared.errors import Conflict, InvalidRequest, TollwayError, Unavailable
+from shared.errors import Conflict, TollwayError, Unavailable
 from shared.schemas.context import Principal
 from shared.schemas.control import ChangeKind
 from shared.settings import Configuration
+from shared.settings.problems import Problem
 from shared.store.budgets import Budgets
 from shared.store.connection import Session, Store
 from shared.store.declarations import Declarations, Declared
@@ -36,6 +38,9 @@ log = structlog.get_logger(__name__)
 AGAIN_SECONDS = 1.0
 """How soon a store that was away at the start is asked again."""
 
+DeclarationState = Literal["waiting", "applied", "refused"]
+"""Of the objects that the file declares: the store has not answered yet, has them, or goes on with what it had."""
+
 _PARTICIPLES = {"create": "declared", "change": "redeclared", "remove": "withdrawn"}
 
 
@@ -46,6 +51,8 @@ class Declaring:
         self._declarations = Declarations(store)
         self._recorder = recorder
         self._secret = secret
+        self.state: DeclarationState = "waiting"
+        """What became of the file that this worker goes by."""
         self._keys = Keys(store)
         self._budgets = Budgets(store)
         self._collections: Mapping[ChangeKind, Objects[Any]] = {
@@ -60,17 +67,17 @@ class Declaring:
     async def plan(self, configuration: Configuration) -> list[Step]:
         """Return what applying a configuration would do now.
 
-        Raises `InvalidRequest` where it refers to what there is not, and `StoreUnavailable`.
+        Raises `DeclarationRefused` where it refers to what there is not, and `StoreUnavailable`.
         """
         wanted = declared_records(configuration, self._secret)
         steps = await self._plan(wanted, time.time(), None)
-        await self._check_references(steps, wanted, None)
+        await self._check_references(configuration, steps, wanted, None)
         return steps
 
     async def apply(self, configuration: Configuration, *, request_id: str = "", client: str = "") -> list[Step]:
         """Make the changes and return them.
 
-        Raises `InvalidRequest` or `Conflict` where the file cannot be applied as a whole; then nothing changed.
+        Raises `DeclarationRefused` or `Conflict` where the file cannot be applied as a whole; then nothing changed.
         """
         wanted = declared_records(configuration, self._secret)
         request = by_the_file(request_id, client)
@@ -78,15 +85,20 @@ class Declaring:
         async def work(session: Session) -> tuple[list[Step], list[Deed]]:
             steps = await self._plan(wanted, request.now, session)
             if steps:
-                await self._check_references(steps, wanted, session)
+                await self._check_references(configuration, steps, wanted, session)
                 await self._write(steps, session)
                 await self._declarations.write(wanted, session)
             return steps, [_deed(step) for step in steps]
 
-        return await self._recorder.carry_out(request, work)
+        done = await self._recorder.carry_out(request, work)
+        self.state = "applied"
+        return done
 
-    async def apply_at_start(self, configuration: Configuration) -> None:
-        """Apply the file as soon as the store answers; what is wrong with it is logged, and stops nothing."""
+    async def apply_at_start(self, configuration: Configuration, located: Callable[[Problem], Awaitable[str]]) -> None:
+        """Apply the file as soon as the store answers; what is wrong with it is logged, and stops nothing.
+
+        `located` returns a problem as a sentence with its line of the file.
+        """
         while True:
             try:
                 steps = await self.apply(configuration)
@@ -94,7 +106,9 @@ class Declaring:
                 log.warning("admin.declarations_wait", reason=error.message)
                 await asyncio.sleep(AGAIN_SECONDS)
             except TollwayError as error:
-                log.error("admin.declarations_refused", reason=error.message)
+                problem = error.problem if isinstance(error, DeclarationRefused) else Problem(error.message)
+                log.error("admin.declarations_refused", reason=await located(problem))
+                self.state = "refused"
                 return
             else:
                 log.info("admin.declarations_applied", changes=len(steps))
@@ -120,16 +134,21 @@ class Declaring:
         return found
 
     async def _check_references(
-        self, steps: list[Step], wanted: Mapping[Declared, DeclaredRecord], session: Session
+        self,
+        configuration: Configuration,
+        steps: list[Step],
+        wanted: Mapping[Declared, DeclaredRecord],
+        session: Session,
     ) -> None:
-        """Raise `InvalidRequest` where what is changed refers to nothing, or anything to what is removed."""
+        """Raise `DeclarationRefused` where what is changed refers to nothing, or anything to what is removed."""
         removed = {step.object for step in steps if step.after is None}
         changed = references([step.after for step in steps if step.after is not None])
         for object, who in (references(list(wanted.values())) | changed).items():
             if object in wanted or (object not in changed and object not in removed):
                 continue
             if object in removed or await self._collections[object.kind].find(object.id, session) is None:
-                raise InvalidRequest(f"There is no {object.kind} '{object.id}', to which {who} refers.")
+                sentence = f"There is no {object.kind} '{object.id}', to which {called(who)} refers."
+                raise DeclarationRefused(Problem(sentence, place_of(who, object.kind, configuration)))
 
     async def _write(self, steps: list[Step], session: Session) -> None:
         """Write the steps; budgets go last, when it is known who still refers to them."""

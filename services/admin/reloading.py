@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from services.admin.current import RELOADABLE, Current
 from services.admin.declaring import Declaring, by_the_file
+from services.admin.domain.declared_places import DeclarationRefused
 from services.admin.domain.declared_plan import step_shape
 from services.admin.domain.fields import FieldPolicy
 from services.admin.domain.model_plan import model_steps
@@ -43,7 +44,11 @@ class ReloadRoutes:
         except ConfigurationError as error:
             raise InvalidRequest(f"The configuration file was not applied. {error}") from None
         models = model_steps(self._current.configuration, configuration)
-        steps = await self._declaring.apply(configuration, request_id=request.id, client=request.client)
+        try:
+            steps = await self._declaring.apply(configuration, request_id=request.id, client=request.client)
+        except DeclarationRefused as error:
+            reason = await self._current.located(error.problem)
+            raise InvalidRequest(f"The configuration file was not applied. {reason}") from None
         self._current.go_by(configuration)
         changes = [*map(step_shape, steps), *models]
 

@@ -1,5 +1,6 @@
 """`/spend/{keys,users,teams,tags}` and `/global/spend*`: who spent how much, by the ledger's rows."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from shared.pricing.money import to_dollars
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.pages import Wanted
-from shared.store.people import TeamRecord, teams, users
+from shared.store.people import teams, users
 from shared.store.reports import Rank
 from shared.store.sums import ALL, listed, named
 
@@ -172,11 +173,14 @@ class SpendReports:
         """List days with what each team spent, and the teams that spent most."""
         fields = _sorted_out(request, _policy())
         found: dict[str, dict[str, int]] = {}
-        async for day in self._ledger.reports.days(listed("team"), *_days(fields, request)):
-            spent = found.setdefault(day.day, {})
-            spent[day.id] = spent.get(day.id, 0) + day.totals["spend"]
-        names = await self._aliases(sorted({team for spent in found.values() for team in spent}))
-        return Answer(by_team(found, names))
+        names: set[str] = set()
+        async for day, some in self._ledger.reports.spent_by_day(listed("team"), "id", *_days(fields, request)):
+            spent = found.setdefault(day, {})
+            for id, spend, _ in some:
+                spent[id] = spent.get(id, 0) + spend
+                names.add(id)
+        # A thousand teams in each of thirty days take longer than an event loop may be held.
+        return Answer(await asyncio.to_thread(by_team, found, await self._aliases(sorted(names))))
 
     async def report(self, request: Request) -> Answer:
         """List days with what each team or customer spent by key and model, or the same by key over all days."""
@@ -243,9 +247,7 @@ class SpendReports:
         return Rank(team, sum([day.totals["spend"] async for day in rows]), "")
 
     async def _aliases(self, ids: list[str]) -> dict[str, str | None]:
-        known: dict[str, TeamRecord] = {}
-        for start in range(0, len(ids), 50):
-            known |= await self._teams.find_many(ids[start : start + 50])
+        known = await self._teams.find_many(ids)
         return {id: known[id].alias or None if id in known else None for id in ids}
 
 

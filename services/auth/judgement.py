@@ -2,15 +2,25 @@
 
 import time
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from services.auth.customers import Customers
 from services.auth.domain.customers import Customer, check_customer
 from services.auth.domain.estimates import Estimate, check_priced, estimate
-from services.auth.domain.facts import NOTHING, Facts, read_facts, read_native_facts
+from services.auth.domain.facts import (
+    NOTHING,
+    Facts,
+    facts_of,
+    native_facts_of,
+    native_request_in,
+    read_facts,
+    read_native_facts,
+    request_in,
+)
 from services.auth.domain.offers import Offer
 from services.auth.domain.quotas import weigh
 from services.auth.domain.standing import Standing
@@ -20,6 +30,7 @@ from shared.bus.stage import Call
 from shared.catalog.catalog import provider_names
 from shared.errors import BodyTooLarge, InvalidRequest
 from shared.offload import INLINE_LIMIT, Offload
+from shared.pricing.estimate import input_of
 from shared.routes import Policy
 from shared.routes.llm import PREFIX
 from shared.routes.passthrough import VENDORS
@@ -46,6 +57,8 @@ class Case:
     model: str
     """The model group that the caller means; of a native request empty, until its body was read."""
     facts: Facts = NOTHING
+    request: dict[str, Any] | None = None
+    """The body, as long as its prompt may still have to be counted."""
     customer: Customer | None = None
 
 
@@ -89,9 +102,11 @@ class Judgement:
 
     def _facts(self, case: Case, body: bytes) -> Facts:
         dialect = case.call.ctx.dialect
-        if case.policy.model:
-            return read_facts(body, dialect, case.standing.enforced_params)
-        return read_native_facts(body, dialect)
+        if not case.policy.model:
+            case.request = native_request_in(body)
+            return native_facts_of(case.request, dialect)
+        case.request = request_in(body)
+        return facts_of(case.request, dialect, case.standing.enforced_params)
 
     async def _read_elsewhere(self, case: Case) -> None:
         """Read a large body, and count it at once: it is in hand once only."""
@@ -112,18 +127,18 @@ class Judgement:
         """Go on with what the body said; raise `InvalidRequest` for a field that is missing."""
         if facts.missing:
             raise InvalidRequest(f"This API key needs '{facts.missing}' in every request.", param=facts.missing)
-        case = replace(case, facts=facts, model=case.model or facts.model)
+        case.facts, case.model = facts, case.model or facts.model
         end_user = case.call.ctx.end_user or facts.end_user
         if not end_user or not self._customers.matter:
             return self._within_limits(case)
-        customer = self._customers.known(end_user)
-        if customer is None:
+        case.customer = self._customers.known(end_user)
+        if case.customer is None:
             return self._look_up(case, end_user)
-        return self._within_limits(replace(case, customer=customer))
+        return self._within_limits(case)
 
     async def _look_up(self, case: Case, end_user: str) -> None:
-        customer = await self._customers.look_up(end_user)
-        if (more := self._within_limits(replace(case, customer=customer))) is not None:
+        case.customer = await self._customers.look_up(end_user)
+        if (more := self._within_limits(case)) is not None:
             await more
 
     def _within_limits(self, case: Case) -> Later | None:
@@ -156,24 +171,25 @@ class Judgement:
         return unasked
 
     async def _ask(self, case: Case, quotas: tuple[Quota, ...]) -> None:
-        size = await self._size(case, quotas) if weigh(quotas) else Estimate()
+        strict = not self._allow_unpriced and any(quota.budget is not None for quota in quotas)
+        size = await self._size(case, priced_only=strict) if weigh(quotas) else Estimate()
         standing = case.standing
         admitted = await self._asking.admit(
             case.call, quotas, tokens=size.tokens, cost=size.cost, wait=standing.wait, tenant=standing.tenant
         )
-        strict = not self._allow_unpriced and any(quota.budget is not None for quota in quotas)
         self._forward(case, admitted, priced_only=strict and not case.policy.model)
 
-    async def _size(self, case: Case, quotas: tuple[Quota, ...]) -> Estimate:
+    async def _size(self, case: Case, *, priced_only: bool) -> Estimate:
         """Return how large the request may become; raises `Forbidden` for a model without a price under a budget."""
         if not case.model:
             return Estimate(cost=self._flat.get(case.call.ctx.route, 0))
         offers = await self._offered(case)
-        if not self._allow_unpriced and any(quota.budget is not None for quota in quotas):
+        if priced_only:
             check_priced(case.call.ctx.model or case.model, offers)
         facts = case.facts
-        if facts.input is None and (body := case.call.inline) is not None:
-            facts = read_facts(body, case.call.ctx.dialect, tokenized_as=_tokenized_as(case.model, offers))
+        if facts.input is None and case.request is not None:
+            tokens = input_of(case.request, case.call.ctx.dialect, _tokenized_as(case.model, offers))
+            facts = msgspec.structs.replace(facts, input=tokens)
         return estimate(facts, offers)
 
     async def _offered(self, case: Case) -> tuple[Offer, ...]:
@@ -190,21 +206,25 @@ class Judgement:
         priced_only: bool = False,
     ) -> None:
         ctx = case.call.ctx
-        model = case.model if case.policy.model else ctx.model
-        known = introduced(ctx, case.standing, model)
-        end_user = ctx.end_user or case.facts.end_user
-        further = msgspec.structs.replace(
-            known, end_user=end_user, admitted=admitted, unasked=unasked, priced_only=priced_only
+        known = introduced(
+            ctx,
+            case.standing,
+            case.model if case.policy.model else ctx.model,
+            end_user=ctx.end_user or case.facts.end_user,
+            admitted=admitted,
+            unasked=unasked,
+            priced_only=priced_only,
         )
-        case.call.forward(ctx.next, further)
+        case.call.forward(ctx.next, known)
 
 
-def introduced(ctx: RequestContext, standing: Standing, model: str) -> RequestContext:
-    """Return the context as it goes on: it says who asks, and for which model group."""
+def introduced(ctx: RequestContext, standing: Standing, model: str, **further: Any) -> RequestContext:
+    """Return the context as it goes on: it says who asks, for which model group, and what was found out `further`."""
     if not (standing.tags or standing.guardrails):
-        return msgspec.structs.replace(ctx, credential="", principal=standing.principal, model=model)
+        return msgspec.structs.replace(ctx, credential="", principal=standing.principal, model=model, **further)
     return msgspec.structs.replace(
         ctx,
+        **further,
         credential="",
         principal=standing.principal,
         model=model,

@@ -8,6 +8,7 @@ import structlog
 
 from services.billing.handlers import Billing
 from services.billing.retention import sweeping
+from services.billing.sheets import making_sheets
 from shared.bus import subjects
 from shared.bus.connection import BusUnavailable
 from shared.bus.consumer import EventConsumer
@@ -17,6 +18,7 @@ from shared.settings import Runtime
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.retention import Retention
+from shared.store.sheets import Sheets
 from shared.telemetry.families import EVENTS_BEHIND, EVENTS_REDELIVERED
 
 log = structlog.get_logger(__name__)
@@ -37,7 +39,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     days = runtime.configuration.ledger.retention_days
     starting = asyncio.create_task(_start(billing, consumer))
     try:
-        async with sweeping(Retention(store, days) if days else None):
+        async with sweeping(Retention(store, days) if days else None), making_sheets(Sheets(store)):
             yield
     finally:
         billing.stop()

@@ -1,7 +1,6 @@
 """The edge's composition root: the HTTP server, its routes, and what they need."""
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from services.edge.docs import Docs
 from services.edge.handlers import Gateway
 from services.edge.health import Health
 from services.edge.leases import Leases
+from services.edge.listening import listen
 from services.edge.metrics import MetricsPage
 from services.edge.routes import add_routes
 from services.edge.server import Runner
@@ -23,7 +23,7 @@ from shared.bus.limits import LimiterClient
 from shared.bus.observed import observe_events
 from shared.bus.stage import Stage
 from shared.bus.worker import Worker
-from shared.errors import TollwayError, Unavailable
+from shared.errors import Unavailable
 from shared.offload import Offload
 from shared.routes.passthrough import passthrough_endpoints
 from shared.settings import Runtime
@@ -96,7 +96,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     )
     await runner.setup()
     await worker.bus.barrier()
-    site = await _listen(runner, runtime)
+    site = await listen(runner, runtime)
     try:
         yield
     finally:
@@ -126,17 +126,3 @@ async def _drain(gateway: Gateway, runner: web.AppRunner, lanes: Lanes, limit: f
 
 def _connections(runner: web.AppRunner) -> int:
     return len(runner.server.connections) if runner.server is not None else 0
-
-
-async def _listen(runner: web.AppRunner, runtime: Runtime) -> web.BaseSite:
-    server = runtime.configuration.server
-    site: web.BaseSite
-    if runtime.listen_fd is not None:
-        site = web.SockSite(runner, socket.socket(fileno=runtime.listen_fd), backlog=1024)
-    else:
-        site = web.TCPSite(runner, server.host, server.port, backlog=1024)
-    try:
-        await site.start()
-    except OSError as error:
-        raise TollwayError(f"cannot listen on {server.host}:{server.port}: {error.strerror}") from None
-    return site

@@ -58,6 +58,7 @@ class MetricsPage:
         members = self._worker.members
         expect = sum(members.heard_of(service, now) for service in members.members)
         if not self._worker.responsive:
+            self._unanswered = max(0, expect - 1)
             return []
         try:
             found = await gather_expositions(self._worker.bus, expect=expect, timeout=GATHER_SECONDS)

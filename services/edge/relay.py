@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import structlog
@@ -19,6 +20,7 @@ from services.edge.domain.answers import (
 from services.edge.domain.losses import lost_completion
 from services.edge.facts import CODE
 from services.edge.leases import Leases
+from services.edge.short_way import short_way
 from shared.bus.beats import SEND_WITHIN
 from shared.bus.group_commit import EventWriter
 from shared.bus.lane_reader import HolderLost, Lane, Lanes
@@ -68,6 +70,8 @@ class Relay:
         self._make_whole = make_whole
         self._ping_seconds = ping_seconds
         self._finished = False
+        self._wrote = 0.0
+        """When bytes of the answer last went out, by the monotonic clock."""
         self._last = b"\n\n"
         """The last bytes that went out: enough of them to tell whether an event has ended."""
 
@@ -165,7 +169,9 @@ class Relay:
             if ctx.stream:
                 self._worker.metrics.first_token(ctx.route, time.time() - ctx.received)
             lane.consumed(len(data))
+            lane.pour_into(short_way(request, response, partial(self._poured, lane)))
             error = await self._to_the_end(response, ctx, lane, events=events)
+            lane.pour_into(None)
             if error is not None:
                 request[CODE] = error.code
             if error is None:
@@ -182,7 +188,12 @@ class Relay:
         return response
 
     def _note_written(self, data: bytes) -> None:
+        self._wrote = time.monotonic()
         self._last = data if len(data) >= _LONGEST_END else (self._last + data)[-_LONGEST_END:]
+
+    def _poured(self, lane: Lane, data: bytes) -> None:
+        self._note_written(data)
+        lane.consumed(len(data))
 
     @property
     def _between_events(self) -> bool:
@@ -204,13 +215,12 @@ class Relay:
         self, response: web.StreamResponse, ctx: RequestContext, lane: Lane, *, events: bool
     ) -> ErrorBody | None:
         while True:
-            remaining = ctx.deadline - time.time()
-            frame = await lane.next(max(0.0, min(self._ping_seconds, remaining) if events else remaining))
+            frame = await lane.next(max(0.0, self._patience(ctx, events=events)))
             if frame is None:
-                if remaining <= self._ping_seconds or not events:
+                if time.time() >= ctx.deadline:
                     return DeadlinePassed("the request took longer than its deadline allows").to_body()
-                if self._between_events:
-                    await response.write(_PINGS[ctx.dialect])
+                if events and self._patience(ctx, events=True) <= 0:
+                    await self._ping(response, ctx)
                 continue
             header, data = frame
             if header.error is not None or header.end is not None:
@@ -223,6 +233,16 @@ class Relay:
                 return header.error
             if header.end is not None:
                 return None
+
+    def _patience(self, ctx: RequestContext, *, events: bool) -> float:
+        """Return for how many seconds nothing may come before the deadline, or before a stream's next ping."""
+        remaining = ctx.deadline - time.time()
+        return min(remaining, self._wrote + self._ping_seconds - time.monotonic()) if events else remaining
+
+    async def _ping(self, response: web.StreamResponse, ctx: RequestContext) -> None:
+        self._wrote = time.monotonic()
+        if self._between_events:
+            await response.write(_PINGS[ctx.dialect])
 
 
 def _cut(request: web.Request) -> None:

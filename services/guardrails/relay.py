@@ -50,6 +50,7 @@ class Relay:
             call.lane.close()
         except Blocked as verdict:
             self._verdicts.blocked(ctx.id, "answer", verdict)
+            await self._verdicts.book(ctx, verdict)
             raise
         finally:
             lane.close()

@@ -36,6 +36,9 @@ RELIEF_SECONDS = 0.01
 PING_SECONDS = 2
 """A frozen broker is noticed after two unanswered pings."""
 
+RECONNECT_SECONDS = 0.25
+"""Between two attempts to reach a broker that is away."""
+
 
 class BusUnavailable(Unavailable):
     """The broker cannot be reached right now."""
@@ -74,9 +77,9 @@ class Bus:
         credentials: Path | None = None,
         tls: ssl.SSLContext | None = None,
         on_closed: Callable[[], None] | None = None,
-        timeout: float = 10.0,
+        timeout: float | None = 10.0,
     ) -> "Bus":
-        """Connect and return the bus; raise `BusUnavailable` when the broker is not there within `timeout`."""
+        """Connect and return the bus; raise `BusUnavailable` when the broker is not there within `timeout`, if any."""
         client = _Client()
         bus = cls(client)
 
@@ -98,7 +101,7 @@ class Bus:
                     name=name,
                     inbox_prefix=f"_INBOX.{inbox}".encode(),
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.25,  # type: ignore[arg-type]
+                    reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]
                     connect_timeout=2,
                     ping_interval=PING_SECONDS,
                     max_outstanding_pings=2,
@@ -110,7 +113,7 @@ class Bus:
                     **options,  # type: ignore[arg-type]
                 )
         except (OSError, TimeoutError, nats.errors.Error) as error:
-            raise BusUnavailable(f"nats-server at {_shown(url)} cannot be reached: {_reason(error)}") from error
+            raise BusUnavailable(f"nats-server at {shown(url)} cannot be reached: {_reason(error)}") from error
         return bus
 
     @property
@@ -308,7 +311,7 @@ class Bus:
         log.warning("bus.error", error=type(error).__name__, detail=str(error))
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     """Return addresses without the user and password that may stand in them."""
     return ",".join(re.sub(r"(?<=//)[^/@]*@", "", address) for address in url.split(","))
 

@@ -18,6 +18,7 @@ class _Member:
     ready: bool
     in_hand: int = 0
     missing: tuple[str, ...] = ()
+    declarations: str = ""
 
 
 @dataclass(slots=True)
@@ -42,12 +43,13 @@ class Membership:
         ready: bool = True,
         in_hand: int = 0,
         missing: tuple[str, ...] = (),
+        declarations: str = "",
     ) -> None:
         """Note a beat."""
         self.heard = now
         self.beats[service, worker] = now
         self._sound.pop(service, None)
-        self.members.setdefault(service, {})[worker] = _Member(now, ready, in_hand, missing)
+        self.members.setdefault(service, {})[worker] = _Member(now, ready, in_hand, missing, declarations)
 
     def leave(self, service: str, worker: str, now: float) -> None:
         """Forget a worker that said good-bye; it beats until its requests have ended."""
@@ -94,6 +96,16 @@ class Membership:
             for what in member.missing
         ]
         return list(dict.fromkeys(said))
+
+    def declarations(self, now: float) -> str:
+        """Return what became of the configuration file's objects, at its worst; empty where nobody says it."""
+        said = {
+            member.declarations
+            for workers in self.members.values()
+            for member in workers.values()
+            if now - member.last < FRESH
+        }
+        return next((state for state in ("refused", "waiting", "applied") if state in said), "")
 
     def suspicious(self, service: str, now: float) -> bool:
         """Tell whether a worker fell silent without a good-bye; its queue group may go on feeding it."""

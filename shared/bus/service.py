@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 import structlog
 import uvloop
 
-from shared.bus.connection import Bus
+from shared.bus.connection import Bus, shown
 from shared.bus.worker import Worker, new_worker_id
 from shared.errors import TollwayError, Unavailable
 from shared.settings import Runtime
@@ -31,12 +31,18 @@ have no such function, or ignore it."""
 Build = Callable[[Worker, Runtime], AbstractAsyncContextManager[None]]
 """A service's composition root: entered when the worker beats, ready once entered, drained when left."""
 
+Waiting = Callable[[Runtime], AbstractAsyncContextManager[None]]
+"""What a service does while there is no broker: entered once that takes long, left when there is one."""
 
-def run_service(runtime: Runtime, build: Build) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code."""
+SAY_SECONDS = 5.0
+"""Seconds without a broker after which a service says that it waits for it, and says it again."""
+
+
+def run_service(runtime: Runtime, build: Build, waiting: Waiting | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code. A broker that is not there yet is waited for."""
     gc.set_threshold(GC_THRESHOLD, 10, 10)
     _give_memory_back()
-    return uvloop.run(_serve(runtime, build))
+    return uvloop.run(_serve(runtime, build, waiting))
 
 
 def _give_memory_back() -> None:
@@ -48,9 +54,9 @@ def _give_memory_back() -> None:
 
 
 async def connect(
-    runtime: Runtime, name: str, *, on_closed: Callable[[], None] | None = None, timeout: float = 10.0
+    runtime: Runtime, name: str, *, on_closed: Callable[[], None] | None = None, timeout: float | None = 10.0
 ) -> Bus:
-    """Return a connection to the broker as the runtime's user; raise `BusUnavailable` after `timeout` seconds."""
+    """Return a connection to the broker as the runtime's user; raise `BusUnavailable` once `timeout` is over."""
     access = runtime.nats_access
     return await Bus.connect(
         runtime.nats_url,
@@ -79,16 +85,39 @@ def _tls(runtime: Runtime) -> ssl.SSLContext | None:
     return context
 
 
-async def _serve(runtime: Runtime, build: Build) -> int:
+async def _reached(runtime: Runtime, name: str, stop: asyncio.Event, waiting: Waiting | None) -> Bus | None:
+    """Return a connection as soon as there is a broker, or None when told to stop before."""
+    connecting = asyncio.ensure_future(connect(runtime, name, on_closed=stop.set, timeout=None))
+    stopping = asyncio.ensure_future(stop.wait())
+    either, waits = {connecting, stopping}, False
+    async with contextlib.AsyncExitStack() as meanwhile:
+        while not (await asyncio.wait(either, timeout=SAY_SECONDS, return_when=asyncio.FIRST_COMPLETED))[0]:
+            log.warning("service.waits_for_broker", broker=shown(runtime.nats_url))
+            if not waits:
+                waits = True
+                told = f"nats-server at {shown(runtime.nats_url)} cannot be reached yet; waiting for it"
+                print(f"{runtime.service}: {told}", file=sys.stderr, flush=True)  # noqa: T201
+                if waiting is not None:
+                    await meanwhile.enter_async_context(waiting(runtime))
+    stopping.cancel()
+    if not connecting.done():
+        connecting.cancel()
+        return None
+    return connecting.result()
+
+
+async def _serve(runtime: Runtime, build: Build, waiting: Waiting | None) -> int:
     worker_id = new_worker_id()
     logging = runtime.configuration.logging
     configure_logs(runtime.service, worker_id, level=logging.level, format=logging.format)
-    stop = asyncio.Event()
+    stop, served = asyncio.Event(), False
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        bus = await connect(runtime, f"{runtime.service}.{worker_id}", on_closed=stop.set)
+        bus = await _reached(runtime, f"{runtime.service}.{worker_id}", stop, waiting)
+        if bus is None:
+            return 0
         worker = Worker(bus, runtime.service, worker_id)
         await worker.start()
         async with build(worker, runtime):
@@ -99,13 +128,17 @@ async def _serve(runtime: Runtime, build: Build) -> int:
             runtime.announce_ready()
             worker.on_beat.append(lambda _: runtime.announce_alive())
             log.info("service.ready")
+            served = True
             await stop.wait()
             log.info("service.stopping")
             worker.stopping()
         await worker.close()
         await bus.close()
     except TollwayError as error:
-        log.error("service.cannot_start", reason=error.message)
+        if served:
+            log.error("service.broke_off", reason=error.message)
+        else:
+            log.error("service.cannot_start", reason=error.message)
         print(f"{runtime.service}: {error.message}", file=sys.stderr)  # noqa: T201
         return 1
     return 0

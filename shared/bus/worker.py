@@ -58,6 +58,8 @@ class Worker:
         self.cancel_request: list[Callable[[str, int], None]] = []
         self.missing: Callable[[], tuple[str, ...]] = tuple
         """Says what this process cannot serve without right now; part of its beat."""
+        self.declarations: Callable[[], str] = str
+        """Says what became of the configuration file's objects, in a process that applies them; part of its beat."""
         self.on_beat: list[Callable[[float], None]] = []
         self._began = time.monotonic()
         self._ready = False
@@ -184,7 +186,7 @@ class Worker:
             lane.reader_heard = now
 
     def _beat(self) -> None:
-        beat = Beat(self._ready, self._stopping, len(self.lanes), self.missing())
+        beat = Beat(self._ready, self._stopping, len(self.lanes), self.missing(), self.declarations())
         self.bus.publish(subjects.beat(self.service, self.id), _encode(beat))
 
     def _hold(self, now: float) -> None:
@@ -210,7 +212,13 @@ class Worker:
             self.members.leave(service, worker, time.monotonic())
             return
         self.members.beat(
-            service, worker, time.monotonic(), ready=beat.ready, in_hand=beat.in_hand, missing=beat.missing
+            service,
+            worker,
+            time.monotonic(),
+            ready=beat.ready,
+            in_hand=beat.in_hand,
+            missing=beat.missing,
+            declarations=beat.declarations,
         )
 
     def _hear_cancel(self, message: Msg) -> None:

@@ -258,7 +258,10 @@ def _probe(id: str, summary: str, statuses: dict[str, str], content: dict[str, A
 
 _READINESS: Schema = record(
     {"status": STRING, "missing": array(STRING), "absent": array(STRING)},
-    {"workers": {"type": "object", "additionalProperties": {"type": "integer"}}},
+    {
+        "declarations": {"type": "string", "enum": ["applied", "waiting", "refused", "unknown"]},
+        "workers": {"type": "object", "additionalProperties": {"type": "integer"}},
+    },
 )
 
 _HEALTH: dict[str, Any] = {

@@ -8,6 +8,7 @@ import msgspec
 from shared.pricing.tokenizer import count_tokens
 from shared.pricing.usage import Usage
 from shared.wire.answer_size import choices, requested_output
+from shared.wire.reading import object_of
 
 MESSAGE_TOKENS = 4
 """What OpenAI adds to each message for its role and its borders."""
@@ -30,11 +31,12 @@ EXPECTED_OUTPUT = 256
 MOST_EXPECTED = 1024
 """The same where the caller states a length: agents state far more than they use."""
 
-_decode = msgspec.json.Decoder().decode
-
 _IMAGES = {"image_url", "input_image", "image"}
 _AUDIO = {"input_audio", "audio"}
 _FILES = {"file", "input_file", "document"}
+_PLAIN = {"role", "content"}
+"""What most messages are: no more than a text."""
+
 _OF_A_PROMPT = ("system", "instructions", "prompt", "input")
 
 
@@ -44,8 +46,8 @@ def estimate_input(body: bytes, dialect: str, model: str) -> int:
     Bytes of images, audio and files count as flat figures, never as text. OpenAI's plain text is exact, tools
     count as compact JSON. It parses the body: run it by `Offload` when that is larger than 64 KiB.
     """
-    request = _request(body)
-    return 0 if request is None else _input_of(request, dialect, model)
+    request = object_of(body)
+    return 0 if request is None else input_of(request, dialect, model)
 
 
 def estimate_request(body: bytes, dialect: str, model: str) -> int:
@@ -53,11 +55,11 @@ def estimate_request(body: bytes, dialect: str, model: str) -> int:
 
     As in `estimate_input`, 0 for what is no JSON object, and large bodies belong on an `Offload`.
     """
-    request = _request(body)
+    request = object_of(body)
     if request is None:
         return 0
     output = expected_output(requested_output(request.get), choices(request.get))
-    return _input_of(request, dialect, model) + output
+    return input_of(request, dialect, model) + output
 
 
 def expected_output(requested: int | None, choices: int) -> int:
@@ -75,15 +77,8 @@ def estimated_usage(input: int, output: int) -> Usage:
     return Usage(input=input, output=output, estimated=True)
 
 
-def _request(body: bytes) -> dict[str, Any] | None:
-    try:
-        request = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return request if isinstance(request, dict) else None
-
-
-def _input_of(request: dict[str, Any], dialect: str, model: str) -> int:
+def input_of(request: dict[str, Any], dialect: str, model: str) -> int:
+    """Return the same as `estimate_input` for a body that was parsed already."""
     messages = request.get("messages")
     tokens = 0
     texts: list[str] = []
@@ -92,10 +87,11 @@ def _input_of(request: dict[str, Any], dialect: str, model: str) -> int:
         for message in messages:
             tokens += _take(message, dialect, texts)
     for name in _OF_A_PROMPT:
-        tokens += _take(request.get(name), dialect, texts)
+        if (part := request.get(name)) is not None:
+            tokens += _take(part, dialect, texts)
     for name in ("tools", "functions"):
-        if request.get(name):
-            texts.append(msgspec.json.encode(request[name]).decode())
+        if tools := request.get(name):
+            texts.append(msgspec.json.encode(tools).decode())
     return tokens + _count(texts, model)
 
 
@@ -108,6 +104,9 @@ def _count(texts: list[str], model: str) -> int:
 
 def _take(part: Any, dialect: str, texts: list[str]) -> int:
     """Collect the texts of a part of the prompt and return the tokens of its media."""
+    if isinstance(part, dict) and part.keys() == _PLAIN and isinstance(part["content"], str):
+        texts.append(part["content"])
+        return 0
     tokens = 0
     waiting = [part]
     while waiting:

@@ -28,6 +28,8 @@ class Beat(msgspec.Struct, frozen=True, omit_defaults=True):
     in_hand: int = 0
     missing: tuple[str, ...] = ()
     """What the worker cannot serve without right now."""
+    declarations: str = ""
+    """Of admin: `waiting`, `applied` or `refused`, what became of the objects that the configuration file declares."""
 
 
 class Cancel(msgspec.Struct, frozen=True, omit_defaults=True):

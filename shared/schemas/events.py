@@ -38,7 +38,11 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A request ended: what it used and cost over all of its attempts."""
+    """A request ended: what it used and cost over all of its attempts.
+
+    A guardrail that stops an answer says so in an event of its own, without attempts, which is united with the
+    router's.
+    """
 
     request_id: Annotated[str, Meta(min_length=1, max_length=64)]
     route: str
@@ -63,6 +67,8 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the caller said about the request, as JSON: data, which names nobody to bill."""
     attempts: Annotated[tuple[Attempt, ...], Meta(max_length=100)] = ()
     guardrails: tuple[str, ...] = ()
+    blocked_by: str = ""
+    """The guardrail that stopped the answer; empty where none did."""
     estimated: bool = False
     """True for a request whose worker died: a later event of the same request replaces it."""
     limited: bool = False
@@ -71,6 +77,11 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     """The one scope, by its text, for which this counts, and for nothing else: what was spent elsewhere, before."""
     group_exists: bool = False
     """True where the model group is one of the gateway's own, so that sums name it though nothing was used."""
+
+    @property
+    def is_verdict(self) -> bool:
+        """True for what a guardrail alone says of an answer; what the answer used is in the router's event."""
+        return bool(self.blocked_by) and not self.attempts
 
     @property
     def cost(self) -> int:

@@ -51,6 +51,11 @@ class FrameHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     admitted: Admitted | None = None
     """In the first frame, of a request that holds something at the limiter: the edge releases it at its end."""
 
+    @property
+    def is_data(self) -> bool:
+        """True for a frame that is nothing but bytes of the answer."""
+        return self.open is None and self.end is None and self.error is None and self.admitted is None
+
 
 class Bundle(msgspec.Struct, frozen=True, omit_defaults=True):
     """Frames of several lanes of one reader, nothing but data; the bytes of all of them follow the line."""

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.settings.document import read_document
 from shared.settings.file import Configuration
-from shared.settings.problems import ConfigurationError
+from shared.settings.problems import ConfigurationError, Problem
 
 PAUSE_SECONDS = 0.05
 
@@ -37,6 +38,15 @@ class ConfigurationFile:
             if time.monotonic() > end:
                 raise ConfigurationError(f"{self.path} is being written all the time.")
             time.sleep(PAUSE_SECONDS)
+
+    def located(self, problem: Problem) -> str:
+        """Return what is wrong as a sentence, with the file and the line before it where they can be told."""
+        if self.path is None:
+            return problem.sentence
+        try:
+            return problem.located(self.path, read_document(self.path).lines)
+        except ConfigurationError:
+            return problem.sentence
 
     def digest(self) -> str:
         """Return the SHA-256 of the file's bytes, empty where there is no file; raise `ConfigurationError`."""

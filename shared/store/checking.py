@@ -46,7 +46,7 @@ class Sums:
 
     def add_row(self, stored: Mapping[str, Any]) -> None:
         """Count a row as it is stored."""
-        self._add(Row(stored["kind"], stored["id"], stored["day"]), dict(_paths(stored)))
+        self._add(Row(stored["kind"], stored["id"], stored["day"]), dict(paths_of(stored)))
 
     def add_listed(self, completions: Iterable[Completion]) -> None:
         """Count documents as pages list them."""
@@ -127,7 +127,7 @@ def document_of(change: RowChange) -> Document:
 
 def is_same(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     """Tell whether two rows say the same; what is 0 need not be there, and an alias may be an older one."""
-    left, right = ({path: amount for path, amount in _paths(row) if amount} for row in (stored, expected))
+    left, right = ({path: amount for path, amount in paths_of(row) if amount} for row in (stored, expected))
     return left == right and sorted(stored.get("names", ())) == sorted(expected["names"])
 
 
@@ -135,7 +135,8 @@ def _place(entry: pages.Entry) -> Row:
     return Row("all", "", sums.day_of(int(entry.ended // sums.DAY) * sums.DAY))
 
 
-def _paths(stored: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+def paths_of(stored: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield a row's figures with the paths of their fields."""
     for line, amounts in stored.get("lines", {}).items():
         for name, amount in amounts.items():
             yield f"lines.{line}.{name}", int(amount)

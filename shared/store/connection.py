@@ -124,6 +124,11 @@ def translated() -> Iterator[None]:
         raise _unavailable() from error
 
 
+def place_of(url: str) -> str:
+    """Return the servers that an address names, without the user, password and options that may stand in it."""
+    return url.partition("//")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+
+
 def _unavailable() -> StoreUnavailable:
     return StoreUnavailable("the database cannot be reached", retry_after=2)
 

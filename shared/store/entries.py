@@ -63,16 +63,28 @@ def merged(known: Completion, news: Completion) -> Completion:
 
     What is known about the request as a whole gives way only if it was an estimate. Attempts are united by
     their ids: a repeated one counts once, a second paid one counts too, and an attempt that was given up for
-    lost gives way to what really became of it.
+    lost gives way to what really became of it. How the request ended is a guardrail's to say, where one stopped it.
     """
-    better = known.estimated and not news.estimated
+    better = known.is_verdict or (known.estimated and not (news.estimated or news.is_verdict))
     attempts = {attempt.id: attempt for attempt in known.attempts}
     for attempt in news.attempts:
         before = attempts.get(attempt.id)
         if before is None or better or (before.outcome == "lost" and attempt.outcome != "lost"):
             attempts[attempt.id] = attempt
     united = tuple(sorted(attempts.values(), key=_by_start))
-    return msgspec.structs.replace(news if better else known, attempts=united)
+    whole = msgspec.structs.replace(news if better else known, attempts=united)
+    verdict = known if known.blocked_by else news
+    return _stopped(whole, verdict) if verdict.blocked_by else whole
+
+
+def _stopped(completion: Completion, verdict: Completion) -> Completion:
+    return msgspec.structs.replace(
+        completion,
+        outcome=verdict.outcome,
+        status=verdict.status,
+        error_code=verdict.error_code,
+        blocked_by=verdict.blocked_by,
+    )
 
 
 def _by_start(attempt: Attempt) -> tuple[float, str]:

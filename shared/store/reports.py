@@ -1,15 +1,16 @@
 """Reads the ledger's rows for reports: days of a key, a team, everybody, and who spent most."""
 
+import asyncio
+import heapq
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from shared.store import sums
 from shared.store.connection import Document, Store, translated
 from shared.store.pages import Owner, Wanted
+from shared.store.sheets import By, Sheets, Spent
 from shared.store.sums import ALL, Line, Party, is_list, listed
-
-By = Literal["id", "key", "user", "team"]
 
 IN_ONE_BATCH = 1000
 """Rows that are in memory at once."""
@@ -53,6 +54,7 @@ class Reports:
 
     def __init__(self, store: Store) -> None:
         self._rows = store.database.rollups
+        self._sheets = Sheets(store)
 
     async def days(self, name: str, first: str, last: str) -> AsyncIterator[Day]:
         """Yield the rows under a name (`shared.store.sums.named` or `listed`), in no order; openings are in none."""
@@ -66,6 +68,12 @@ class Reports:
             if wanted.includes(Owner(Party(day.key, day.user, day.team, day.organization, ""), wanted.group, ())):
                 yield day
 
+    async def spent_by_day(self, name: str, by: By, first: str, last: str) -> AsyncIterator[tuple[str, list[Spent]]]:
+        """Yield days with what their rows under a list's name say, by the field that says who; a day may come again."""
+        for everybody in await self._sheets.days(first, last):
+            async for some in self._sheets.read(everybody, name, by):
+                yield everybody["day"], some
+
     async def biggest(self, name: str, by: By, first: str, last: str, *, limit: int) -> list[Rank]:
         """Return who spent most of the rows under a name, by the field that says who.
 
@@ -73,12 +81,21 @@ class Reports:
         """
         spent: dict[str, int] = {}
         aliases: dict[str, str] = {}
+        async for some in self._some(name, by, first, last):
+            for id, spend, alias in some:
+                spent[id] = spent.get(id, 0) + spend
+                if alias:
+                    aliases[id] = alias
+        most = await asyncio.to_thread(heapq.nsmallest, limit, spent, key=lambda id: (-spent[id], id))
+        return [Rank(id, spent[id], aliases.get(id, "")) for id in most]
+
+    async def _some(self, name: str, by: By, first: str, last: str) -> AsyncIterator[list[Spent]]:
+        if is_list(name):
+            async for _, some in self.spent_by_day(name, by, first, last):
+                yield some
+            return
         async for row in self._read(name, first, last, {by: 1, "spend": 1, "alias": 1}):
-            id = str(row.get(by, ""))
-            spent[id] = spent.get(id, 0) + int(row.get("spend", 0))
-            aliases[id] = row.get("alias") or aliases.get(id, "")
-        most = sorted(spent, key=lambda id: (-spent[id], id))[:limit]
-        return [Rank(id, spent[id], aliases[id]) for id in most]
+            yield [Spent(str(row.get(by, "")), int(row.get("spend", 0)), row.get("alias") or "")]
 
     async def _read(self, name: str, first: str, last: str, fields: Document) -> AsyncIterator[Document]:
         """Yield rows; those of a list day by day: the embedded store answers nobody else while it reads."""

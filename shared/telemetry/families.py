@@ -72,6 +72,10 @@ EVENTS_BEHIND = Family("tollway_events_behind", "Event messages not taken by bil
 EVENTS_REDELIVERED = Family("tollway_events_redelivered", "Event messages that came more than once.", "counter")
 DEAD_LETTERS = Family("tollway_dead_letters", "Events that no retry can write.", "counter", ("reason",))
 
+DECLARATIONS_REFUSED = Family(
+    "tollway_declarations_refused", "1 while admin goes on without what the configuration file declares.", "gauge"
+)
+
 LIMIT_DECISIONS = Family(
     "tollway_limit_decisions", "Requests that the limiter decided, by verdict.", "counter", ("verdict",)
 )

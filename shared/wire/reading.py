@@ -1,5 +1,6 @@
 """Reading figures out of JSON that others wrote, without ever failing on it."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -9,6 +10,32 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 MAX_COUNT = 1_000_000_000
 """Tokens beyond which a figure is a fault: a thousand times the largest context there is."""
+
+
+LONG_INTEGER = 1000
+"""Digits of an integer that Python reads gladly; of longer ones nobody needs the value."""
+
+_decode = msgspec.json.Decoder().decode
+
+
+def object_of(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a body is; None for any other body.
+
+    What a lenient provider may take and msgspec does not, numbers such as `1e400` and a byte order mark, is read as
+    Python reads it: nobody evades a count with that. Bodies above 64 KiB belong on an `Offload`.
+    """
+    try:
+        document = _decode(body)
+    except UNREADABLE:
+        try:
+            document = json.loads(body.decode("utf-8-sig"), parse_int=_integer)
+        except (ValueError, RecursionError):
+            return None
+    return document if isinstance(document, dict) else None
+
+
+def _integer(digits: str) -> int:
+    return int(digits) if len(digits) < LONG_INTEGER else MAX_COUNT
 
 
 def object_in(value: bytes | msgspec.Raw | dict[str, Any] | msgspec.UnsetType | None) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from shared.telemetry.families import SHED
 from tests.support.nats_server import NatsServer
@@ -17,7 +16,6 @@ CHAT = {"model": "demo", "max_tokens": 9, "messages": [{"role": "user", "content
 NATIVE = "/openai/v1/chat/completions"
 
 
-@pytest.mark.timeout(30)
 async def test_past_its_bound_the_edge_refuses_at_once(nats_server: NatsServer, tmp_path: Path) -> None:
     """503 with `Retry-After` in the caller's dialect, on every route; probes are answered; an end makes room again."""
     async with (
@@ -42,5 +40,13 @@ async def test_past_its_bound_the_edge_refuses_at_once(nats_server: NatsServer, 
         for task in held:
             task.cancel()
         await until(lambda: demo.counters.stats()["calls"]["open"] == 0)
-        async with http.post(NATIVE, json=CHAT) as answer:
-            assert answer.status == 200, await answer.text()
+        # The edge lets go of them a moment before or after the provider does.
+        async with asyncio.timeout(60):
+            while await status(http) != 200:
+                await asyncio.sleep(0.02)
+
+
+async def status(http: aiohttp.ClientSession) -> int:
+    """Send a request and return its status."""
+    async with http.post(NATIVE, json=CHAT) as answer:
+        return answer.status

@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 from yarl import URL
 
+from benchmarks.wire import Dechunker
 from services.edge import server
 from shared.bus.stage import Call, Stage
 from shared.errors import ProviderError
-from shared.schemas.frames import Opening
+from shared.schemas.frames import Ending, Opening
 from tests.support.nats_server import NatsServer
 from tests.support.passthrough import KEY, Gateway, gateway, worker_on
 
@@ -22,14 +24,10 @@ EVENTS = Opening(200, (("content-type", "text/event-stream"),))
 
 
 @asynccontextmanager
-async def failing_after(nats_server: NatsServer, folder: Path, data: bytes) -> AsyncIterator[Gateway]:
-    """Run an edge whose next stage but one sends these bytes of a stream and fails."""
-
-    async def answer(call: Call) -> None:
-        call.lane.open(EVENTS)
-        await call.lane.send(data)
-        raise ProviderError("the provider failed")
-
+async def answering(
+    nats_server: NatsServer, folder: Path, answer: Callable[[Call], Coroutine[None, None, None]]
+) -> AsyncIterator[Gateway]:
+    """Run an edge whose next stage but one answers so."""
     async with (
         gateway(nats_server, folder, "http://127.0.0.1:9") as running,
         worker_on(nats_server.url, "guardrails") as worker,
@@ -38,7 +36,57 @@ async def failing_after(nats_server: NatsServer, folder: Path, data: bytes) -> A
         await stage.start()
         await worker.bus.barrier()
         worker.ready()
+        await running.knows_of("guardrails")
         yield running
+
+
+def failing_after(nats_server: NatsServer, folder: Path, data: bytes) -> AbstractAsyncContextManager[Gateway]:
+    """Run an edge whose next stage but one sends these bytes of a stream and fails."""
+
+    async def answer(call: Call) -> None:
+        call.lane.open(EVENTS)
+        await call.lane.send(data)
+        raise ProviderError("the provider failed")
+
+    return answering(nats_server, folder, answer)
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("reads", ["at once", "late"])
+async def test_every_piece_arrives_in_order(nats_server: NatsServer, tmp_path: Path, version: str, reads: str) -> None:
+    """Small and large pieces, to a client that reads as they come, and to one that lets the producer wait."""
+    pieces = [b"data: %d %s\n\n" % (number, b"x" * (number % 97 * 700)) for number in range(400)]
+    sent = asyncio.Event()
+
+    async def answer(call: Call) -> None:
+        call.lane.open(EVENTS)
+        for number, piece in enumerate(pieces):
+            await call.lane.send(piece)
+            await asyncio.sleep(0)
+            if number == 40:
+                sent.set()
+        await call.lane.end(Ending())
+
+    async with answering(nats_server, tmp_path, answer) as running:
+        address = URL(running.url)
+        reader, writer = await asyncio.open_connection(address.host, address.port, limit=1024)
+        body = json.dumps(CHAT)
+        writer.write(
+            f"POST /v1/chat/completions HTTP/{version}\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+            f"Content-Type: application/json\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        async with asyncio.timeout(30):
+            if reads == "late":
+                await sent.wait()
+            answered = await reader.read()
+        writer.close()
+    head, _, rest = answered.partition(b"\r\n\r\n")
+    assert (b"chunked" in head) == (version == "1.1")
+    if version == "1.1":
+        dechunker = Dechunker()
+        rest = dechunker.feed(rest)
+        assert dechunker.done
+    assert rest == b"".join(pieces)
 
 
 @pytest.mark.parametrize("data", [b"", b'data: {"a": 1}\n\n', b'data: {"a": 1}\r\n\r\n'])
@@ -74,7 +122,7 @@ async def test_a_connection_that_never_asks_is_closed(
         address = URL(running.url)
         reader, writer = await asyncio.open_connection(address.host, address.port)
         writer.write(b"GET /health/liveliness HT")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""
         writer.close()

@@ -1,6 +1,6 @@
-"""A service that finds no broker when it starts says so in one sentence, without the password of its address."""
+"""`tollway up` and services with the address of a server that refuses connections, or hangs."""
 
-import os
+import asyncio
 import signal
 import subprocess
 import sys
@@ -10,63 +10,73 @@ from pathlib import Path
 import pytest
 
 from tests.support.nats_server import NatsServer
-from tests.support.stack import ROOT
+from tests.support.stack import Stack
+from tests.support.store_server import StoreServer
 from tollway.stack.servers import free_port
+
+PASSWORD = "canary-password"
 
 
 @pytest.fixture
-def frozen_server(nats_server: NatsServer) -> Iterator[NatsServer]:
-    """A broker that accepts connections and says nothing."""
-    nats_server.signal(signal.SIGSTOP)
+def store(tmp_path: Path) -> Iterator[StoreServer]:
+    """A store."""
+    with StoreServer(tmp_path / "store") as server:
+        yield server
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> Iterator[tuple[NatsServer, StoreServer]]:
+    """Servers that accept connections and say nothing."""
+    with NatsServer(tmp_path / "frozen-nats") as broker, StoreServer(tmp_path / "frozen-store") as store:
+        for server in (broker, store):
+            server.signal(signal.SIGSTOP)
+        yield broker, store
+
+
+async def refused(folder: Path, nats: str, mongodb: str) -> tuple[int, list[str]]:
+    """Run `tollway up` with these addresses; return its exit code and what it said."""
+    stack = Stack(folder, env={"NATS_URL": nats, "MONGODB_URL": mongodb})
+    stack.launch()
     try:
-        yield nats_server
+        code = await asyncio.to_thread(stack.process.wait, 150)
+        assert stack.alive() == []
+        return code, stack.said().splitlines()
     finally:
-        nats_server.signal(signal.SIGCONT)
+        stack.stop(signal.SIGKILL)
 
 
-def serve(url: str, folder: Path) -> "subprocess.Popen[str]":
-    """Start guardrails, which needs nothing but the broker."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("TOLLWAY_", "NATS_", "MONGODB_"))}
-    env |= {"PYTHONPATH": str(ROOT), "NATS_URL": url, "TOLLWAY_DATA_DIR": str(folder)}
+async def test_up_names_the_server_that_is_away(
+    nats_server: NatsServer, store: StoreServer, frozen: tuple[NatsServer, StoreServer], tmp_path: Path
+) -> None:
+    """One sentence with the address, without the password that stands in it, and exit code 1."""
+    who = f"somebody:{PASSWORD}@127.0.0.1"
+    wrong = {
+        "nats-server refuses": (f"nats://{who}:{free_port()}", store.url),
+        "nats-server hangs": (f"nats://{who}:{frozen[0].port}", store.url),
+        "store refuses": (nats_server.url, f"mongodb://{who}:{free_port()}"),
+        "store hangs": (nats_server.url, f"mongodb://{who}:{frozen[1].port}"),
+    }
+    ends = await asyncio.gather(*[refused(tmp_path / what, *urls) for what, urls in wrong.items()])
+    for what, (code, said) in zip(wrong, ends, strict=True):
+        assert (code, len(said)) == (1, 1), (what, said)
+        server, address = ("nats-server", 0) if what.startswith("nats") else ("MongoDB", 1)
+        port = wrong[what][address].rpartition(":")[2]
+        assert server in said[0]
+        assert f"127.0.0.1:{port}" in said[0], (what, said)
+        assert "cannot be reached" in said[0]
+        assert PASSWORD not in said[0]
+
+
+def test_a_service_that_waits_for_its_broker_stops_when_told(tmp_path: Path) -> None:
+    """SIGTERM ends it at once, with exit code 0, like one that serves."""
+    env = Stack(tmp_path).environment() | {"NATS_URL": f"nats://127.0.0.1:{free_port()}"}
     command = [sys.executable, "-m", "tollway", "serve", "guardrails"]
-    return subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-@pytest.mark.timeout(60)
-def test_a_broker_that_refuses_or_hangs_is_named(frozen_server: NatsServer, tmp_path: Path) -> None:
-    """The service ends with one sentence that tells the address."""
-    ports = {"refuses": free_port(), "hangs": frozen_server.port}
-    started = {how: serve(f"nats://somebody:canary-password@127.0.0.1:{port}", tmp_path) for how, port in ports.items()}
-    for how, process in started.items():
-        said, complained = process.communicate(timeout=40)
-        assert process.returncode == 1
-        last = complained.strip().splitlines()[-1]
-        assert last.startswith(f"guardrails: nats-server at nats://127.0.0.1:{ports[how]} cannot be reached: ")
-        assert "Traceback" not in complained
-        assert "canary-password" not in complained + said
-
-
-@pytest.mark.timeout(60)
-def test_a_broker_that_wakes_is_waited_for(nats_server: NatsServer, tmp_path: Path) -> None:
-    """A service that starts while the broker hangs goes on once it answers; then it stops when it is told."""
-    nats_server.signal(signal.SIGSTOP)
-    env = dict(os.environ) | {"PYTHONPATH": str(ROOT), "NATS_URL": nats_server.url, "TOLLWAY_DATA_DIR": str(tmp_path)}
-    reader, writer = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tollway", "serve", "guardrails"],
-        env=env | {"TOLLWAY_READY_FD": str(writer)}, cwd=tmp_path, pass_fds=(writer,),
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    os.close(writer)
+    process = subprocess.Popen(command, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     try:
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(3)
-        nats_server.signal(signal.SIGCONT)
-        assert os.read(reader, 64), "it never said that it was ready"
+        assert process.stderr is not None
+        assert any("waiting for it" in line for line in process.stderr), "it ended, or never said so"
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
-        nats_server.signal(signal.SIGCONT)
         process.kill()
-        process.communicate(timeout=10)
-        os.close(reader)
+        process.communicate(timeout=60)

@@ -31,7 +31,6 @@ def stack(cluster: NatsCluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield running
 
 
-@pytest.mark.timeout(180)
 async def test_the_leader_is_killed_and_no_answer_is_missing(cluster: NatsCluster, stack: Stack, books: Books) -> None:
     """Kill -9 of the event stream's leader, and its return: answers go on over the other two."""
     await whole(stack, WORKERS)
@@ -47,7 +46,6 @@ async def test_the_leader_is_killed_and_no_answer_is_missing(cluster: NatsCluste
     await at_rest(stack)
 
 
-@pytest.mark.timeout(240)
 async def test_servers_that_hang_make_nobody_send_twice(cluster: NatsCluster, stack: Stack, books: Books) -> None:
     """Whoever is connected to it is cut off without knowing, while all others go on and hear nothing of it."""
     await whole(stack, WORKERS)

@@ -4,14 +4,12 @@ import asyncio
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from tests.support.books import Books
 from tests.support.stack import Stack
 from tests.support.traffic import until
 
 
-@pytest.mark.timeout(120)
 async def test_the_attempt_that_was_lost_is_the_one_in_the_ledger(tmp_path: Path) -> None:
     """The first deployment refuses, the second one is waited for when the router is killed."""
     failing = {"id": "failing", "provider": "demo", "model": "demo;error=503", "weight": 1}

@@ -12,6 +12,7 @@ from tests.support.trouble import (
     FROZEN_SECONDS,
     PACE,
     SERVICES,
+    adds_up,
     at_rest,
     check,
     frozen,
@@ -33,7 +34,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("server", ["nats-server", "store"])
 async def test_a_killed_server_comes_back(stack: Stack, books: Books, server: str) -> None:
     """The broker or the store is killed under load and started again."""
@@ -43,14 +43,13 @@ async def test_a_killed_server_comes_back(stack: Stack, books: Books, server: st
     await traffic.start()
     await traffic.at_least(200)
     killed = stack.kill(server)
-    await until(lambda: stack.pids(server) not in ([], [killed]), 60)
+    await until(lambda: stack.pids(server) not in ([], [killed]), 90)
     await recovered(traffic, 300)
     await check(await traffic.stop(), books)
     assert {name: stack.pids(name) for name in SERVICES} == pids
     await at_rest(stack)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("server", ["nats-server", "store"])
 async def test_a_frozen_server_is_got_over(stack: Stack, books: Books, server: str) -> None:
     """The broker or the store stands still for 20 s with its connections open; then all goes on."""
@@ -68,4 +67,4 @@ async def test_a_frozen_server_is_got_over(stack: Stack, books: Books, server: s
     await check(await traffic.stop(), books, errors=None if server == "nats-server" else 0)
     assert {name: stack.pids(name) for name in SERVICES} == pids
     await at_rest(stack)
-    assert await books.summed() == await books.rolled_up()
+    await adds_up(books)

@@ -9,7 +9,7 @@ import pytest
 from tests.support.books import Books
 from tests.support.stack import Stack
 from tests.support.traffic import EVERY_PATH, Traffic, until
-from tests.support.trouble import FROZEN_SECONDS, PACE, SERVICES, at_rest, check, frozen, whole
+from tests.support.trouble import FROZEN_SECONDS, PACE, SERVICES, adds_up, at_rest, called_no_more, check, frozen, whole
 
 WORKERS = dict.fromkeys(SERVICES, 2)
 
@@ -21,7 +21,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_killed_worker_loses_no_finished_answer(stack: Stack, books: Books, service: str) -> None:
     """Kill -9 of one of two workers with 200 requests in flight, on every route, half of them streams."""
@@ -36,7 +35,6 @@ async def test_a_killed_worker_loses_no_finished_answer(stack: Stack, books: Boo
     await check(await traffic.stop(), books)
 
 
-@pytest.mark.timeout(300)
 async def test_a_rolling_restart_loses_no_request(stack: Stack, books: Books) -> None:
     """Every worker of every service is replaced under load, and no caller sees an error."""
     await whole(stack, WORKERS)
@@ -45,12 +43,11 @@ async def test_a_rolling_restart_loses_no_request(stack: Stack, books: Books) ->
     await traffic.start()
     await traffic.at_least(100)
     stack.send(signal.SIGHUP)
-    await until(lambda: all(not before[name] & set(stack.pids(name)) for name in before), 120)
+    await until(lambda: all(not before[name] & set(stack.pids(name)) for name in before), 250)
     await traffic.at_least(100)
     await check(await traffic.stop(), books, errors=0)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("services", [["edge"], ["auth", "guardrails", "router", "billing"]], ids="+".join)
 async def test_a_frozen_worker_sends_nothing_twice(stack: Stack, books: Books, services: list[str]) -> None:
     """Workers that are stopped for 20 s and wake find their requests gone; the others serve meanwhile."""
@@ -66,7 +63,6 @@ async def test_a_frozen_worker_sends_nothing_twice(stack: Stack, books: Books, s
     await check(await traffic.stop(), books)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("seconds", [2.5, 4.0])
 async def test_a_short_sleep_sends_nothing_twice_either(stack: Stack, books: Books, seconds: float) -> None:
     """Pauses around the moment at which a request is given to another worker, of each stage in turn."""
@@ -82,10 +78,9 @@ async def test_a_short_sleep_sends_nothing_twice_either(stack: Stack, books: Boo
     await check(await traffic.stop(), books)
 
 
-@pytest.mark.timeout(120)
 async def test_after_all_that_nothing_is_left_over(stack: Stack, books: Books) -> None:
     """No request, lane, body or event is held, no provider call is open, and the ledger's sums are its entries'."""
     await whole(stack, WORKERS)
     await at_rest(stack)
-    assert (await books.sold())["calls"]["open"] == 0
-    assert await books.summed() == await books.rolled_up()
+    await called_no_more(books)
+    await adds_up(books)

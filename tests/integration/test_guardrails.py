@@ -12,16 +12,22 @@ import msgspec
 import pytest
 
 from services.guardrails.app import build
+from shared.bus import subjects
 from shared.bus.bodies import BodyShelf
 from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.envelope import join
 from shared.bus.lane_reader import HolderLost, Lane, Lanes
+from shared.bus.setup import ensure_streams
 from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
 from shared.errors import ProviderError
 from shared.schemas.context import Principal, RequestContext
+from shared.schemas.events import Completion, CompletionsFinished
 from shared.schemas.frames import Ending, FrameHeader, Opening, Sent
+from shared.schemas.limits import Admitted
 from shared.settings import Configuration, GuardrailSettings, Runtime
+from shared.settings.bookkeeping import BillingSettings
+from tests.support.haste import in_haste
 from tests.unit.guardrails.making import anthropic_events, openai_events, openai_text
 
 EVENTS = Opening(200, (("content-type", "text/event-stream"),))
@@ -96,8 +102,8 @@ class Stages:
                 "edge": self.lanes.prefix,
                 "route": "chat_completions",
                 "dialect": "openai",
-                "deadline": now + 20,
-                "send_by": now + 3,
+                "deadline": now + 60,
+                "send_by": now + 60,
                 "received": now,
                 "credit": ANSWER_WINDOW,
                 **facts,
@@ -115,8 +121,10 @@ def stages(worker_on: Any, eventually: Any) -> Any:
     """Return a context manager that runs the three stages with these guardrails."""
 
     @asynccontextmanager
-    async def run(*guardrails: dict[str, Any]) -> AsyncIterator[Stages]:
-        configuration = Configuration(guardrails=tuple(GuardrailSettings(**each) for each in guardrails))
+    async def run(*guardrails: dict[str, Any], **billing: Any) -> AsyncIterator[Stages]:
+        configuration = Configuration(
+            guardrails=tuple(GuardrailSettings(**each) for each in guardrails), billing=BillingSettings(**billing)
+        )
         runtime = Runtime("guardrails", configuration, nats_url="")
         async with (
             worker_on("edge") as edge,
@@ -124,6 +132,7 @@ def stages(worker_on: Any, eventually: Any) -> Any:
             worker_on("guardrails") as worker,
             AsyncExitStack() as service,
         ):
+            await ensure_streams(edge.bus)
             router = Router(router_worker)
             stage = Stage(router_worker, router.handle, max_in_hand=100)
             await stage.start()
@@ -138,6 +147,8 @@ def stages(worker_on: Any, eventually: Any) -> Any:
             await eventually(lambda: worker.address_of("router") is not None)
             sender = Stage(edge, lambda call: None, max_in_hand=1)
             yield Stages(edge, sender, lanes, shelf, worker, router, service.aclose)
+            with in_haste():
+                await service.aclose()
 
     return run
 
@@ -146,7 +157,7 @@ async def read_all(lane: Lane) -> tuple[bytes, FrameHeader, Opening | None]:
     """Read a lane to its end; return the bytes, the last header and the opening."""
     received, opening = bytearray(), None
     while True:
-        frame = await lane.next(10)
+        frame = await lane.next(60)
         assert frame is not None, "the lane fell silent"
         header, data = frame
         opening = opening or header.open
@@ -155,6 +166,16 @@ async def read_all(lane: Lane) -> tuple[bytes, FrameHeader, Opening | None]:
         if header.end is not None or header.error is not None:
             lane.close()
             return bytes(received), header, opening
+
+
+async def stored(running: Stages) -> list[Completion]:
+    """Return the completions that stand in the event stream now."""
+    jetstream = running.edge.bus.jetstream
+    found: list[Completion] = []
+    for number in range(1, (await jetstream.stream_info(subjects.EVENT_STREAM)).state.last_seq + 1):
+        message = await jetstream.get_msg(subjects.EVENT_STREAM, number)
+        found += msgspec.json.decode(message.data or b"", type=CompletionsFinished).completions
+    return found
 
 
 def request(text: str, **more: Any) -> bytes:
@@ -250,7 +271,7 @@ async def test_a_whole_answer_is_masked_in_one_frame(stages: Any) -> None:
     async with stages(MASK | {"mode": "post_call"}) as running:
         running.router.says(answer("It is 123-45-6789."))
         lane = running.ask(request("who is 123-45-6789?"))
-        frame = await lane.next(10)
+        frame = await lane.next(60)
         assert frame is not None
         header, data = frame
         assert data == answer("It is #.")
@@ -272,6 +293,50 @@ async def test_a_whole_answer_with_a_banned_word_is_refused(stages: Any) -> None
         assert header.error.code == "content_blocked"
         assert running.router.cancelled == 0
         assert not running.guardrails.cancelled.covers("r1", 1)
+
+
+@pytest.mark.parametrize("came", ["whole", "stream that ended", "stream that runs"])
+async def test_what_was_stopped_is_stored_before_the_caller_hears_of_it(stages: Any, came: str) -> None:
+    """One event says which guardrail, with the error that the caller saw; what was used is the router's to say."""
+    stream = came != "whole"
+    async with stages(WORDS | {"mode": "post_call"}) as running:
+        if stream:
+            chunks = openai_events([{"content": "a bo"}, {"content": "mb. "}])
+            running.router.plays(chunks, ends=came == "stream that ended")
+        else:
+            running.router.says(answer("a bomb"))
+        who = Principal("key_holder", key="k", team="t")
+        lane = running.ask(
+            request("x", stream=stream), stream=stream, principal=who, model="m", admitted=Admitted(), tags=("a",)
+        )
+        _, header, _ = await read_all(lane)
+        assert header.error is not None
+        (event,) = await stored(running)
+        assert (event.request_id, event.key, event.team, event.model_group) == ("r1", "k", "t", "m")
+        assert (event.outcome, event.status, event.error_code) == ("failure", header.error.status, header.error.code)
+        assert (event.blocked_by, event.attempts, event.limited) == ("words", (), False)
+
+
+async def test_a_request_that_was_stopped_leaves_no_event(stages: Any) -> None:
+    """It reached no provider, and costs nothing."""
+    async with stages(WORDS | {"mode": "both"}) as running:
+        _, header, _ = await read_all(running.ask(request("a bomb")))
+        assert header.error is not None
+        assert await stored(running) == []
+
+
+async def test_a_verdict_that_cannot_be_stored_is_told_all_the_same(stages: Any) -> None:
+    """JetStream does not take it: the caller hears of it after the configured bound, and it is stored later."""
+    async with stages(WORDS | {"mode": "post_call"}, stall_seconds=0.2) as running:
+        await running.edge.bus.jetstream.delete_stream(subjects.EVENT_STREAM)
+        running.router.says(answer("a bomb"))
+        _, header, _ = await read_all(running.ask(request("hello")))
+        assert header.error is not None
+        assert header.error.code == "content_blocked"
+        await ensure_streams(running.edge.bus)
+        async with asyncio.timeout(20):
+            while not await stored(running):
+                await asyncio.sleep(0.05)
 
 
 async def test_a_large_whole_answer_is_checked_and_arrives_whole(stages: Any) -> None:
@@ -315,7 +380,7 @@ async def test_a_stream_in_anthropics_dialect_is_masked(stages: Any) -> None:
 
 
 async def test_a_banned_word_ends_a_stream_and_its_provider_call(stages: Any, eventually: Any) -> None:
-    """What was safe went out, then the error; the router stops within a second though the client is still there."""
+    """What was safe went out, then the error; the router stops though the client is still there."""
     async with stages(WORDS | {"mode": "post_call"}) as running:
         pieces = ["This is how to build a time", " bo", "mb", " at home"]
         running.router.plays(openai_events([{"content": piece} for piece in pieces])[:4], ends=False)
@@ -325,8 +390,8 @@ async def test_a_banned_word_ends_a_stream_and_its_provider_call(stages: Any, ev
         assert len(text) > 3
         assert header.error is not None
         assert (header.error.code, header.error.status) == ("content_blocked", 400)
-        await eventually(lambda: running.router.cancelled == 1, 1)
-        await eventually(lambda: not running.guardrails.lanes, 1)
+        await eventually(lambda: running.router.cancelled == 1)
+        await eventually(lambda: not running.guardrails.lanes)
 
 
 async def test_a_word_at_the_very_end_of_a_stream_is_found(stages: Any) -> None:
@@ -344,10 +409,10 @@ async def test_a_client_that_leaves_stops_everything(stages: Any, eventually: An
     async with stages(MASK | {"mode": "post_call"}) as running:
         running.router.plays(openai_events([{"content": "x" * 100}])[:1], ends=False)
         lane = running.ask(request("x", stream=True), stream=True)
-        assert await lane.next(10) is not None
+        assert await lane.next(60) is not None
         running.edge.cancel("r1", 1)
-        await eventually(lambda: running.router.cancelled == 1, 1)
-        await eventually(lambda: not running.guardrails.lanes, 1)
+        await eventually(lambda: running.router.cancelled == 1)
+        await eventually(lambda: not running.guardrails.lanes)
 
 
 async def test_a_slow_reader_slows_the_router(stages: Any, eventually: Any) -> None:
@@ -381,7 +446,7 @@ async def test_a_slow_reader_slows_the_router(stages: Any, eventually: Any) -> N
 
 
 @pytest.mark.parametrize("sent", [False, True])
-async def test_a_lost_router_is_the_edges_to_judge(stages: Any, sent: bool) -> None:
+async def test_a_lost_router_is_the_edges_to_judge(stages: Any, eventually: Any, sent: bool) -> None:
     """This stage falls silent, too; whether the request may be repeated the edge knows from the notice."""
     async with stages(MASK | {"mode": "post_call"}) as running:
 
@@ -395,9 +460,9 @@ async def test_a_lost_router_is_the_edges_to_judge(stages: Any, sent: bool) -> N
         running.router.answer = die
         lane = running.ask(request("x"))
         with pytest.raises(HolderLost) as lost:
-            await lane.next(15)
+            await lane.next(60)
         assert lost.value.repeatable is not sent
-        assert running.guardrails.lanes == {}
+        await eventually(lambda: not running.guardrails.lanes)
 
 
 async def test_a_gap_on_the_way_here_ends_the_answer(stages: Any, eventually: Any) -> None:
@@ -414,7 +479,7 @@ async def test_a_gap_on_the_way_here_ends_the_answer(stages: Any, eventually: An
         _, header, _ = await read_all(running.ask(request("x", stream=True), stream=True))
         assert header.error is not None
         assert header.error.code == "stream_interrupted"
-        await eventually(lambda: running.router.cancelled == 1, 1)
+        await eventually(lambda: running.router.cancelled == 1)
 
 
 @pytest.mark.parametrize("begun", [False, True])

@@ -10,6 +10,7 @@ import anthropic
 import openai
 import pytest
 
+from tests.support.spend_logs import LEDGER_SECONDS
 from tests.support.stack import Stack
 
 GUARDRAILS = [
@@ -46,14 +47,14 @@ def said(text: str) -> list[Any]:
     return [{"role": "user", "content": text}]
 
 
-async def logged(stack: Stack, request_id: str) -> dict[str, Any]:
-    """Return a request's ledger entry, once it is there."""
-    end = time.monotonic() + 15
+async def logged(stack: Stack, request_id: str, blocked_by: str | None = None) -> dict[str, Any]:
+    """Return a request's ledger entry, once it is there and says which guardrail stopped the answer."""
+    end = time.monotonic() + LEDGER_SECONDS
     async with aiohttp.ClientSession(stack.url, headers=stack.headers()) as http:
         while time.monotonic() < end:
             async with http.get("/spend/logs", params={"request_id": request_id}) as response:
                 rows = await response.json() if response.status == 200 else []
-            if rows:
+            if rows and rows[0]["metadata"]["attempts"] and rows[0]["metadata"]["blocked_by"] == blocked_by:
                 return dict(rows[0])
             await asyncio.sleep(0.05)
     raise AssertionError(f"{request_id} is not in the ledger")
@@ -118,17 +119,40 @@ async def test_a_stream_that_is_stopped_is_billed(guarded: Stack, openai_client:
     assert "Blocked by guardrail 'never-said'" in error.value.message
     assert text.startswith("These are my very own words. These")
     assert "unspeakable" not in text
-    entry = await logged(guarded, raw.headers["x-tollway-request-id"])
+    entry = await logged(guarded, raw.headers["x-tollway-request-id"], "never-said")
     assert entry["spend"] > 0
+    assert (entry["status"], entry["metadata"]["status_code"]) == ("failure", 400)
+    assert entry["metadata"]["error_code"] == "content_blocked"
 
 
-def test_a_whole_answer_that_is_stopped_is_400(openai_client: openai.OpenAI) -> None:
-    """Nothing of it came out."""
+async def test_a_whole_answer_that_is_stopped_is_400_and_billed(guarded: Stack, openai_client: openai.OpenAI) -> None:
+    """Nothing of it came out, and the ledger says so beside what the provider was paid."""
     with pytest.raises(openai.BadRequestError) as error:
         openai_client.chat.completions.create(
             model="demo", messages=said("Those unspeakable words."), extra_headers=ECHO
         )
     assert error.value.code == "content_blocked"
+    entry = await logged(guarded, error.value.response.headers["x-tollway-request-id"], "never-said")
+    assert (entry["status"], entry["metadata"]["status_code"]) == ("failure", 400)
+    assert entry["metadata"]["error_code"] == "content_blocked"
+    (attempt,) = entry["metadata"]["attempts"]
+    assert attempt["outcome"] == "success"
+    assert entry["spend"] == attempt["spend"] > 0
+
+
+async def test_a_request_that_is_stopped_is_not_in_the_ledger(guarded: Stack, openai_client: openai.OpenAI) -> None:
+    """It reached no provider. An answer that was stopped after it is there, so it would be, too."""
+    ids = []
+    for text in ("a forbidden thing", "Those unspeakable words."):
+        with pytest.raises(openai.BadRequestError) as error:
+            openai_client.chat.completions.create(model="demo", messages=said(text), extra_headers=ECHO)
+        ids.append(error.value.response.headers["x-tollway-request-id"])
+    await logged(guarded, ids[1], "never-said")
+    async with (
+        aiohttp.ClientSession(guarded.url, headers=guarded.headers()) as http,
+        http.get("/spend/logs", params={"request_id": ids[0]}) as response,
+    ):
+        assert not (await response.json() if response.status == 200 else [])
 
 
 def test_a_large_request_is_checked(openai_client: openai.OpenAI) -> None:

@@ -155,7 +155,7 @@ async def at_once(
     try:
         yield calls
     finally:
-        await asyncio.wait(calls, timeout=30)
+        await asyncio.wait(calls, timeout=90)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ async def test_so_many_at_once_as_the_budget_has_room_for(
     """None of them has ended yet; the others are told to come again, and nobody was called for them."""
     key = await limited_key(stack, Limits(max_budget=budget))
     async with at_once(http, key, path, kind) as calls:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while sum(one.done() for one in calls) < 12 - passing:
                 await asyncio.sleep(0.02)
             while provider.taken < passing:
@@ -188,7 +188,7 @@ async def test_so_many_at_once_as_the_budget_has_room_for(
     assert all(int(headers["retry-after"]) >= 1 for status, _, headers in results if status == 429)
     assert provider.taken == passing
     # What they really used stands instead of what they held: 120 microdollars each.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await call(http, key, path, **sent(kind)))[0] != 200:
             await asyncio.sleep(0.1)
 
@@ -198,7 +198,7 @@ async def test_spent_money_stops_everything(stack: Stack, http: aiohttp.ClientSe
     provider.go_on.set()
     key = await limited_key(stack, Limits(max_budget=1000))
     assert (await call(http, key, CHAT, **sent("json")))[0] == 200
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (found := await call(http, key, CHAT, **sent("json")))[0] == 200:
             await asyncio.sleep(0.1)
     taken = provider.taken
@@ -253,11 +253,14 @@ async def test_tokens_of_large_bodies_are_counted(
     stack: Stack, http: aiohttp.ClientSession, provider: Provider
 ) -> None:
     """As of short ones; bytes of audio are no tokens."""
-    provider.go_on.set()
     key = await limited_key(stack, Limits(tpm=250_000))
     async with at_once(http, key, CHAT, "json", 5) as calls:
+        async with asyncio.timeout(90):
+            while sum(one.done() for one in calls) < 3:
+                await asyncio.sleep(0.02)
+        provider.go_on.set()
         results = [await one for one in calls]
-    assert Counter(status for status, _, _ in results)[429] >= 1
+    assert Counter(status for status, _, _ in results) == {200: 2, 429: 3}
     key = await limited_key(stack, Limits(tpm=20_000))
     async with at_once(http, key, TRANSCRIPTIONS, "form-large", 5) as calls:
         assert Counter(status for status, _, _ in [await one for one in calls]) == {200: 5}
@@ -272,7 +275,7 @@ async def test_what_a_form_that_was_left_is_billed(
         for name, limits in (("left-limited", Limits(tpm=20_000)), ("left-free", Limits())):
             key, before = await limited_key(stack, limits), provider.taken
             left = asyncio.ensure_future(call(http, key, TRANSCRIPTIONS, data=form(), headers={"x-request-id": name}))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 while provider.taken == before:
                     await asyncio.sleep(0.02)
             left.cancel()

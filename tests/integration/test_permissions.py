@@ -11,9 +11,13 @@ import nats
 import pytest
 from nats.aio.client import Client
 
+from shared.bus import subjects
+from shared.bus.alerts import next_alert
+from shared.bus.connection import Bus
+from shared.bus.setup import ensure_streams
 from tests.support.nats_server import NatsServer
 from tollway.stack.nats_config import nats_config
-from tollway.stack.permissions import USERS, permissions
+from tollway.stack.permissions import ALERTS, DEAD_LETTERS, EVENTS, LIMITS, OPERATOR, SETUP_USER, USERS, permissions
 
 PASSWORDS = {user: f"password-of-{user}" for user in USERS}
 
@@ -74,7 +78,7 @@ async def test_a_service_says_only_what_its_role_says(guarded: NatsServer, user:
         for subject in sorted(every("publish")):
             await client.publish(subject, b"{}")
         await client.flush()
-        await asyncio.wait_for(_settled(client, refusals), 10)
+        await asyncio.wait_for(_settled(client, refusals), 60)
     refused = {text.split('"')[1] for text in refusals}
     assert refused == {subject.lower() for subject in every("publish") if not covered(subject, own)}
 
@@ -88,7 +92,7 @@ async def test_a_service_hears_only_what_its_role_hears(guarded: NatsServer, use
         for subject in sorted(every("subscribe") | {">", "tollway.>", "_INBOX.>"}):
             await client.subscribe(subject)
         await client.flush()
-        await asyncio.wait_for(_settled(client, refusals), 10)
+        await asyncio.wait_for(_settled(client, refusals), 60)
     refused = {text.split('"')[1] for text in refusals}
     asked = every("subscribe") | {">", "tollway.>", "_INBOX.>"}
     assert refused == {subject.lower() for subject in asked if not covered(subject, own)}
@@ -118,10 +122,46 @@ async def test_a_service_may_answer_whoever_asked_it(guarded: NatsServer) -> Non
         await edge.flush()
         await edge.flush()
         try:
-            assert (await client.request("tollway.edge.some._may", b"", timeout=5)).data == b"yes"
+            assert (await client.request("tollway.edge.some._may", b"", timeout=60)).data == b"yes"
         finally:
             await client.close()
     assert refusals == []
+
+
+async def test_an_operator_reads_alerts_and_nothing_else(guarded: NatsServer) -> None:
+    """One after the other, what a full stream threw away left out; no other stream, no consumer, no change."""
+    setup, auth, operator = [
+        await Bus.connect(guarded.url, name=user, inbox=user, user=user, password=PASSWORDS[user])
+        for user in (SETUP_USER, "auth", OPERATOR)
+    ]
+    await ensure_streams(setup)
+    for id in ("a", "b", "c"):
+        await auth.jetstream.publish(subjects.soft_budget_reached(id), id.encode(), stream=subjects.ALERT_STREAM)
+    await setup.jetstream.delete_msg(subjects.ALERT_STREAM, 1)
+    try:
+        assert await next_alert(operator, 0) == (2, b"b")
+        assert await next_alert(operator, 2) == (3, b"c")
+        assert await next_alert(operator, 3) is None
+    finally:
+        for bus in (setup, auth, operator):
+            await bus.close()
+    refusals: list[str] = []
+    async with connected(guarded, OPERATOR, refusals) as client:
+        for subject in (
+            *(f"$JS.API.STREAM.MSG.GET.{name}" for name in (EVENTS, LIMITS, DEAD_LETTERS)),
+            *(f"$JS.API.{verb}.{ALERTS}" for verb in ("STREAM.PURGE", "STREAM.DELETE", "STREAM.MSG.DELETE")),
+            f"$JS.API.CONSUMER.CREATE.{ALERTS}.mine",
+            subjects.soft_budget_reached("false"),
+        ):
+            refusals.clear()
+            await client.publish(subject, b"{}")
+            await _settled(client, refusals)
+            assert len(refusals) == 1, subject
+        for subject in (subjects.soft_budget_reached("*"), ">", "_INBOX.auth.>"):
+            refusals.clear()
+            await client.subscribe(subject)
+            await _settled(client, refusals)
+            assert len(refusals) == 1, subject
 
 
 def test_nobody_gets_in_without_a_password(guarded: NatsServer) -> None:
@@ -138,4 +178,4 @@ def test_nobody_gets_in_without_a_password(guarded: NatsServer) -> None:
 def test_nats_server_finds_no_fault_in_the_configuration(guarded: NatsServer) -> None:
     """`nats-server -t` accepts the file."""
     command = [guarded.binary(), "-t", "-c", str(guarded.folder / "nats.conf")]
-    assert subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0

@@ -35,11 +35,11 @@ def provider_that_stays() -> Iterator[str]:
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     try:
-        assert there.wait(10)
+        assert there.wait(60)
         yield told[0]
     finally:
         loop.call_soon_threadsafe(end.set)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 
@@ -56,7 +56,6 @@ async def figures(management: Management, key: str, team: str) -> dict[str, Any]
     return {name: reply.body for name, reply in asked.items()}
 
 
-@pytest.mark.timeout(120)
 async def test_keys_models_and_ledger_survive_a_restart(tmp_path: Path) -> None:
     """A key and a stored model serve as before, the ledger has every entry and sum, and spend goes on from there."""
     with provider_that_stays() as address:

@@ -27,8 +27,11 @@ from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.keys import KeyRecord, Keys
 from shared.store.objects import Objects
+from tests.support.haste import in_haste
 
 SECRET = b"0123456789abcdef"
+NEXT = ("guardrails", "router", "admin", "passthrough")
+"""The services to which auth may hand a request on."""
 
 
 def hash_of(key: str) -> str:
@@ -100,8 +103,8 @@ class AuthStages:
             "edge": self.lanes.prefix,
             "route": "chat_completions",
             "dialect": "openai",
-            "deadline": now + 10,
-            "send_by": now + 3,
+            "deadline": now + 60,
+            "send_by": now + 60,
             "received": now,
             "credit": ANSWER_WINDOW,
             "model": model,
@@ -114,7 +117,7 @@ class AuthStages:
                 ctx = with_body(ctx, self.shelf.keep(token, body))
                 body = b""
             self.edge.bus.publish(subjects.worker_request("auth", self.workers[worker].id), join(ctx, body))
-            frame = await lane.next(10)
+            frame = await lane.next(60)
         finally:
             lane.close()
         assert frame is not None, "nobody answered"
@@ -152,7 +155,7 @@ async def auth_stages(
             stages.passed.append(call.ctx)
             await call.lane.end(Ending())
 
-        for service in ("guardrails", "router", "admin", "passthrough"):
+        for service in NEXT:
             worker = await stack.enter_async_context(worker_on(service))
             stage = Stage(worker, answer, max_in_hand=1000)
             await stage.start()
@@ -165,6 +168,8 @@ async def auth_stages(
             worker.ready()
             stages.workers.append(worker)
         await eventually(
-            lambda: all(worker.address_of("guardrails") and worker.address_of("router") for worker in stages.workers)
+            lambda: all(worker.members.alive(name, time.monotonic()) for worker in stages.workers for name in NEXT)
         )
         yield stages
+        with in_haste():
+            await stack.aclose()

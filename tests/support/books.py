@@ -25,7 +25,7 @@ class Books:
         self._store = Store.open(stack.mongodb_url)
         self.ledger = Ledger(self._store)
 
-    async def entries(self, request_ids: Iterable[str], timeout: float = 30.0) -> dict[str, dict[str, Any]]:
+    async def entries(self, request_ids: Iterable[str], timeout: float = 60.0) -> dict[str, dict[str, Any]]:
         """Return the documents of these requests, once all are there; missing ones are missing in the answer."""
         found: dict[str, dict[str, Any]] = {}
         missing = set(request_ids)
@@ -34,7 +34,8 @@ class Books:
             for stored in await documents_by_id(self._store.database.ledger, sorted(missing)):
                 found[stored["_id"]] = entries.shown(stored)
             missing -= set(found)
-            await asyncio.sleep(0.2)
+            if missing:
+                await asyncio.sleep(0.1)
         return found
 
     async def stored(self, request_id: str) -> dict[str, Any]:
@@ -43,7 +44,7 @@ class Books:
         assert document is not None
         return dict(document)
 
-    async def labelled(self, prefix: str, number: int, timeout: float = 30.0) -> list[dict[str, Any]]:
+    async def labelled(self, prefix: str, number: int, timeout: float = 60.0) -> list[dict[str, Any]]:
         """Return the documents whose label begins like this, once there are so many."""
         end = time.monotonic() + timeout
         while True:
@@ -51,7 +52,7 @@ class Books:
             documents = [entries.shown(stored) for stored in await found.to_list(length=None)]
             if len(documents) >= number or time.monotonic() > end:
                 return documents
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.1)
 
     async def summed(self) -> dict[str, int]:
         """Return what all documents come to."""

@@ -71,8 +71,13 @@ def statuses(answers: list[Answer]) -> Counter[int]:
 
 def active(stack: Stack) -> int:
     """Return the process that took over the limiter last."""
-    told = [json.loads(line) for line in stack.logs("auth").splitlines() if '"limiter.took_over"' in line]
+    told = [json.loads(line) for line in whole_lines(stack.logs("auth")) if '"limiter.took_over"' in line]
     return int(max(told, key=lambda line: line["epoch"])["pid"])
+
+
+def whole_lines(log: str) -> list[str]:
+    """Return the lines of a log that somebody writes to: the last one counts once it has its end."""
+    return log[: log.rfind("\n") + 1].splitlines()
 
 
 async def admissions(stack: Stack, key: str) -> list[float]:

@@ -33,7 +33,7 @@ class Management:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._session = aiohttp.ClientSession(stack.url, timeout=aiohttp.ClientTimeout(total=30))
+        self._session = aiohttp.ClientSession(stack.url, timeout=aiohttp.ClientTimeout(total=90))
 
     async def get(self, path: str, key: str | None = None, **query: str) -> Reply:
         """Ask a GET route."""

@@ -1,5 +1,6 @@
 """Three real nats-servers as one cluster."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -58,13 +59,14 @@ class NatsCluster:
     async def leader(self) -> str:
         """Return the name of the server that leads the event stream."""
         client = await nats.connect(self.url.split(","), max_reconnect_attempts=1)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         try:
             while True:
                 info = await client.jetstream().stream_info(subjects.EVENT_STREAM)
                 if info.cluster is not None and info.cluster.leader:
                     return str(info.cluster.leader)
                 assert time.monotonic() < end, "the event stream has no leader"
+                await asyncio.sleep(0.05)
         finally:
             await client.close()
 

@@ -55,18 +55,18 @@ class Office:
         lane = self._lanes.open(token, ANSWER_WINDOW)
         ctx = RequestContext(
             id=token, lane=self._lanes.subject(token), edge=self._lanes.prefix, route=route, dialect="openai",
-            deadline=now + 20, send_by=now + 3, received=now, credit=ANSWER_WINDOW, next="admin", method=method,
+            deadline=now + 60, send_by=now + 60, received=now, credit=ANSWER_WINDOW, next="admin", method=method,
             path=path, query=query, client="192.0.2.1", principal=principal,
         )  # fmt: skip
         self._sender.forward("admin", ctx, body)
         try:
-            frame = await lane.next(20)
+            frame = await lane.next(60)
             assert frame is not None, "admin fell silent"
             header, data = frame
             received, opening = bytearray(data), header.open
             lane.consumed(len(data))
             while header.end is None and header.error is None:
-                frame = await lane.next(20)
+                frame = await lane.next(60)
                 assert frame is not None, "admin fell silent"
                 header, data = frame
                 received += data

@@ -1,6 +1,8 @@
 """The edge and pass-through on a real broker, with auth played by a stage that knows two keys."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from shared.schemas.context import Principal
 from shared.schemas.events import Completion, CompletionsFinished
 from shared.security.keys import key_digest
 from shared.settings import Configuration, Runtime
+from tests.support.haste import in_haste
 from tests.support.nats_server import NatsServer
 from tollway.stack.servers import free_port
 
@@ -41,11 +44,18 @@ class Gateway:
 
     url: str
     nats_url: str
+    auth: Worker
     edge: Worker
     passthrough: Worker
 
-    async def completions(self, count: int = 1) -> list[Completion]:
-        """Return the first completion events in JetStream; waits until there are `count`."""
+    async def knows_of(self, service: str) -> None:
+        """Wait until auth hands requests on to a worker of a service that began to take them just now."""
+        async with asyncio.timeout(60):
+            while not self.auth.members.alive(service, time.monotonic()):
+                await asyncio.sleep(0.01)
+
+    async def completions(self, count: int = 1, *, at_once: bool = False) -> list[Completion]:
+        """Return the first completion events in JetStream; waits until there are `count`, unless they must be there."""
         client = await nats.connect(self.nats_url)
         try:
             stream = client.jetstream()
@@ -55,6 +65,7 @@ class Gateway:
                 try:
                     message = await stream.get_msg("TOLLWAY_EVENTS", at)
                 except nats.js.errors.NotFoundError:
+                    assert not at_once, "it is not stored"
                     await client.flush()
                     continue
                 found += msgspec.json.decode(message.data or b"", type=CompletionsFinished).completions
@@ -117,4 +128,6 @@ async def gateway(
             while workers["edge"].address_of(service) is None or workers["auth"].address_of(service) is None:
                 await workers["edge"].bus.barrier()
                 await workers["auth"].bus.barrier()
-        yield Gateway(f"http://127.0.0.1:{port}", nats_server.url, workers["edge"], workers["passthrough"])
+        yield Gateway(f"http://127.0.0.1:{port}", nats_server.url, **workers)
+        with in_haste():
+            await stack.aclose()

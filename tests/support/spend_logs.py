@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 
-LEDGER_SECONDS = 15.0
+LEDGER_SECONDS = 60.0
 """By then an answer that was received is in the ledger, on a busy machine too."""
 
 

@@ -11,7 +11,7 @@ import psutil
 def stop(pid: int) -> None:
     """Send SIGSTOP and wait until every thread has heard it; a busy one may still answer meanwhile."""
     os.kill(pid, signal.SIGSTOP)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not _stands(pid):
         assert time.monotonic() < end, f"{pid} does not stop"
         time.sleep(0.001)

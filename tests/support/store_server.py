@@ -1,5 +1,6 @@
 """A real MongoDB-protocol store for tests."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -9,20 +10,24 @@ from signal import SIGKILL, SIGSTOP, Signals
 from types import TracebackType
 
 from tests.support.stopping import stop
-from tollway.stack.servers import free_port
+from tollway.stack.servers import free_port, store_environment
+
+RARELY = "600"
+"""Seconds between two times that a store which is filled writes its pages to disk; they change all the time."""
 
 
 class StoreServer:
     """Runs the embedded store on a free port, in a folder of its own.
 
-    `patience` is seconds until it must answer: it looks at the ids of all documents first. `is_synced` is false for who
-    fills a store: then only what is written at its regular end is sure to stay.
+    `patience` is seconds until it must answer: it looks at the ids of all documents first. `is_filled` is for who fills
+    it, in two thirds of the time: it has no transactions, and only what is written at its regular end is sure to stay.
     """
 
-    def __init__(self, folder: Path, *, cache: str = "128M", is_synced: bool = True, patience: float = 20) -> None:
+    def __init__(self, folder: Path, *, cache: str = "128M", is_filled: bool = False, patience: float = 60) -> None:
         self.folder = folder
         self._patience = patience
-        self._options = ["--cache-size", cache, *(["--sync-on-commit"] if is_synced else [])]
+        self._options = ["--cache-size", cache, "--standalone" if is_filled else "--sync-on-commit"]
+        self._variables = {"SECANTUS_CHECKPOINT_SECONDS": RARELY} if is_filled else {}
         self.port = free_port()
         self.url = f"mongodb://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -34,6 +39,7 @@ class StoreServer:
         command = [str(binary), *self._options, "--storage-path", str(self.folder)]
         self._process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(self.port)],
+            env=store_environment(os.environ | self._variables),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -54,7 +60,7 @@ class StoreServer:
         else:
             self._process.send_signal(number)
 
-    def stop(self, number: Signals = SIGKILL, wait: float = 10) -> None:
+    def stop(self, number: Signals = SIGKILL, wait: float = 60) -> None:
         """Kill it, or end it by another signal and wait for some seconds.
 
         One that is killed in its first seconds may not have written its own tables yet, and never starts again.

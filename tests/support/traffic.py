@@ -57,12 +57,12 @@ class Traffic:
         self._session = aiohttp.ClientSession(
             self.stack.url,
             connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=None, connect=10),
+            timeout=aiohttp.ClientTimeout(total=None, connect=60),
         )
         numbers = itertools.count()
         self._tasks = [asyncio.create_task(self._send_on(numbers)) for _ in range(self.in_flight)]
 
-    async def at_least(self, number: int, timeout: float = 60.0) -> None:
+    async def at_least(self, number: int, timeout: float = 90.0) -> None:
         """Wait until so many more requests have ended."""
         wanted = len(self.results) + number
         async with asyncio.timeout(timeout):
@@ -157,7 +157,7 @@ def _piece_of(event: dict[str, Any]) -> str:
     return str(event.get("delta", {}).get("text", ""))
 
 
-async def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
+async def until(condition: Callable[[], bool], timeout: float = 60.0) -> None:
     """Poll until a condition holds."""
     async with asyncio.timeout(timeout):
         while not condition():

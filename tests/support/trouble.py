@@ -1,10 +1,11 @@
 """What the tests of failures do to a stack, and what must be true of it afterwards."""
 
+import asyncio
 import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import aiohttp
 import psutil
@@ -41,24 +42,25 @@ def frozen(pids: Sequence[int]) -> Iterator[None]:
 async def whole(stack: Stack, workers: Mapping[str, int]) -> None:
     """Wait until all processes are there and the gateway says that it is ready."""
     async with aiohttp.ClientSession(stack.url) as session:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 90
         while True:
             assert time.monotonic() < end, f"the stack is not whole: {stack.said()[-2000:]}"
             if all(len(stack.pids(name)) == number for name, number in workers.items()):
                 told = await _readiness(session)
                 if all(told.get(name, 0) == number for name, number in workers.items()):
                     return
+            await asyncio.sleep(0.05)
 
 
 async def _readiness(session: aiohttp.ClientSession) -> dict[str, int]:
     try:
-        async with session.get("/health/readiness", timeout=aiohttp.ClientTimeout(total=5)) as response:
+        async with session.get("/health/readiness", timeout=aiohttp.ClientTimeout(total=10)) as response:
             return dict((await response.json())["workers"])
     except (aiohttp.ClientError, TimeoutError):
         return {}
 
 
-async def recovered(traffic: Traffic, number: int, timeout: float = 60.0) -> None:
+async def recovered(traffic: Traffic, number: int, timeout: float = 90.0) -> None:
     """Wait until so many more requests were answered."""
     wanted = traffic.count()["complete"] + number
     await until(lambda: traffic.count()["complete"] >= wanted, timeout)
@@ -70,7 +72,7 @@ async def check(results: Sequence[Result], books: Books, *, errors: int | None =
     complete = [result.request_id for result in results if result.outcome == "complete"]
     assert complete
     assert len(set(complete)) == len(complete)
-    entries = await books.entries(complete, timeout=60)
+    entries = await books.entries(complete, timeout=90)
     missing = set(complete) - set(entries)
     assert not missing, f"{len(missing)} of {len(complete)} answers are not in the ledger: {sorted(missing)[:3]}"
     assert {entry["outcome"] for entry in entries.values()} == {"success"}
@@ -82,7 +84,7 @@ async def check(results: Sequence[Result], books: Books, *, errors: int | None =
 
 
 async def gauges(stack: Stack) -> dict[str, float]:
-    """Return every metric of the stack, summed over its labels and workers."""
+    """Return every metric of the stack, summed over its labels and the workers that answered."""
     async with aiohttp.ClientSession(stack.url) as session, session.get("/metrics") as response:
         text = await response.text()
     sums: dict[str, float] = {}
@@ -92,16 +94,41 @@ async def gauges(stack: Stack) -> dict[str, float]:
     return sums
 
 
-async def at_rest(stack: Stack, timeout: float = 30.0) -> None:
-    """Wait until no process holds a request, a lane, a body or an event any more."""
+async def all_gauges(stack: Stack, timeout: float = 60.0) -> dict[str, float]:
+    """Return the same once every worker has answered; what one of them counts is missing otherwise."""
     end = time.monotonic() + timeout
-    while True:
-        now = await gauges(stack)
-        assert now["tollway_scrape_unanswered"] == 0 or time.monotonic() < end
-        held = {name: now[name] for name in AT_REST if now.get(name, 0)}
-        if not held and now["tollway_scrape_unanswered"] == 0:
-            return
-        assert time.monotonic() < end, f"something is still held: {held}"
+    while (now := await gauges(stack))["tollway_scrape_unanswered"]:
+        assert time.monotonic() < end, "not every worker answers the scrape"
+    return now
+
+
+async def until_gauges(stack: Stack, what: Callable[[dict[str, float]], bool], timeout: float = 60.0) -> None:
+    """Wait until what every worker counts is so."""
+    end = time.monotonic() + timeout
+    while not what(now := await all_gauges(stack, timeout)):
+        assert time.monotonic() < end, now
+        await asyncio.sleep(0.1)
+
+
+async def at_rest(stack: Stack, timeout: float = 60.0) -> None:
+    """Wait until no process holds a request, a lane, a body or an event any more."""
+    await until_gauges(stack, lambda now: not any(now.get(name) for name in AT_REST), timeout)
+
+
+async def called_no_more(books: Books, timeout: float = 30.0) -> None:
+    """Wait until the provider has no call open; it hears of the end of the last one a moment later."""
+    end = time.monotonic() + timeout
+    while open_calls := (await books.sold())["calls"]["open"]:
+        assert time.monotonic() < end, f"{open_calls} calls are open"
+        await asyncio.sleep(0.05)
+
+
+async def adds_up(books: Books, timeout: float = 60.0) -> None:
+    """Wait until the rollups say what the entries say; between the two looks another entry may be written."""
+    end = time.monotonic() + timeout
+    while (entered := await books.summed()) != (rolled_up := await books.rolled_up()):
+        assert time.monotonic() < end, (entered, rolled_up)
+        await asyncio.sleep(0.2)
 
 
 def memory(stack: Stack) -> dict[int, int]:

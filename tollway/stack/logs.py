@@ -30,6 +30,19 @@ def last_words(path: Path) -> str:
     return _readable(line)
 
 
+def last_reason(path: Path, event: str) -> str:
+    """Return the reason that the last line of this event gives in a structured log; where it can be read, if none."""
+    unknown = f"its log is {path}"
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return unknown
+    line = next((line for line in reversed(lines) if event in line), "")
+    return _readable(line) if line.startswith("{") else line or unknown
+
+
 def _readable(line: str) -> str:
     """Return what a line of structured log says; other lines as they are."""
     if not line.startswith("{"):

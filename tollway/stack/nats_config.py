@@ -31,12 +31,12 @@ authorization {{
 
 def _user(name: str, password: str) -> str:
     allowed = permissions()[name]
+    answers = f'\n        allow_responses: {{ max: 1, expires: "{REPLY_SECONDS}s" }}' if allowed.answers else ""
     return f"""\
     {{
       user: {json.dumps(name)}, password: {json.dumps(password)}
       permissions: {{
         publish: {{ allow: {json.dumps(allowed.publish)} }}
-        subscribe: {{ allow: {json.dumps(allowed.subscribe)} }}
-        allow_responses: {{ max: 1, expires: "{REPLY_SECONDS}s" }}
+        subscribe: {{ allow: {json.dumps(allowed.subscribe)} }}{answers}
       }}
     }}"""

@@ -10,7 +10,11 @@ from shared.bus import subjects
 SETUP_USER = "tollway"
 """Creates the streams, and does nothing else."""
 
+OPERATOR = "operator"
+"""Reads alerts, and does nothing else. It makes no consumer: that could have JetStream deliver to any subject."""
+
 EVENTS, DEAD_LETTERS, LIMITS = subjects.EVENT_STREAM, subjects.DEAD_LETTER_STREAM, subjects.LIMIT_STREAM
+ALERTS = subjects.ALERT_STREAM
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class Permissions:
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    answers: bool = True
+    """True where it may publish to the reply subject of a message that it got."""
 
 
 def _stage(service: str) -> tuple[str, ...]:
@@ -76,6 +82,7 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         _lanes("edge"),
         subjects.worker_lane("router.*"),
         subjects.body("edge", "*"),
+        *_STORES_EVENTS,
     ),
     "router": (
         _lanes("edge"),
@@ -127,6 +134,9 @@ def permissions() -> dict[str, Permissions]:
     """Return the permissions of every user."""
     table = {service: _role(service) for service in PUBLISHES}
     table[SETUP_USER] = Permissions(("$JS.API.>",), (f"_INBOX.{SETUP_USER}.>",))
+    table[OPERATOR] = Permissions(
+        (f"$JS.API.STREAM.INFO.{ALERTS}", f"$JS.API.STREAM.MSG.GET.{ALERTS}"), (f"_INBOX.{OPERATOR}.>",), answers=False
+    )
     return table
 
 
@@ -151,4 +161,4 @@ def _role(service: str) -> Permissions:
     )
 
 
-USERS = (SETUP_USER, *PUBLISHES)
+USERS = (SETUP_USER, *PUBLISHES, OPERATOR)

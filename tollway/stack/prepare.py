@@ -9,7 +9,7 @@ from shared.bus.setup import ensure_streams
 from shared.errors import TollwayError
 from shared.settings import ConfigurationError, Runtime
 from shared.settings.runtime import from_environment
-from shared.store.connection import Store
+from shared.store.connection import Store, StoreUnavailable, place_of
 from shared.store.setup import ensure_indexes
 from shared.telemetry.logs import configure_logs
 from tollway.stack.permissions import SETUP_USER
@@ -45,5 +45,7 @@ async def _indexes(runtime: Runtime) -> None:
     store = Store.open(runtime.mongodb_url)
     try:
         await ensure_indexes(store)
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"MongoDB at {place_of(runtime.mongodb_url)} cannot be reached") from error
     finally:
         await store.close()

@@ -6,7 +6,7 @@ import sys
 from shared.bus.service import run_service
 from shared.settings import ConfigurationError
 from shared.settings.runtime import from_environment
-from tollway.services import SERVICES, composition_root
+from tollway.services import SERVICES, composition_root, waiting_room
 
 
 def serve(service: str) -> int:
@@ -16,4 +16,4 @@ def serve(service: str) -> int:
     except ConfigurationError as error:
         print(f"{service}: {error}", file=sys.stderr)
         return 1
-    return run_service(runtime, composition_root(SERVICES[service]))
+    return run_service(runtime, composition_root(SERVICES[service]), waiting_room(service))

@@ -2,19 +2,22 @@
 
 import contextlib
 import http.client
+import json
 import os
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from shared.settings import Configuration, load
+from shared.settings import Configuration, ConfigurationError, load
 from shared.settings.server import ServerSettings
 from tollway.services import SERVICES
 from tollway.stack.advice import unserved
 from tollway.stack.announce import Terminal
+from tollway.stack.declared import WAITING, refused, unusable
 from tollway.stack.environment import Surroundings, nats_login, plain, service_environment
 from tollway.stack.errors import StackError
 from tollway.stack.folder import DataFolder
@@ -24,8 +27,17 @@ from tollway.stack.nursery import preload, service_body
 from tollway.stack.options import Options, config_path
 from tollway.stack.permissions import SETUP_USER
 from tollway.stack.process import Body, execute
+from tollway.stack.read_ahead import ReadAhead
 from tollway.stack.secrets import Secrets, keep_secrets
-from tollway.stack.servers import accepts, find_program, free_port, listen, nats_command, store_command
+from tollway.stack.servers import (
+    accepts,
+    find_program,
+    free_port,
+    listen,
+    nats_command,
+    store_command,
+    store_environment,
+)
 from tollway.stack.supervisor import Interrupted, Program, StartFailed, Supervisor
 
 START_SECONDS = 60.0
@@ -42,7 +54,14 @@ STAGES = ("auth", "guardrails", "router", "passthrough", "admin")
 STAGE_SECONDS, SERVER_SECONDS = 15.0, 10.0
 """How long stages (which have nothing in hand by then) and servers may take to end."""
 
+READINESS_BYTES = 64 * 1024
+
+DECLARED_SECONDS, DECLARED_POLL = 10.0, 0.05
+"""How long admin is given to say what became of the objects that the file declares, and how often it is asked."""
+
 _POLL = 0.01
+_AHEAD = 0.05
+"""Seconds for which files are read ahead between two looks at the servers."""
 
 
 def up(options: Options, env: Mapping[str, str], terminal: Terminal) -> None:
@@ -87,6 +106,8 @@ class Stack:
         self._advice = unserved(configuration, env)
         self._on_terminal = sys.stdout.isatty()
         self._ready = False
+        self._refusals: list[str] = []
+        """Why a restart was not even begun; `tollway rotate-secrets`, which asks for one, wants to know."""
         self._waited = 0.0
         """Seconds that the servers took."""
         self._ports: dict[str, int] = {"edge": listener.getsockname()[1]}
@@ -140,6 +161,7 @@ class Stack:
             logs="" if self._options.verbose else str(self._folder.logs),
             seconds=time.monotonic() - self._began,
         )
+        self._tell_declarations()
         for line in self._advice:
             self._terminal.warn(line)
         self._ready = True
@@ -147,7 +169,9 @@ class Stack:
 
     def _start_servers(self) -> None:
         for name, body in self._server_bodies():
-            self._supervisor.start(self._program(name, body, plain(self._env), announces=False))
+            env = plain(self._env)
+            told = store_environment(env) if name == "store" else env
+            self._supervisor.start(self._program(name, body, told, announces=False))
 
     def _start_demo(self) -> None:
         if (port := self._ports.get("demo-provider")) is not None:
@@ -170,8 +194,11 @@ class Stack:
 
     def _wait_for_servers(self) -> None:
         waiting = {worker.name: self._ports[worker.name] for worker in self._supervisor.workers}
+        ahead = ReadAhead(self._folder.store)
 
         def silent() -> list[str]:
+            if "store" in waiting:
+                ahead.some(_AHEAD)
             for name in [name for name, port in waiting.items() if accepts(port)]:
                 del waiting[name]
             return list(waiting)
@@ -194,17 +221,38 @@ class Stack:
         return [worker.name for worker in self._supervisor.workers if worker.program.announces and not worker.ready]
 
     def _missing(self) -> list[str]:
+        status, said = self._readiness()
+        return [] if status == http.HTTPStatus.OK else [said]
+
+    def _readiness(self) -> tuple[int, str]:
+        """Return the status and the body of what the gateway says of itself, 0 and why not where it says nothing."""
         host, port = self._listener.getsockname()[:2]
         connection = http.client.HTTPConnection(_reachable(host), port, timeout=1)
         try:
             connection.request("GET", "/health/readiness")
             response = connection.getresponse()
-            body = response.read(4096).decode("utf-8", "replace")
-            return [] if response.status == http.HTTPStatus.OK else [body]
+            return response.status, response.read(READINESS_BYTES).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
-            return [str(error)]
+            return 0, str(error)
         finally:
             connection.close()
+
+    def _declarations(self) -> str:
+        try:
+            return str(json.loads(self._readiness()[1])["declarations"])
+        except (ValueError, KeyError, TypeError):
+            return "unknown"
+
+    def _tell_declarations(self) -> None:
+        """Say aloud what the file declares and admin did not take; the stack serves on."""
+        self._supervisor.wait(
+            lambda: self._declarations() in ("applied", "refused"), DECLARED_SECONDS, poll=DECLARED_POLL
+        )
+        state = self._declarations()
+        if state == "refused":
+            self._terminal.warn(refused(None if self._options.verbose else self._folder.logs / "admin.log"))
+        elif state == "waiting":
+            self._terminal.warn(WAITING)
 
     def _keep(self) -> None:
         supervisor = self._supervisor
@@ -216,18 +264,44 @@ class Stack:
             self._restart()
 
     def _restart(self) -> None:
-        """Replace every worker of every service, one after the other; successors get the secrets as they are now."""
+        """Replace every worker of every service, one after the other; successors get the secrets as they are now.
+
+        A file that is wrong stops that before it begins.
+        """
+        try:
+            configuration = self._reread()
+        except ConfigurationError as error:
+            self._refusals.append(unusable(error))
+            self._write_run()
+            self._terminal.warn(self._refusals[-1])
+            return
         limit = self._settings.drain_seconds + STAGE_SECONDS
         try:
             self._secrets = keep_secrets(self._folder, self._env)
         except StackError as error:
             self._terminal.warn(f"The secrets stay as they were: {error}")
+        left = []
         for worker in [worker for worker in self._supervisor.workers if worker.program.name in SERVICES]:
             worker.program = self._service(worker.program.name)
             if not self._supervisor.replace(worker, ready_within=START_SECONDS, stop_within=limit):
                 words = last_words(worker.program.log)
                 self._terminal.warn(f"{worker.name} was not restarted: its successor did not start ({words}).")
-        self._terminal.say("All services were restarted.")
+                left.append(worker.name)
+        if left:
+            self._terminal.warn(f"These go on as they were: {', '.join(left)}. All others were restarted.")
+        else:
+            self._terminal.say("All services were restarted.")
+        self._settings = configuration.server
+        self._tell_declarations()
+
+    def _reread(self) -> Configuration:
+        """Return what the file says now; one that came since the start is taken up. Raises `ConfigurationError`."""
+        path = self.around.config or config_path(self._options.config)
+        configuration = load(path, self._env)
+        if path != self.around.config:
+            self.around = replace(self.around, config=path)
+            self._terminal.say(f"{path} is new and taken up, but for host, port and demo: they need a new start.")
+        return configuration
 
     def _stop(self) -> None:
         drain = self._settings.drain_seconds
@@ -272,8 +346,8 @@ class Stack:
         log = failed.worker.program.log
         if self._options.verbose:
             return f"{failed.worker.name} {failed.status}; what it said is above."
-        words = last_words(log)
-        return f"{failed.worker.name} {failed.status}{f': {words}' if words else '.'} Its log is {log}."
+        words = last_words(log).rstrip(".")
+        return f"{failed.worker.name} {failed.status}{f': {words}' if words else ''}. Its log is {log}."
 
     def _write_run(self) -> None:
         pids: dict[str, list[int]] = {}
@@ -283,6 +357,8 @@ class Stack:
         facts = {
             "pid": os.getpid(),
             "ready": self._ready,
+            "refusals": len(self._refusals),
+            "refusal": self._refusals[-1] if self._refusals else "",
             "url": self.url,
             "nats_url": self.around.nats_url,
             "mongodb_url": self.around.mongodb_url if "store" in self._ports else "",

@@ -102,15 +102,19 @@ def step_shape(step: Step) -> dict[str, Any]:
     return {"kind": step.object.kind, "name": step.name, "action": step.action, "fields": list(step.fields)}
 
 
-def references(records: Sequence[DeclaredRecord]) -> dict[Declared, str]:
-    """Return the objects that records refer to, each with who does, for people."""
-    found: dict[Declared, str] = {}
+def references(records: Sequence[DeclaredRecord]) -> dict[Declared, DeclaredRecord]:
+    """Return the objects that records refer to, each with the first one that does."""
+    found: dict[Declared, DeclaredRecord] = {}
     for record in records:
-        who = f"the key '{record.key_alias}'" if isinstance(record, KeyRecord) else f"'{_name(record)}'"
         for kind, id in _referred(record):
             if id:
-                found.setdefault(Declared(kind, id), who)
+                found.setdefault(Declared(kind, id), record)
     return found
+
+
+def called(record: DeclaredRecord) -> str:
+    """Return what a sentence calls a record."""
+    return f"the key '{record.key_alias}'" if isinstance(record, KeyRecord) else f"'{_name(record)}'"
 
 
 def _referred(record: DeclaredRecord) -> list[tuple[ChangeKind, str]]:

@@ -60,6 +60,7 @@ def _metadata(document: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]
         "requester_metadata": _said(document["metadata"]),
         "stream": document["stream"],
         "guardrails": list(document["guardrails"]),
+        "blocked_by": document["blocked_by"] or None,
         "estimated": document["estimated"] or any(attempt["usage"]["estimated"] for attempt in attempts),
         "unpriced": document["unpriced"],
         "attempts": [

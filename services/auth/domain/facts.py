@@ -3,12 +3,11 @@
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from shared.errors import Dialect, InvalidRequest
-from shared.pricing.estimate import estimate_input
+from shared.pricing.estimate import input_of
 from shared.wire.answer_size import choices, requested_output
-from shared.wire.reading import UNREADABLE, object_in
+from shared.wire.reading import member, object_of
 
 MAX_END_USER = 256
 """Characters of an end user's id that count, as in the ledger."""
@@ -16,7 +15,8 @@ MAX_END_USER = 256
 MAX_MODEL = 256
 """Characters of a native model's name that count, as in the ledger."""
 
-_decode = msgspec.json.Decoder(dict[str, Raw]).decode
+_BEFORE_AN_OBJECT = b"\xef\xbb\xbf \t\r\n"
+"""A byte order mark, and the white space of JSON."""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -37,84 +37,74 @@ class Facts(msgspec.Struct, frozen=True):
 NOTHING = Facts()
 
 
-def read_facts(
-    body: bytes, dialect: Dialect, enforced: tuple[str, ...] = (), *, tokenized_as: str | None = None
-) -> Facts:
-    """Return the facts of a body that the edge found to be a JSON object.
+def request_in(body: bytes) -> dict[str, Any]:
+    """Return the request that a body is, which the edge found to be a JSON object.
 
-    The prompt is counted, as this model would, where `tokenized_as` is given. Run it by `Offload` for bodies above
-    64 KiB.
+    Bodies above 64 KiB belong on an `Offload`.
     """
-    try:
-        fields = _decode(body)
-    except UNREADABLE:
-        raise InvalidRequest("The request body is not a JSON object.") from None
+    request = object_of(body)
+    if request is None:
+        raise InvalidRequest("The request body is not a JSON object.")
+    return request
 
-    def field(name: str) -> Any:
-        return _value(fields.get(name))
 
+def facts_of(
+    request: dict[str, Any], dialect: Dialect, enforced: tuple[str, ...] = (), *, tokenized_as: str | None = None
+) -> Facts:
+    """Return the facts of a request; its prompt is counted, as this model would, where `tokenized_as` is given."""
     return Facts(
-        end_user=_end_user(fields, dialect),
-        missing=next((name for name in enforced if not _has(fields, name)), ""),
-        input=_input(body, dialect, tokenized_as) if tokenized_as is not None else None,
-        requested=requested_output(field),
-        choices=choices(field),
+        end_user=_end_user(request, dialect),
+        missing=next((name for name in enforced if not _has(request, name)), ""),
+        input=input_of(request, dialect, tokenized_as) if tokenized_as is not None else None,
+        requested=requested_output(request.get),
+        choices=choices(request.get),
     )
 
 
-def read_native_facts(body: bytes, dialect: Dialect, *, tokenized_as: str | None = None) -> Facts:
-    """Return the facts of a provider-native body, as far as it is JSON; of any other nothing is known.
+def read_facts(
+    body: bytes, dialect: Dialect, enforced: tuple[str, ...] = (), *, tokenized_as: str | None = None
+) -> Facts:
+    """Return the facts of a body: `facts_of` what is `request_in` it."""
+    return facts_of(request_in(body), dialect, enforced, tokenized_as=tokenized_as)
 
-    The prompt is counted where `tokenized_as` is given: as the model would that the body itself names.
+
+def native_request_in(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a provider-native body is; None for any other body, of which nothing is known.
+
+    Bodies above 64 KiB belong on an `Offload`.
     """
-    if body.lstrip()[:1] != b"{":
+    return object_of(body) if body.lstrip(_BEFORE_AN_OBJECT)[:1] == b"{" else None
+
+
+def native_facts_of(request: dict[str, Any] | None, dialect: Dialect, *, tokenized_as: str | None = None) -> Facts:
+    """Return the facts of a provider-native request.
+
+    The prompt is counted where `tokenized_as` is given: as the model would that the request itself names.
+    """
+    if request is None:
         return NOTHING
-    try:
-        model = _value(_decode(body).get("model"))
-        model = model[:MAX_MODEL] if isinstance(model, str) else ""
-        facts = read_facts(body, dialect, tokenized_as=None if tokenized_as is None else model)
-    except (*UNREADABLE, InvalidRequest):
-        return NOTHING
+    model = request.get("model")
+    model = model[:MAX_MODEL] if isinstance(model, str) else ""
+    facts = facts_of(request, dialect, tokenized_as=None if tokenized_as is None else model)
     return msgspec.structs.replace(facts, model=model)
 
 
-def _input(body: bytes, dialect: Dialect, model: str) -> int:
-    """Return the tokens of the prompt; raise `InvalidRequest` where it cannot be read, which would make them none."""
-    tokens = estimate_input(body, dialect, model)
-    if not tokens:
-        try:
-            msgspec.json.decode(body)
-        except UNREADABLE:
-            raise InvalidRequest(
-                "The request body is not valid JSON in UTF-8, so what it may cost is not known."
-            ) from None
-    return tokens
+def read_native_facts(body: bytes, dialect: Dialect, *, tokenized_as: str | None = None) -> Facts:
+    """Return the facts of a body: `native_facts_of` what is `native_request_in` it."""
+    return native_facts_of(native_request_in(body), dialect, tokenized_as=tokenized_as)
 
 
-def _end_user(fields: dict[str, Raw], dialect: Dialect) -> str:
+def _end_user(request: dict[str, Any], dialect: Dialect) -> str:
     """Return the end user as the ledger will have it: OpenAI's `user`, Anthropic's `metadata.user_id`."""
-    anthropic = dialect == "anthropic"
-    user = object_in(fields.get("metadata")).get("user_id") if anthropic else _value(fields.get("user"))
+    user = member(request, "metadata").get("user_id") if dialect == "anthropic" else request.get("user")
     return user[:MAX_END_USER] if isinstance(user, str) else ""
 
 
-def _has(fields: dict[str, Raw], name: str) -> bool:
+def _has(request: dict[str, Any], name: str) -> bool:
     """Tell whether a field is there; a name with dots is one within objects."""
-    first, *further = name.split(".")
-    if first not in fields:
-        return False
-    value: Any = object_in(fields[first]) if further else None
-    for part in further:
+    value: Any = request
+    for part in name.split("."):
         if not isinstance(value, dict) or part not in value:
             return False
         value = value[part]
     return True
-
-
-def _value(raw: Raw | None) -> Any:
-    if raw is None:
-        return None
-    try:
-        return msgspec.json.decode(raw)
-    except UNREADABLE:
-        return None

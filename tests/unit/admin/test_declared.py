@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.admin.domain.declared_plan import plan, references
+from services.admin.domain.declared_places import place_of
+from services.admin.domain.declared_plan import called, plan, references
 from services.admin.domain.declared_records import DeclaredRecord, declared_records
 from services.admin.domain.model_plan import model_steps
 from shared.security.keys import key_digest, stored_hash
 from shared.settings import Configuration
+from shared.settings.problems import spelled
 from shared.store.declarations import Declared
 from shared.store.keys import KeyRecord
 from shared.store.people import MembershipRecord, membership_id
@@ -127,14 +129,50 @@ def test_any_file_is_reached_from_any_other(first: dict[str, int], second: dict[
 
 def test_references_say_who_refers() -> None:
     """By the alias of a key, by user and group of a member, and by the id of all others."""
-    found = references(list(wanted(keys=[{"key_alias": "k", "key": KEY, "team_id": "t", "budget_id": "b"}]).values()))
-    assert found == {Declared("team", "t"): "the key 'k'", Declared("budget", "b"): "the key 'k'"}
-    team = wanted(teams=[{"team_id": "t", "organization_id": "o", "members": [{"user_id": "u"}]}])
-    found = references(list(team.values()))
-    assert found == {
+    assert referring(keys=[{"key_alias": "k", "key": KEY, "team_id": "t", "budget_id": "b"}]) == {
+        Declared("team", "t"): "the key 'k'",
+        Declared("budget", "b"): "the key 'k'",
+    }
+    assert referring(teams=[{"team_id": "t", "organization_id": "o", "members": [{"user_id": "u"}]}]) == {
         Declared("organization", "o"): "'t'",
         Declared("user", "u"): "'u of team t'",
         Declared("team", "t"): "'u of team t'",
+    }
+
+
+def referring(**sections: Any) -> dict[Declared, str]:
+    """Return who refers to what."""
+    records = list(wanted(**sections).values())
+    return {object: called(record) for object, record in references(records).items()}
+
+
+def test_a_reference_has_its_place_in_the_file() -> None:
+    """By number of the section's item, and of the member within it."""
+    configuration = Configuration.model_validate(
+        {
+            "users": [{"user_id": "a"}, {"user_id": "b", "budget_id": "x"}],
+            "customers": [{"user_id": "c", "budget_id": "x"}],
+            "organizations": [{"organization_id": "o", "members": [{"user_id": "a"}, {"user_id": "b"}]}],
+            "teams": [{"team_id": "s"}, {"team_id": "t", "organization_id": "o", "members": [{"user_id": "u"}]}],
+            "keys": [{"key_alias": "k", "key": KEY, "team_id": "t"}],
+        }
+    )
+    places = {
+        (called(record), object.kind): spelled(place_of(record, object.kind, configuration) or ())
+        for record in declared_records(configuration, SECRET).values()
+        for object in references([record])
+    }
+    assert places == {
+        ("'b'", "budget"): "users[1].budget_id",
+        ("'c'", "budget"): "customers[0].budget_id",
+        ("'a of organization o'", "user"): "organizations[0].members[0].user_id",
+        ("'a of organization o'", "organization"): "organizations[0].members[0].organization_id",
+        ("'b of organization o'", "user"): "organizations[0].members[1].user_id",
+        ("'b of organization o'", "organization"): "organizations[0].members[1].organization_id",
+        ("'t'", "organization"): "teams[1].organization_id",
+        ("'u of team t'", "user"): "teams[1].members[0].user_id",
+        ("'u of team t'", "team"): "teams[1].members[0].team_id",
+        ("the key 'k'", "team"): "keys[0].team_id",
     }
 
 

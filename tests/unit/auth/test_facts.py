@@ -101,3 +101,18 @@ def test_a_native_body_names_its_model() -> None:
     with pytest.raises(InvalidRequest):
         read_facts(broken, "openai", tokenized_as="m")
     assert read_native_facts(b'{"model": 7}', "openai") == Facts()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b'"seed": 1e400', b'"seed": ' + b"1" * 5000, b'"user": "\\ud800"'],
+    ids=["large", "long", "surrogate"],
+)
+def test_what_a_lenient_provider_may_take_evades_no_count(odd: bytes) -> None:
+    """One odd value beside the messages must not make a long prompt count as none."""
+    body = chat(max_tokens=7)
+    plain = read_native_facts(body, "openai", tokenized_as="")
+    facts = read_native_facts(body.replace(b"{", b"{" + odd + b", ", 1), "openai", tokenized_as="")
+    marked = read_native_facts(b"\xef\xbb\xbf" + body, "openai", tokenized_as="")
+    assert (facts.input, facts.model, facts.requested) == (plain.input, "m", 7)
+    assert marked == plain

@@ -87,3 +87,17 @@ def test_only_who_is_heard_is_present_and_missing_something() -> None:
     assert members.present(FRESH + 0.1) == {"b"}
     assert members.missing(FRESH + 0.1) == [("router", "models")]
     assert members.present(3 * FRESH) is None
+
+
+def test_what_became_of_the_files_objects_is_told_at_its_worst() -> None:
+    """By workers that are heard, and those that left say nothing any more."""
+    members = Membership()
+    assert members.declarations(0) == ""
+    members.beat("router", "r", 0)
+    members.beat("admin", "a", 0, declarations="applied")
+    assert members.declarations(0) == "applied"
+    members.beat("admin", "b", 0, declarations="refused")
+    members.beat("admin", "c", 0, declarations="waiting")
+    assert members.declarations(0) == "refused"
+    members.leave("admin", "b", 0)
+    assert members.declarations(0) == "waiting"

@@ -190,18 +190,20 @@ class Decider:
         state = self._state
         scopes, counted = [], []
         known = state.scopes
-        watched = False
+        watched, tenant = False, ""
         for quota in ask.quotas:
-            bits = judging.counted_by(quota)
             watched = watched or quota.soft is not None
-            if bits:
-                scopes.append(quota.scope)
-                counted.append(bits)
-            if bits & BUDGET and (row := known.get(quota.scope)) and row.purse is not None:
+            if not (bits := judging.counted_by(quota)):
+                continue
+            scopes.append(quota.scope)
+            counted.append(bits)
+            row = known.get(quota.scope)
+            if row is None:
+                tenant = ask.tenant
+            elif bits & BUDGET and row.purse is not None:
                 self._begin_period(quota, row.purse, draft)
         if not self._capacity.admits(scopes, ask.tenant):
             return self._turn_away(ask, draft)
-        tenant = "" if all(scope in known for scope in scopes) else ask.tenant
         admitted = Admitted(
             ask.id, ask.owner, ask.deadline, ask.tokens, ask.cost, tuple(scopes), tuple(counted), tenant
         )  # fmt: skip

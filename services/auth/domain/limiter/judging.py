@@ -38,12 +38,16 @@ _MEASURES: tuple[tuple[int, Measure], ...] = (
 
 def counted_by(quota: Quota) -> int:
     """Return what counts in a scope, as bits."""
-    return (
-        (REQUESTS if quota.rpm is not None else 0)
-        | (TOKENS if quota.tpm is not None else 0)
-        | (PARALLEL if quota.parallel is not None else 0)
-        | (BUDGET if quota.budget is not None or quota.soft is not None else 0)
-    )
+    bits = 0
+    if quota.rpm is not None:
+        bits = REQUESTS
+    if quota.tpm is not None:
+        bits |= TOKENS
+    if quota.parallel is not None:
+        bits |= PARALLEL
+    if quota.budget is not None or quota.soft is not None:
+        bits |= BUDGET
+    return bits
 
 
 def in_the_way(quota: Quota, state: ScopeState, tokens: int, moment: Moment) -> int:

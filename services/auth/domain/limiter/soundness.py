@@ -1,5 +1,6 @@
 """Which questions and news may touch the tables: those whose every value can be counted with, and written down."""
 
+from functools import lru_cache
 from math import isfinite
 from typing import get_args
 
@@ -12,6 +13,9 @@ MOST = 2**53
 LONGEST_ID = 1024
 """Characters of a request's id, or an owner's; an attempt's has a deployment's in it, and that a model group's name."""
 
+REMEMBERED = 4096
+"""Scopes that are known to be named well: most questions are about the same few."""
+
 _KINDS = frozenset(get_args(ScopeKind))
 
 
@@ -21,11 +25,7 @@ def is_sound(ask: Ask) -> bool:
         return False
     if not (isfinite(ask.deadline) and isfinite(ask.wait)):
         return False
-    for quota in ask.quotas:
-        kind, separator, id = quota.scope.partition(SEPARATOR)
-        if not (separator and id) or kind not in _KINDS or not isfinite(quota.since) or not isfinite(quota.until):
-            return False
-    return True
+    return all(_is_scope(quota.scope) and isfinite(quota.since) and isfinite(quota.until) for quota in ask.quotas)
 
 
 def is_sound_use(settled: Settled) -> bool:
@@ -36,6 +36,12 @@ def is_sound_use(settled: Settled) -> bool:
 def is_sound_end(released: Released) -> bool:
     """Tell whether the end of a request can be noted."""
     return _is_named(released.id)
+
+
+@lru_cache(REMEMBERED)
+def _is_scope(text: str) -> bool:
+    kind, _, id = text.partition(SEPARATOR)
+    return bool(id) and kind in _KINDS
 
 
 def _is_named(id: str) -> bool:
