@@ -18,8 +18,8 @@ from benchmarks.payloads import MODEL, chat_body
 from benchmarks.processes import ProcessFailed, running
 from tollway.stack.servers import free_port
 
-REQUIREMENT = "litellm[proxy]!=1.82.7,!=1.82.8,!=1.107.0"
-"""The newest that resolves, but none of the releases that are known as compromised."""
+REQUIREMENT = "litellm[proxy]==1.106.2"
+"""The one that was measured and whose client was tried; 1.82.7, 1.82.8 and 1.107.0 are known as compromised."""
 
 INSTALL_LIMIT = 1200.0
 START_LIMIT = 120.0

@@ -41,9 +41,6 @@ AGAIN_SECONDS = 1.0
 DeclarationState = Literal["waiting", "applied", "refused"]
 """Of the objects that the file declares: the store has not answered yet, has them, or goes on with what it had."""
 
-REFUSED = "admin.declarations_refused"
-"""The log's event by which `tollway up` finds the reason."""
-
 _PARTICIPLES = {"create": "declared", "change": "redeclared", "remove": "withdrawn"}
 
 
@@ -110,7 +107,7 @@ class Declaring:
                 await asyncio.sleep(AGAIN_SECONDS)
             except TollwayError as error:
                 problem = error.problem if isinstance(error, DeclarationRefused) else Problem(error.message)
-                log.error(REFUSED, reason=await located(problem))
+                log.error("admin.declarations_refused", reason=await located(problem))
                 self.state = "refused"
                 return
             else:

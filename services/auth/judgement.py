@@ -171,20 +171,20 @@ class Judgement:
         return unasked
 
     async def _ask(self, case: Case, quotas: tuple[Quota, ...]) -> None:
-        size = await self._size(case, quotas) if weigh(quotas) else Estimate()
+        strict = not self._allow_unpriced and any(quota.budget is not None for quota in quotas)
+        size = await self._size(case, priced_only=strict) if weigh(quotas) else Estimate()
         standing = case.standing
         admitted = await self._asking.admit(
             case.call, quotas, tokens=size.tokens, cost=size.cost, wait=standing.wait, tenant=standing.tenant
         )
-        strict = not self._allow_unpriced and any(quota.budget is not None for quota in quotas)
         self._forward(case, admitted, priced_only=strict and not case.policy.model)
 
-    async def _size(self, case: Case, quotas: tuple[Quota, ...]) -> Estimate:
+    async def _size(self, case: Case, *, priced_only: bool) -> Estimate:
         """Return how large the request may become; raises `Forbidden` for a model without a price under a budget."""
         if not case.model:
             return Estimate(cost=self._flat.get(case.call.ctx.route, 0))
         offers = await self._offered(case)
-        if not self._allow_unpriced and any(quota.budget is not None for quota in quotas):
+        if priced_only:
             check_priced(case.call.ctx.model or case.model, offers)
         facts = case.facts
         if facts.input is None and case.request is not None:

@@ -8,7 +8,10 @@ MAX_AGE = "600"
 
 METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 
-EXPOSED = "x-request-id, x-tollway-cost, x-tollway-model-id, x-tollway-attempts, retry-after"
+EXPOSED = (
+    "x-request-id, x-tollway-cost, x-tollway-model-id, x-tollway-attempts, x-tollway-error-source, "
+    "x-tollway-ignored-fields, x-tollway-unknown-models, retry-after"
+)
 
 
 def allow_origins(app: web.Application, origins: tuple[str, ...]) -> None:

@@ -15,9 +15,10 @@ from services.passthrough.domain.targets import Target
 from services.passthrough.metering import Copying, Meter
 from services.passthrough.provider import Provider, pieces
 from shared.bus.stage import Call
-from shared.errors import DeadlinePassed, ProviderTimeout, TollwayError
+from shared.errors import DeadlinePassed, ProviderError, ProviderTimeout, TollwayError
 from shared.schemas.events import Outcome
 from shared.schemas.frames import Opening
+from shared.wire.attempt_headers import FROM_PROVIDER, attempt_headers
 from shared.wire.headers import Headers, decoded
 
 _NO_BODY = frozenset({204, 304})
@@ -49,6 +50,9 @@ class Passage:
                 awaited = isinstance(error, ProviderTimeout | DeadlinePassed)
                 end = self._finished(outcome, body.status, body.code, awaited=awaited)
                 await self._books.settle(self._told(), end)
+            error.tell(*attempt_headers(self._target.name, 1))
+            if isinstance(error, ProviderError):
+                error.tell(FROM_PROVIDER)
             raise
         finally:
             if not self._books.closed:

@@ -51,6 +51,11 @@ class Account:
         return len(self._attempts)
 
     @property
+    def last_deployment(self) -> str:
+        """The id of the deployment of the attempt that ended last."""
+        return self._attempts[-1].deployment
+
+    @property
     def attempt(self) -> int:
         """The number of the attempt that runs, from 1."""
         return len(self._attempts) + 1

@@ -21,6 +21,7 @@ from shared.errors import ProviderError, TollwayError, Unavailable
 from shared.offload import INLINE_LIMIT
 from shared.schemas.events import Outcome, encode_completion
 from shared.telemetry.metrics import Metrics
+from shared.wire.attempt_headers import FROM_PROVIDER, attempt_headers
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,10 @@ class Chat:
         except TollwayError as error:
             told = error.to_body()
             self._record(account, "interrupted" if call.lane.started else "failure", told.status, told.code)
+            if account.attempts:
+                error.tell(*attempt_headers(account.last_deployment, account.attempts))
+            if isinstance(error, ProviderError):
+                error.tell(FROM_PROVIDER)
             raise
         finally:
             if len(body) > INLINE_LIMIT:

@@ -41,6 +41,10 @@ TAKEN = 10071
 """JetStream's error code for a subject that has a message already."""
 
 
+_NOBODY = (nats.errors.NoRespondersError, nats.js.errors.NoStreamResponseError)
+"""What says for certain that a try stored nothing."""
+
+
 class _Refused(Exception):
     """JetStream, or the client itself, says that this message is wrong; others may be right."""
 
@@ -65,7 +69,10 @@ class Announcements:
         metrics.watch(families.ALERTS_DROPPED, lambda: self.dropped)
 
     def announce(self, subject: str, id: str, payload: bytes, stored: Callable[[], None]) -> None:
-        """Have a fact stored; `stored` is called unless it stood there before."""
+        """Have a fact stored; `stored` is called unless it stood there before.
+
+        Where an acknowledgement was lost and it stands there at the next try, that one counts as ours.
+        """
         if len(self._waiting) >= WAITING:
             self.dropped += 1
             log.error("alerts.dropped", subject=subject, waiting=len(self._waiting))
@@ -89,10 +96,10 @@ class Announcements:
         self._task = None
 
     async def _work(self) -> None:
-        tries = 0
+        tries, unsure = 0, False
         while self._waiting:
             try:
-                await self._store(self._waiting[0])
+                await self._store(self._waiting[0], unsure=unsure)
             except _Refused as error:
                 tries += 1
                 log.warning("alerts.refused", subject=self._waiting[0].subject, tries=tries, reason=str(error))
@@ -103,12 +110,14 @@ class Announcements:
                 log.error("alerts.dropped", subject=self._waiting[0].subject, reason=str(error))
             except (nats.errors.Error, OSError, TimeoutError) as error:
                 log.warning("alerts.not_acknowledged", error=type(error).__name__)
+                unsure = unsure or not isinstance(error, _NOBODY)
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             self._waiting.popleft()
-            tries = 0
+            tries, unsure = 0, False
 
-    async def _store(self, fact: _Fact) -> None:
+    async def _store(self, fact: _Fact, *, unsure: bool) -> None:
+        """Store a fact, or find it there; `unsure` says that an earlier try of ours may have stored it."""
         headers = {"Nats-Msg-Id": fact.id, "Nats-Expected-Last-Subject-Sequence": "0"}
         try:
             ack = await self._bus.jetstream.publish(
@@ -119,6 +128,8 @@ class Announcements:
         except nats.js.errors.BadRequestError as error:
             if error.err_code != TAKEN:
                 raise _Refused(error.description) from None
+            ours = unsure
         else:
-            if not ack.duplicate:
-                fact.stored()
+            ours = unsure or not ack.duplicate
+        if ours:
+            fact.stored()

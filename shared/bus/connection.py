@@ -36,6 +36,9 @@ RELIEF_SECONDS = 0.01
 PING_SECONDS = 2
 """A frozen broker is noticed after two unanswered pings."""
 
+RECONNECT_SECONDS = 0.25
+"""Between two attempts to reach a broker that is away."""
+
 
 class BusUnavailable(Unavailable):
     """The broker cannot be reached right now."""
@@ -98,7 +101,7 @@ class Bus:
                     name=name,
                     inbox_prefix=f"_INBOX.{inbox}".encode(),
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.25,  # type: ignore[arg-type]
+                    reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]
                     connect_timeout=2,
                     ping_interval=PING_SECONDS,
                     max_outstanding_pings=2,

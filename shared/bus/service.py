@@ -110,7 +110,7 @@ async def _serve(runtime: Runtime, build: Build, waiting: Waiting | None) -> int
     worker_id = new_worker_id()
     logging = runtime.configuration.logging
     configure_logs(runtime.service, worker_id, level=logging.level, format=logging.format)
-    stop = asyncio.Event()
+    stop, served = asyncio.Event(), False
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -128,13 +128,17 @@ async def _serve(runtime: Runtime, build: Build, waiting: Waiting | None) -> int
             runtime.announce_ready()
             worker.on_beat.append(lambda _: runtime.announce_alive())
             log.info("service.ready")
+            served = True
             await stop.wait()
             log.info("service.stopping")
             worker.stopping()
         await worker.close()
         await bus.close()
     except TollwayError as error:
-        log.error("service.cannot_start", reason=error.message)
+        if served:
+            log.error("service.broke_off", reason=error.message)
+        else:
+            log.error("service.cannot_start", reason=error.message)
         print(f"{runtime.service}: {error.message}", file=sys.stderr)  # noqa: T201
         return 1
     return 0

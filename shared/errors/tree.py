@@ -79,6 +79,11 @@ class TollwayError(Exception):
         self.reason = ""
         """Why, for the log alone: nothing of a request or of a provider's text."""
 
+    def tell(self, *headers: tuple[str, str]) -> None:
+        """Add headers to the answer; one that the error has already stays."""
+        known = {name for name, _ in self._headers}
+        self._headers += tuple(header for header in headers if header[0] not in known)
+
     def to_body(self) -> ErrorBody:
         """Return the error as the message that crosses the bus."""
         return ErrorBody(

@@ -21,14 +21,14 @@ _decode = msgspec.json.Decoder().decode
 def object_of(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object that a body is; None for any other body.
 
-    What a lenient provider may take and msgspec does not is read as well as can be: numbers such as `1e400`, a byte
-    order mark, bytes that are no UTF-8. Nobody evades a count with them. Bodies above 64 KiB belong on an `Offload`.
+    What a lenient provider may take and msgspec does not, numbers such as `1e400` and a byte order mark, is read as
+    Python reads it: nobody evades a count with that. Bodies above 64 KiB belong on an `Offload`.
     """
     try:
         document = _decode(body)
     except UNREADABLE:
         try:
-            document = json.loads(body.decode("utf-8-sig", "replace"), parse_int=_integer)
+            document = json.loads(body.decode("utf-8-sig"), parse_int=_integer)
         except (ValueError, RecursionError):
             return None
     return document if isinstance(document, dict) else None

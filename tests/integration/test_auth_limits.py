@@ -1,6 +1,7 @@
 """Models and limits of everything around a key, on the whole stack: limits count in each scope over all its keys."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -25,13 +26,8 @@ from shared.store.people import (
 )
 from tests.support.limited import Answer, ask, burst, limited_key, statuses
 from tests.support.stack import Stack
-from tollway.stack.servers import free_port
 
-FLAT_PORT = free_port()
-CONFIG = {
-    "pass_through_endpoints": [
-        {"path": "/flat", "target": f"http://127.0.0.1:{FLAT_PORT}", "cost_per_request": 0.01},
-    ],
+CONFIG: dict[str, Any] = {
     "server": {"trusted_proxies": ["127.0.0.0/8"]},
     "models": [
         {
@@ -49,9 +45,19 @@ TINY = NANO // 1_000_000
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def flat() -> Iterator[socket.socket]:
+    """Where the endpoint with a price per request leads."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def stack(flat: socket.socket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two auth workers; each test uses names of its own."""
-    with Stack(tmp_path_factory.mktemp("limits"), workers={"auth": 2}, config=CONFIG) as running:
+    target = f"http://127.0.0.1:{flat.getsockname()[1]}"
+    endpoints = [{"path": "/flat", "target": target, "cost_per_request": 0.01}]
+    config = CONFIG | {"pass_through_endpoints": endpoints}
+    with Stack(tmp_path_factory.mktemp("limits"), workers={"auth": 2}, config=config) as running:
         yield running
 
 
@@ -78,7 +84,7 @@ def code(answer: Answer) -> str:
 
 async def until_status(http: aiohttp.ClientSession, key: str, status: int, **body: Any) -> Answer:
     """Ask until a request ends so: spend counts moments after the answer, a change moments after it was made."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (answer := await ask(http, key, **body)).status != status:
             await asyncio.sleep(0.1)
     return answer
@@ -86,7 +92,7 @@ async def until_status(http: aiohttp.ClientSession, key: str, status: int, **bod
 
 async def until_all(http: aiohttp.ClientSession, key: str, status: int, **body: Any) -> None:
     """Ask until twenty requests at once end so: then every worker has heard of it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while set(statuses(await burst(http, key, 20, **body))) != {status}:
             await asyncio.sleep(0.05)
 
@@ -224,7 +230,9 @@ async def test_a_key_works_from_its_networks(stack: Stack, http: aiohttp.ClientS
             assert answer.status == status, forwarded
 
 
-async def test_an_endpoint_with_a_price_per_request_holds_it(stack: Stack, http: aiohttp.ClientSession) -> None:
+async def test_an_endpoint_with_a_price_per_request_holds_it(
+    stack: Stack, http: aiohttp.ClientSession, flat: socket.socket
+) -> None:
     """Of twenty at once as many go on as the budget has room for, though none of them has ended yet."""
     key = await limited_key(stack, Limits(max_budget=2 * NANO // 100))
     go_on = asyncio.Event()
@@ -240,9 +248,9 @@ async def test_an_endpoint_with_a_price_per_request_holds_it(stack: Stack, http:
         async with http.post(f"{stack.url}/flat", headers={"Authorization": f"Bearer {key}"}) as answer:
             return answer.status
 
-    async with await asyncio.start_server(serve, "127.0.0.1", FLAT_PORT):
+    async with await asyncio.start_server(serve, sock=flat):
         calls = [asyncio.ensure_future(call()) for _ in range(20)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while sum(one.done() for one in calls) < 18:
                 await asyncio.sleep(0.02)
         go_on.set()

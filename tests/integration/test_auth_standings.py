@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.auth.domain.strangers import ADDRESS_BURST, ADDRESS_PER_SECOND
 from shared.errors import ErrorBody
 from shared.schemas.context import RequestContext
 from shared.store.connection import Store
@@ -30,8 +31,8 @@ from tests.support.auth_stages import AuthStages, auth_stages, hash_of
 from tests.support.store_server import StoreServer
 
 WORKERS = 2
-BOUND = 1.0
-"""Seconds after the broadcast; DESIGN.md says 0.1, which a busy machine may miss."""
+BOUND = 30.0
+"""Seconds after which a change was not heard at all; how soon it is, test_failures_keys.py tells."""
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +158,11 @@ async def test_what_goes_on_says_who_asks(stages: AuthStages) -> None:
 
 
 async def test_a_cold_key_is_quick(stages: AuthStages) -> None:
-    """A key of which nothing is known, with user, team, member and organization, takes three rounds of questions."""
-    took = []
+    """A key of which nothing is known, with user, team, member and organization, takes three rounds of questions.
+
+    Beside the store's own time for one, the best of eight against the best of eight.
+    """
+    took, asked = [], []
     for number in range(8):
         await organizations(stages.store).insert(OrganizationRecord(f"org-4-{number}", 1.0))
         await teams(stages.store).insert(TeamRecord(f"team-4-{number}", 1.0, organization_id=f"org-4-{number}"))
@@ -166,9 +170,12 @@ async def test_a_cold_key_is_quick(stages: AuthStages) -> None:
         key = f"sk-cold-{number}"
         await stages.insert(key_of(key, team_id=f"team-4-{number}", user_id=f"user-4-{number}"))
         began = time.perf_counter()
+        await Keys(stages.store).find(hash_of(key))
+        asked.append(time.perf_counter() - began)
+        began = time.perf_counter()
         assert await status(stages, key, 0) == 200
         took.append(time.perf_counter() - began)
-    assert min(took) < 0.03, took
+    assert min(took) < 0.02 + 10 * min(asked), (took, asked)
 
 
 async def test_all_keys_of_a_team_change_with_it(stages: AuthStages) -> None:
@@ -187,14 +194,15 @@ async def test_keys_that_do_not_exist_are_looked_up_within_a_bound(stages: AuthS
     """From one address: 401 for those that were looked up, 429 for the rest, while good keys go on working."""
     await stages.insert(key_of("sk-good"))
     assert await status(stages, "sk-good", 0) == 200
+    began = time.monotonic()
     found = [await stages.ask(f"sk-wrong-{number}", client="192.0.2.1") for number in range(400)]
+    allowed = ADDRESS_BURST + ADDRESS_PER_SECOND * (time.monotonic() - began)
     statuses = [answer.status for answer in found if isinstance(answer, ErrorBody)]
     assert len(statuses) == 400
-    assert set(statuses) == {401, 429}
-    assert statuses.count(401) < 200
-    last = found[-1]
-    assert isinstance(last, ErrorBody)
-    assert last.retry_after is not None
+    assert set(statuses) <= {401, 429}
+    assert ADDRESS_BURST <= statuses.count(401) <= allowed + 1
+    refused = [answer for answer in found if isinstance(answer, ErrorBody) and answer.status == 429]
+    assert all(answer.retry_after is not None for answer in refused)
     assert isinstance(await stages.ask("sk-good", client="192.0.2.1"), RequestContext)
     elsewhere = await stages.ask("sk-wrong-0", client="192.0.2.2")
     assert isinstance(elsewhere, ErrorBody)

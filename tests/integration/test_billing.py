@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from services.billing.app import build
-from shared.bus import subjects
+from shared.bus import consumer, subjects
 from shared.bus.connection import Bus
-from shared.bus.consumer import ACK_WAIT, Event, EventConsumer
+from shared.bus.consumer import Event, EventConsumer
 from shared.bus.setup import ensure_streams
 from shared.bus.worker import Worker, new_worker_id
 from shared.pricing.usage import Usage
@@ -69,7 +69,7 @@ class Books:
         self.sent |= {item.request_id: item for item in completions}
         await self.bus.jetstream.publish(subjects.COMPLETION_FINISHED, message(completions, *raw))
 
-    async def settled(self, timeout: float = 60.0) -> None:
+    async def settled(self, timeout: float = 120.0) -> None:
         """Wait until the event stream is empty."""
         async with asyncio.timeout(timeout):
             while (await self.bus.jetstream.stream_info(subjects.EVENT_STREAM)).state.messages:
@@ -169,7 +169,7 @@ async def test_an_event_whose_write_was_not_acknowledged_comes_again(
                   for id in (item["_id"],)}  # fmt: skip
     await bus._client.close()
     async with billing() as worker:
-        await books.settled(ACK_WAIT + 20)
+        await books.settled()
         assert _counted(worker, "tollway_events_redelivered") == 1
     await books.balance()
 
@@ -206,9 +206,9 @@ async def test_a_store_that_dies_pauses_billing_and_loses_nothing(
         store_server.stop()
         for number in range(50, 100):
             await books.send([completion(number)])
-        await eventually(lambda: worker.missing() == ("database",), 30)
-        store_server.start()
-        await eventually(lambda: worker.missing() == (), 30)
+        await eventually(lambda: worker.missing() == ("database",))
+        await asyncio.to_thread(store_server.start)
+        await eventually(lambda: worker.missing() == ())
         await books.settled()
         assert _counted(worker, "tollway_dead_letters") == 0
     await books.balance()
@@ -223,9 +223,9 @@ async def test_a_frozen_store_holds_billing_up_and_nothing_more(
             if number == 20:
                 store_server.signal(signal.SIGSTOP)
             await books.send([completion(number * 5 + m) for m in range(5)])
-        await eventually(lambda: ("database",) in (one.missing(), other.missing()), 40)
+        await eventually(lambda: ("database",) in (one.missing(), other.missing()))
         store_server.signal(signal.SIGCONT)
-        await books.settled(90)
+        await books.settled()
         assert _counted(one, "tollway_dead_letters") + _counted(other, "tollway_dead_letters") == 0
     await books.balance()
 
@@ -239,8 +239,8 @@ async def test_a_store_that_is_away_at_the_start_is_waited_for(
         assert worker.missing() == ("database", "event stream")
     async with billing() as worker:
         await books.send([completion(1)])
-        store_server.start()
-        await eventually(lambda: worker.missing() == (), 30)
+        await asyncio.to_thread(store_server.start)
+        await eventually(lambda: worker.missing() == ())
         await books.settled()
     await books.balance()
 
@@ -256,18 +256,18 @@ async def test_a_restarted_nats_server_goes_on_where_it_was(
         await eventually(lambda: not worker.bus.connected)
         used = time.process_time()
         await asyncio.sleep(2)
-        assert time.process_time() - used < 0.5
-        nats_server.start()
-        await eventually(lambda: worker.bus.connected and books.bus.connected, 20)
+        assert time.process_time() - used < 1.0
+        await asyncio.to_thread(nats_server.start)
+        await eventually(lambda: worker.bus.connected and books.bus.connected)
         await books.send([completion(2)])
         await books.settled()
     await books.balance()
 
 
-async def test_workers_that_stop_hand_over_at_once(books: Books, billing: Any) -> None:
+async def test_workers_that_stop_hand_over_at_once(books: Books, billing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rolling restart under load: no event waits for its acknowledgement to time out, none is lost."""
+    monkeypatch.setattr(consumer, "ACK_WAIT", 3600.0)
     events = [[completion(n * 10 + m) for m in range(10)] for n in range(200)]
-    started = time.monotonic()
     async with AsyncExitStack() as stack:
         for number, batch in enumerate(events):
             if number % 50 == 0:
@@ -275,7 +275,6 @@ async def test_workers_that_stop_hand_over_at_once(books: Books, billing: Any) -
                 await stack.enter_async_context(billing())
             await books.send(batch)
         await books.settled()
-    assert time.monotonic() - started < ACK_WAIT + 20
     await books.balance()
 
 
@@ -319,12 +318,12 @@ async def test_kill_9_of_billing_under_load_leaves_the_sums_right(
                 victim.wait()
                 processes.append(start())
             await asyncio.sleep(0.005)
-        await books.settled(90)
+        await books.settled()
     finally:
         for process in processes:
             process.terminate()
         for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
+                process.wait(60)
             process.kill()
     await books.balance()

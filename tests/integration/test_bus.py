@@ -24,7 +24,7 @@ from shared.schemas.frames import Ending, Opening, Sent
 
 
 def context(lanes: Lanes, token: str = "r1", **changes: Any) -> RequestContext:
-    """Return a request's context with a deadline of ten seconds."""
+    """Return a request's context with a deadline that is far."""
     now = time.time()
     facts: dict[str, Any] = {
         "id": token,
@@ -32,8 +32,8 @@ def context(lanes: Lanes, token: str = "r1", **changes: Any) -> RequestContext:
         "edge": lanes.prefix,
         "route": "chat_completions",
         "dialect": "openai",
-        "deadline": now + 10,
-        "send_by": now + 3,
+        "deadline": now + 60,
+        "send_by": now + 60,
         "received": now,
         "credit": ANSWER_WINDOW,
     }
@@ -61,7 +61,7 @@ async def read_all(lane: Lane) -> tuple[bytes, Any]:
     """Read a lane to its end; return the bytes and the last header."""
     received = bytearray()
     while True:
-        frame = await lane.next(10)
+        frame = await lane.next(60)
         assert frame is not None, "the lane fell silent"
         header, data = frame
         received += data
@@ -83,7 +83,7 @@ async def test_a_short_answer_is_one_frame(worker_on: Any, eventually: Any) -> N
         await eventually(lambda: edge.address_of("router") is not None)
         lane = lanes.open("r1", ANSWER_WINDOW)
         sender.forward("router", context(lanes), b"world")
-        frame = await lane.next(5)
+        frame = await lane.next(60)
         assert frame is not None
         header, data = frame
         assert (header.open, header.end, data) == (Opening(201), Ending(cost=7), b"hello world")
@@ -265,8 +265,8 @@ async def test_a_request_cancelled_before_its_first_step_is_let_go(worker_on: An
         edge.cancel("r1", 1)
         await eventually(lambda: stage.handled == 1 and len(stage) == 0)
         assert not router.lanes
-        async with asyncio.timeout(2):
-            await stage.drain(5)
+        async with asyncio.timeout(30):
+            await stage.drain(60)
 
 
 async def test_a_request_past_its_deadline_is_dropped(worker_on: Any, eventually: Any) -> None:
@@ -293,9 +293,9 @@ async def test_a_gap_in_the_frames_breaks_the_answer(worker_on: Any, eventually:
         router.bus.publish(lanes.subject("r1"), join(FrameHeader(0), b"a"))
         router.bus.publish(lanes.subject("r1"), join(FrameHeader(2), b"c"))
         await eventually(lambda: lanes.gaps == 1)
-        assert (await lane.next(1)) is not None
+        assert (await lane.next(60)) is not None
         with pytest.raises(BrokenStream):
-            await lane.next(1)
+            await lane.next(60)
 
 
 async def test_the_loss_of_a_worker_is_noticed_by_its_silence(worker_on: Any, eventually: Any) -> None:
@@ -323,7 +323,7 @@ async def test_the_loss_of_a_worker_is_noticed_by_its_silence(worker_on: Any, ev
         repeatable = {}
         for token, lane in opened.items():
             with pytest.raises(HolderLost) as lost:
-                await lane.next(10)
+                await lane.next(60)
             repeatable[token] = lost.value.repeatable
         assert repeatable == {"sent": False, "unsent": True}
 
@@ -351,7 +351,7 @@ async def test_a_stage_that_drains_loses_nothing(worker_on: Any, eventually: Any
         for number in range(300):
             asked.append(asyncio.ensure_future(ask(number)))
             if number == 100:
-                drained = asyncio.ensure_future(leaving.drain(10))
+                drained = asyncio.ensure_future(leaving.drain(60))
             await asyncio.sleep(0.001)
         assert await asyncio.gather(*asked) == [b"ok"] * 300
         assert drained is not None
@@ -372,7 +372,7 @@ async def test_the_bus_comes_back_after_the_broker_was_killed(
         nats_server.stop()
         await eventually(lambda: not edge.responsive)
         nats_server.start()
-        await eventually(lambda: edge.responsive and edge.address_of("router") is not None, 20)
+        await eventually(lambda: edge.responsive and edge.address_of("router") is not None)
         await eventually(lambda: router.bus.connected)
         lane = lanes.open("r1", ANSWER_WINDOW)
         sender.forward("router", context(lanes), b"")
@@ -386,10 +386,10 @@ async def test_a_frozen_broker_is_noticed(nats_server: Any, worker_on: Any, even
         await eventually(lambda: edge.responsive)
         nats_server.signal(signal.SIGSTOP)
         try:
-            await eventually(lambda: not edge.responsive, 15)
+            await eventually(lambda: not edge.responsive)
         finally:
             nats_server.signal(signal.SIGCONT)
-        await eventually(lambda: edge.responsive, 15)
+        await eventually(lambda: edge.responsive)
 
 
 async def test_events_at_hand_together_are_one_message(worker_on: Any, eventually: Any) -> None:
@@ -423,7 +423,7 @@ async def test_an_event_too_large_to_be_stored_holds_up_no_other(worker_on: Any)
         writer.persist(b" " * 600_000)
         with pytest.raises(MessageTooLarge):
             writer.store(b" " * 600_000)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await writer.store(b'{"n":1}')
         assert (writer.events, writer.lost, writer.stalled) == (1, 1, False)
         await writer.close()
@@ -440,7 +440,7 @@ async def test_events_wait_for_jetstream_and_then_fail(nats_server: Any, worker_
             from shared.bus.group_commit import EventsNotStored
 
             with pytest.raises(EventsNotStored):
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     await writer.store(b'{"n":1}')
         finally:
             nats_server.signal(signal.SIGCONT)
@@ -453,7 +453,7 @@ async def test_a_broker_without_room_is_told_at_once(nats_server: Any, worker_on
     nats_server.stop()
     nats_server.config = nats_server.config.replace("sync_interval", "max_file_store: 1MB, sync_interval")
     nats_server.start()
-    async with worker_on("router") as router, asyncio.timeout(5):
+    async with worker_on("router") as router, asyncio.timeout(60):
         with pytest.raises(Unavailable, match="no room for stream TOLLWAY_EVENTS, which reserves 2 GiB"):
             await ensure_streams(router.bus)
 

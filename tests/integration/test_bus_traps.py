@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
+from shared.bus import connection
 from shared.bus.connection import Bus
 from tests.support.nats_server import NatsServer
 from tollway.stack.nats_config import nats_config
@@ -147,13 +149,16 @@ async def test_a_stage_that_is_held_up_misses_nothing(worker_on: Any, eventually
         assert listener.bus.dropped == 0
 
 
-async def test_a_broker_that_is_away_for_long_is_come_back_to(nats_server: NatsServer, eventually: Any) -> None:
+async def test_a_broker_that_is_away_for_long_is_come_back_to(
+    nats_server: NatsServer, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More attempts fail than nats-py makes by default; the connection is the same one when the broker is back."""
+    monkeypatch.setattr(connection, "RECONNECT_SECONDS", 0.01)
     closed = asyncio.Event()
     bus = await Bus.connect(nats_server.url, name="patient", inbox="a", on_closed=closed.set)
     with capture_logs() as told:
         nats_server.stop()
-        await eventually(lambda: sum(line["event"] == "bus.error" for line in told) > DEFAULT_ATTEMPTS + 2, 60)
+        await eventually(lambda: sum(line["event"] == "bus.error" for line in told) > DEFAULT_ATTEMPTS + 2, 120)
     nats_server.start()
     await eventually(lambda: bus.connected)
     await bus.barrier()
@@ -168,8 +173,10 @@ def test_a_connection_that_is_closed_for_good_ends_the_process(nats_server: Nats
     nats_server.start()
     env = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", SERVICE, nats_server.url]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert '"service.stopping"' in done.stderr, done.stderr
+    assert '"service.broke_off"' in done.stderr
+    assert '"service.cannot_start"' not in done.stderr
     assert "Traceback" not in done.stderr
     assert (done.returncode, done.stdout) == (1, "")
 

@@ -79,4 +79,4 @@ def test_a_service_that_waits_for_its_broker_stops_when_told(tmp_path: Path) -> 
         assert process.wait(60) == 0
     finally:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)

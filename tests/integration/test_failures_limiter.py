@@ -14,14 +14,17 @@ from shared.bus import subjects
 from shared.bus.connection import Bus
 from shared.pricing.money import NANO
 from shared.schemas.limits import Limits
+from tests.support.books import Books
 from tests.support.limited import Answer, active, ask, burst, limited_key, statuses
 from tests.support.stack import Stack
 from tests.support.traffic import until
-from tests.support.trouble import frozen, gauges, whole
+from tests.support.trouble import frozen, until_gauges, whole
 
 WORKERS = {"edge": 2, "auth": 4, "router": 2}
 CONFIG = {"limits": {"window": "sliding"}}
 TAKEOVER_SECONDS = 2.0
+BUSY = 5
+"""How many times as long a machine may take on which nothing is free."""
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +104,14 @@ async def test_slots_come_back_however_requests_end(stack: Stack, http: aiohttp.
         for request in left:
             request.cancel()
         await asyncio.gather(*requests, return_exceptions=True)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while passed(answers := await burst(http, key, 20)) < 20:
         assert time.monotonic() < end, statuses(answers)
         await asyncio.sleep(0.2)
     await until_settled(stack)
 
 
-async def until_settled(stack: Stack, timeout: float = 15.0) -> None:
+async def until_settled(stack: Stack, timeout: float = 60.0) -> None:
     """Wait until nobody has anything left for the limiter, and nothing is held there."""
     end = time.monotonic() + timeout
     while True:
@@ -122,7 +125,7 @@ async def until_settled(stack: Stack, timeout: float = 15.0) -> None:
         await asyncio.sleep(0.2)
 
 
-async def until_held(stack: Stack, number: int, timeout: float = 20.0) -> None:
+async def until_held(stack: Stack, number: int, timeout: float = 60.0) -> None:
     """Wait until every auth worker knows of so many requests in flight."""
     end = time.monotonic() + timeout
     while min(held := await holds(stack), default=0) < number:
@@ -151,8 +154,8 @@ async def test_another_takes_over_and_the_limit_holds(
     os.kill(before, number)
     struck = time.time()
     try:
-        await until(lambda: active(stack) != before, 10)
-        assert time.time() - struck < TAKEOVER_SECONDS
+        await until(lambda: active(stack) != before)
+        assert time.time() - struck < BUSY * TAKEOVER_SECONDS
         answers += await asyncio.gather(*requests)
         answers += await burst(http, key, 200)
     finally:
@@ -169,14 +172,14 @@ async def test_a_woken_limiter_changes_nothing(stack: Stack, http: aiohttp.Clien
     """It sleeps with its tables, finds the journal written by another when it wakes, and becomes a stand-by."""
     key = await limited_key(stack, Limits(rpm=50))
     assert passed(await burst(http, key, 30)) == 30
-    before = active(stack)
+    before, deposed = active(stack), stack.logs("auth").count("limiter.deposed")
     with frozen([before]):
-        await until(lambda: active(stack) != before, 10)
+        await until(lambda: active(stack) != before)
         assert passed(await burst(http, key, 10)) == 10
     answers = await burst(http, key, 60)
     assert passed(answers) == 10
-    await until(lambda: stack.logs("auth").count("limiter.deposed") >= 1, 10)
-    assert (await gauges(stack))["tollway_limit_active"] == 1
+    await until(lambda: stack.logs("auth").count("limiter.deposed") > deposed)
+    await until_gauges(stack, lambda now: now["tollway_limit_active"] == 1)
 
 
 async def test_an_edge_that_dies_gives_its_slots_back(stack: Stack, http: aiohttp.ClientSession) -> None:
@@ -190,7 +193,7 @@ async def test_an_edge_that_dies_gives_its_slots_back(stack: Stack, http: aiohtt
     await asyncio.gather(*requests)
     await whole(stack, WORKERS)
     while passed(await burst(http, key, 100)) < 100:
-        assert time.monotonic() - struck < 15
+        assert time.monotonic() - struck < 60
         await asyncio.sleep(0.3)
 
 
@@ -201,7 +204,7 @@ async def test_a_budget_for_ten_is_overspent_by_one_at_most(stack: Stack, http: 
     assert price > 0
     key = await limited_key(stack, Limits(max_budget=price * 10))
     answers: list[Answer] = []
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not any(answer.status == 400 for answer in answers):
         assert time.monotonic() < end
         answers += await asyncio.gather(*[ask(http, key, stream=number % 2 == 0) for number in range(250)])
@@ -223,7 +226,7 @@ async def test_a_budget_holds_while_workers_die(stack: Stack, http: aiohttp.Clie
     stack.kill(service)
     answers = await asyncio.gather(*requests)
     await whole(stack, WORKERS)
-    end = time.monotonic() + 40
+    end = time.monotonic() + 90
     while not any(answer.status == 400 for answer in answers):
         assert time.monotonic() < end, statuses(answers)
         more = [ask(http, key, "nonce", user=f"{alias}-{n}-{time.time_ns()}") for n in range(20)]
@@ -245,13 +248,17 @@ async def test_a_minute_later_there_is_room_again(
     assert statuses(await burst(http, key, 300)) == {200: 100, 429: 200}
 
 
-async def test_without_a_journal_budgets_are_read_from_the_ledger(stack: Stack, http: aiohttp.ClientSession) -> None:
+async def test_without_a_journal_budgets_are_read_from_the_ledger(
+    stack: Stack, http: aiohttp.ClientSession, books: Books
+) -> None:
     """The journal is gone and every auth worker with it: what was spent still counts, and requests wait for that."""
     free = await limited_key(stack, Limits())
     price = round(float((await ask(http, free)).headers["x-tollway-cost"]) * NANO)
     key = await limited_key(stack, Limits(max_budget=price * 5 + price // 2))
-    for _ in range(5):
-        assert (await ask(http, key)).status == 200
+    spent = [await ask(http, key) for _ in range(5)]
+    assert statuses(spent) == {200: 5}
+    # What no event told of yet is not in the ledger either.
+    assert len(await books.entries([answer.headers["x-tollway-request-id"] for answer in spent])) == 5
     for pid in stack.pids("auth"):
         os.kill(pid, signal.SIGSTOP)
     bus = await Bus.connect(

@@ -25,7 +25,7 @@ class Pen:
         self.writer = JournalWriter(worker.bus, worker.alarms, deposed=self._lose)
         self._done: asyncio.Future[None] | None = None
 
-    async def write(self, *entries: bytes, timeout: float = 20.0) -> None:
+    async def write(self, *entries: bytes, timeout: float = 60.0) -> None:
         """Append entries, each once the one before is stored; returns early when somebody else wrote instead."""
         for entry in entries:
             self._done = asyncio.get_running_loop().create_future()
@@ -124,12 +124,12 @@ async def test_a_writer_finds_its_entry_again_after_the_broker_was_killed(
     async with pen_of(auth) as pen, copy_of(auth) as copy:
         await eventually(lambda: copy.reader.caught_up)
         writing = asyncio.ensure_future(pen.write(*entries))
-        await eventually(lambda: pen.last >= 100)
+        await eventually(lambda: pen.last >= 100, 90)
         nats_server.stop()
         await asyncio.sleep(0.1)
         nats_server.start()
-        await asyncio.wait_for(writing, 30)
-        await eventually(lambda: copy.entries == entries, 20)
+        await asyncio.wait_for(writing, 90)
+        await eventually(lambda: copy.entries == entries)
     assert not pen.deposed
     assert copy.restarts == 1
 
@@ -144,7 +144,7 @@ async def test_an_entry_whose_acknowledgement_was_lost_is_not_written_twice(
         writing = asyncio.ensure_future(pen.write(b"while it slept"))
         await asyncio.sleep(1.5)
         nats_server.signal(signal.SIGCONT)
-        await asyncio.wait_for(writing, 20)
+        await asyncio.wait_for(writing, 60)
         await pen.write(b"after")
         assert not pen.deposed
         found = [(await auth.bus.jetstream.get_msg(subjects.LIMIT_STREAM, n)).data for n in (1, 2, 3)]

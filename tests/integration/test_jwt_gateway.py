@@ -58,7 +58,7 @@ async def providers() -> AsyncIterator[None]:
 @pytest.fixture
 async def client(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
     """An HTTP client of the stack."""
-    async with aiohttp.ClientSession(stack.url, timeout=aiohttp.ClientTimeout(total=60)) as session:
+    async with aiohttp.ClientSession(stack.url, timeout=aiohttp.ClientTimeout(total=90)) as session:
         yield session
 
 
@@ -135,7 +135,7 @@ async def test_a_user_must_exist_where_the_operator_says_so(client: aiohttp.Clie
     assert (status, body["error"]["message"]) == (403, "The token's user is not known here.")
     record = UserRecord("7", created_at=time.time(), sso_id="partner:newcomer", role="proxy_admin_viewer")
     await written(store, users(store), record, "user")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while {(await chat(client, token))[0] for _ in range(8)} != {200}:
             pass
     async with client.get("/key/list", headers={"Authorization": f"Bearer {token}"}) as answer:
@@ -219,12 +219,14 @@ def bad_tokens() -> dict[str, str]:
 async def test_attacks_are_refused(client: aiohttp.ClientSession, store: Store) -> None:
     """Each with 401, no user is made by one, and no address of a token is called."""
     CORP.asked.clear()
+    began = time.monotonic()
     for name, token in bad_tokens().items():
         status, body, _ = await chat(client, token)
         assert (name, status) == (name, 401), body
     assert await users(store).find("eve") is None
     assert "/moved" not in CORP.asked
-    assert len(CORP.asked) <= 4 * WORKERS["auth"]
+    # Each worker asks twice, for two documents, and again once in a pause.
+    assert len(CORP.asked) <= WORKERS["auth"] * (4 + 2 * (time.monotonic() - began) / PAUSE_SECONDS)
 
 
 async def test_a_token_larger_than_a_header_may_be_is_refused_before_it_is_read(client: aiohttp.ClientSession) -> None:
@@ -236,7 +238,7 @@ async def test_a_token_larger_than_a_header_may_be_is_refused_before_it_is_read(
 async def test_a_key_that_the_provider_made_just_now_works(client: aiohttp.ClientSession) -> None:
     """The first token that names it makes each worker ask, unless made-up keys made it ask seconds ago."""
     CORP.rotate("two")
-    end = time.monotonic() + 3 * PAUSE_SECONDS
+    end = time.monotonic() + 12 * PAUSE_SECONDS
     while {(await chat(client, corp(f"late-{number % 4}")))[0] for number in range(8)} != {200}:
         assert time.monotonic() < end, "the new key does not work"
 
@@ -259,7 +261,7 @@ async def test_a_team_that_is_blocked_is_blocked_for_tokens_too(client: aiohttp.
     token = corp("carol", groups=["fleeting"])
     assert {(await chat(client, token))[0] for _ in range(8)} == {200}
     await written(store, teams(store), msgspec.structs.replace(record, blocked=True), "team")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while {(await chat(client, token))[0] for _ in range(8)} != {403}:
             pass
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,10 @@ from benchmarks.peers import install
 from shared.routes import ROUTES
 from tests.support.stack import ROOT, Stack
 
-CALL_SECONDS = 200.0
+SUPPORT = ROOT / "tests" / "support"
+CALL_SECONDS = 400.0
+
+Command = Callable[..., Awaitable[str]]
 
 CALLED = re.compile(r"""base_url\}(/[a-z_][\w/{}.-]*)|["'](/[a-z.][\w.-]*/[\w/{}.-]+)["']""")
 """A path in the client's sources: behind the address, or a text of its own with two parts."""
@@ -35,30 +40,58 @@ class LiteLLM:
 
     async def script(self) -> dict[str, Any]:
         """Run the Python client through everything it can do."""
-        program = ROOT / "tests" / "support" / "litellm_script.py"
+        program = SUPPORT / "litellm_script.py"
         output = await self._run("python", str(program), self._stack.url, self._stack.master_key)
         return dict(json.loads(output.splitlines()[-1]))
 
-    async def command(self, *arguments: str) -> str:
-        """Run the command line and return what it printed."""
-        address = ("--base-url", self._stack.url, "--api-key", self._stack.master_key)
-        return await self._run("lite", *address, *arguments)
+    async def program(self, *arguments: str) -> str:
+        """Run the command line as its users do, and return what it printed."""
+        return await self._run("lite", *self._address, *arguments)
 
-    async def _run(self, program: str, *arguments: str) -> str:
+    @asynccontextmanager
+    async def command_line(self) -> AsyncIterator[Command]:
+        """Run many commands in one process; each one's arguments are given to what is yielded."""
+        process = await self._start("python", str(SUPPORT / "litellm_commands.py"))
+        assert process.stdin is not None
+        assert process.stdout is not None
+        said, told = process.stdin, process.stdout
+
+        async def command(*arguments: str) -> str:
+            said.write(json.dumps([*self._address, *arguments]).encode() + b"\n")
+            done = json.loads(await asyncio.wait_for(told.readline(), CALL_SECONDS))
+            assert done["code"] == 0, f"{arguments} said {done['all']}"
+            return str(done["printed"])
+
+        try:
+            yield command
+        finally:
+            process.kill()
+            await process.wait()
+
+    @property
+    def _address(self) -> tuple[str, ...]:
+        return ("--base-url", self._stack.url, "--api-key", self._stack.master_key)
+
+    async def _start(self, program: str, *arguments: str) -> asyncio.subprocess.Process:
         env = {
             "PATH": os.environ["PATH"],
             "HOME": str(self._home),
             "COLUMNS": "300",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         }
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             str(self.bin / program),
             *arguments,
             env=env,
             cwd=self._home,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            limit=2**24,
         )
+
+    async def _run(self, program: str, *arguments: str) -> str:
+        process = await self._start(program, *arguments)
         output, errors = await asyncio.wait_for(process.communicate(), CALL_SECONDS)
         assert process.returncode == 0, f"{program} {arguments[4:]} said {output.decode()} {errors.decode()}"
         return output.decode()
@@ -95,22 +128,21 @@ async def test_the_python_client_manages_users_teams_keys_and_models(litellm: Li
 
 async def test_the_command_line_manages_users_teams_keys_and_models(litellm: LiteLLM) -> None:
     """Its tables and its JSON show what is there."""
-    made = json.loads(await litellm.command("users", "create", "--email", "bob@example.com", "--max-budget", "3"))
-    assert "bob@example.com" in await litellm.command("users", "list")
-    info = json.loads(await litellm.command("users", "get", "--id", made["user_id"]))
-    assert info["user_info"]["user_role"] == "internal_user"
-    key = json.loads(
-        await litellm.command(
-            "keys", "generate", "--user-id", made["user_id"], "--key-alias", "bobs", "--duration", "1h"
+    async with litellm.command_line() as lite:
+        made = json.loads(await lite("users", "create", "--email", "bob@example.com", "--max-budget", "3"))
+        assert "bob@example.com" in await lite("users", "list")
+        info = json.loads(await lite("users", "get", "--id", made["user_id"]))
+        assert info["user_info"]["user_role"] == "internal_user"
+        key = json.loads(
+            await lite("keys", "generate", "--user-id", made["user_id"], "--key-alias", "bobs", "--duration", "1h")
         )
-    )
-    assert "bobs" in await litellm.command("keys", "list", "--user-id", made["user_id"])
-    assert "demo" in await litellm.command("models", "list")
-    await litellm.command("models", "add", "theirs", "-p", "model=demo/demo", "-i", "id=theirs-1")
-    assert "theirs" in await litellm.command("models", "info")
-    await litellm.command("models", "delete", "theirs-1")
-    await litellm.command("keys", "delete", "--keys", key["key"])
-    assert made["user_id"] in await litellm.command("users", "delete", made["user_id"])
+        assert "bobs" in await lite("keys", "list", "--user-id", made["user_id"])
+        assert "demo" in await litellm.program("models", "list")
+        await lite("models", "add", "theirs", "-p", "model=demo/demo", "-i", "id=theirs-1")
+        assert "theirs" in await lite("models", "info")
+        await lite("models", "delete", "theirs-1")
+        await lite("keys", "delete", "--keys", key["key"])
+        assert made["user_id"] in await lite("users", "delete", made["user_id"])
 
 
 async def test_every_route_that_it_calls_is_here_or_listed(litellm: LiteLLM) -> None:

@@ -24,8 +24,8 @@ SHAPE = Shape(keys=600, users=40, teams=7, documents=900, active=30, days=3, beg
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[StoreServer]:
-    """An empty store server."""
-    with StoreServer(tmp_path / "store") as server:
+    """An empty store server, as the loader starts it: indexes over what is there already are synced entry by entry."""
+    with StoreServer(tmp_path / "store", is_filled=True) as server:
         yield server
 
 

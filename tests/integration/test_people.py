@@ -30,6 +30,7 @@ from shared.store.people import (
     users,
 )
 from tests.support.admin_office import SECRET, admin_office
+from tests.support.clock import clear_of_midnight
 from tests.support.office import MASTER, Office
 from tests.support.store_server import StoreServer
 
@@ -620,6 +621,7 @@ async def test_defaults_are_given_to_the_silent(office_with_defaults: Office) ->
 
 async def test_spend_of_a_period_begins_anew_with_it(office: Office) -> None:
     """What was spent before the current period is in the total alone; the answer says when the period ends."""
+    await clear_of_midnight()
     await made(office, "team_new", team_id="t", max_budget=1, budget_duration="1d")
     now = time.time()
     before = now // 86_400 * 86_400 - 10

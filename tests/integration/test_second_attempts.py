@@ -12,7 +12,7 @@ import pytest
 from tests.support.books import Books
 from tests.support.raw_upstream import RawUpstream, raw_upstream
 from tests.support.stack import Stack
-from tests.support.trouble import gauges
+from tests.support.trouble import all_gauges
 
 HELLO = [{"role": "user", "content": "Hello"}]
 FAILURES = ("error=503", "error=401", "error=429", "error=404", "drop", "cut=0", "garbage=0")
@@ -51,7 +51,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
     """Plain HTTP with the master key."""
-    timeout = aiohttp.ClientTimeout(total=30)
+    timeout = aiohttp.ClientTimeout(total=90)
     async with aiohttp.ClientSession(stack.url, headers=stack.headers(), timeout=timeout) as session:
         yield session
 
@@ -129,6 +129,8 @@ async def test_the_callers_own_mistake_is_told_at_once(http: aiohttp.ClientSessi
     (whole, text), (streamed, told) = await both(http, "error=400")
     for response, answer in ((whole, text), (streamed, told)):
         assert (response.status, json.loads(answer)["error"]["type"]) == (400, "invalid_request_error")
+        assert (response.headers["x-tollway-attempts"], response.headers["x-tollway-error-source"]) == ("1", "provider")
+        assert response.headers["x-tollway-model-id"] == "error=400-first"
     for entry in await entered(books, whole, streamed):
         assert outcomes(entry) == [("error=400-first", "failure")]
 
@@ -143,10 +145,10 @@ async def test_a_caller_may_want_no_second_attempt(http: aiohttp.ClientSession, 
 
 async def test_second_attempts_are_a_metric(stack: Stack, http: aiohttp.ClientSession) -> None:
     """Each one counts, once."""
-    before = (await gauges(stack)).get("tollway_retries_total", 0.0)
+    before = (await all_gauges(stack)).get("tollway_retries_total", 0.0)
     for model in ("error=503", "error=429", "error=400", "demo"):
         await ask(http, model)
-    assert (await gauges(stack))["tollway_retries_total"] == before + 2
+    assert (await all_gauges(stack))["tollway_retries_total"] == before + 2
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import time
 import uuid
@@ -140,11 +141,14 @@ def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def written(stack: Stack) -> dict[str, bytes]:
     """Return every file of the data folder but those that hold the stack's own secrets by their purpose."""
-    return {
-        f"file {path.name}": path.read_bytes()
-        for path in stack.data_dir.rglob("*")
-        if path.is_file() and path.parent.name != "secrets" and path.name != "nats.conf"
-    }
+    found = {}
+    for path in stack.data_dir.rglob("*"):
+        if path.parent.name == "secrets" or path.name == "nats.conf":
+            continue
+        # The servers go on writing: a file may be gone by the time that it is read.
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            found[f"file {path.relative_to(stack.data_dir)}"] = path.read_bytes()
+    return found
 
 
 async def streamed(stack: Stack) -> dict[str, list[bytes]]:

@@ -12,6 +12,9 @@ from types import TracebackType
 from tests.support.stopping import stop
 from tollway.stack.servers import free_port, store_environment
 
+RARELY = "600"
+"""Seconds between two times that a store which is filled writes its pages to disk; they change all the time."""
+
 
 class StoreServer:
     """Runs the embedded store on a free port, in a folder of its own.
@@ -24,6 +27,7 @@ class StoreServer:
         self.folder = folder
         self._patience = patience
         self._options = ["--cache-size", cache, "--standalone" if is_filled else "--sync-on-commit"]
+        self._variables = {"SECANTUS_CHECKPOINT_SECONDS": RARELY} if is_filled else {}
         self.port = free_port()
         self.url = f"mongodb://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -35,7 +39,7 @@ class StoreServer:
         command = [str(binary), *self._options, "--storage-path", str(self.folder)]
         self._process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(self.port)],
-            env=store_environment(os.environ),
+            env=store_environment(os.environ | self._variables),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -17,7 +17,7 @@ file, the environment and the data folder.
 """
 
 _ITEMS: dict[Any, str] = {tuple: "[]", dict: ".NAME"}
-_SECTIONS = {tuple: "list of sections", dict: "sections by name"}
+_SECTIONS: dict[Any, str] = {tuple: "list of sections", dict: "sections by name"}
 
 
 def settings_page() -> str:

@@ -1,8 +1,9 @@
 """Writes what is brought: objects, their spend, their change numbers and what was imported, in one transaction."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,7 +14,7 @@ from shared.schemas.events import Completion
 from shared.store.audit import Audit, AuditEntry
 from shared.store.budgets import budgets
 from shared.store.changes import Changes
-from shared.store.connection import Session, Store
+from shared.store.connection import Session, Store, StoreUnavailable
 from shared.store.credentials import Credentials
 from shared.store.imports import ImportRecord, Imports
 from shared.store.keys import KeyRecord, Keys
@@ -23,6 +24,11 @@ from shared.store.people import customers, memberships, organizations, teams, us
 from tollway.litellm.found import Found, Record
 from tollway.litellm.plan import Action, decide, import_id, opening, source_digest, spent_since, stored_digest
 from tollway.litellm.rows import AUTHOR
+
+LOCKED_SECONDS = 75.0
+"""The database keeps the locks of a client that was killed for a minute, such as those of an earlier import."""
+
+T = TypeVar("T")
 
 _HIDDEN = ("api_key_sealed", "sealed", "shelf")
 
@@ -81,7 +87,7 @@ class Writer:
         if self._dry:
             return [step.outcome for step in await self._planned(found, None)]
         try:
-            return await self._store.atomically(lambda session: self._bring(found, session))
+            return await self._atomically(lambda session: self._bring(found, session))
         except Conflict as error:
             if len(found) == 1:
                 return [Outcome(found[0], "keep", error.message, brought=False)]
@@ -92,7 +98,17 @@ class Writer:
     async def record_run(self, counts: Mapping[str, Any], run: str) -> None:
         """Write the audit entry of a whole run."""
         entry = AuditEntry(self._now, AUTHOR, AUTHOR, "litellm.imported", "import", run, after=dict(counts))
-        await self._store.atomically(lambda session: self._audit.record(entry, session))
+        await self._atomically(lambda session: self._audit.record(entry, session))
+
+    async def _atomically(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Do it, and wait for a transaction that stands in the way though its owner is gone."""
+        until = time.monotonic() + LOCKED_SECONDS
+        while True:
+            try:
+                return await self._store.atomically(work)
+            except StoreUnavailable:
+                if time.monotonic() >= until:
+                    raise
 
     async def _bring(self, found: Sequence[Found], session: Session) -> list[Outcome]:
         steps = await self._planned(found, session)

@@ -1,7 +1,7 @@
 """How large a request may become: tokens for its rate limits, and the most that it may cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.auth.domain.facts import Facts
 from services.auth.domain.offers import Offer
@@ -10,8 +10,7 @@ from shared.pricing.bounds import cost_bound
 from shared.pricing.estimate import expected_output
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What a request is taken for until it ended."""
 
     tokens: int = 0
@@ -21,10 +20,8 @@ class Estimate:
 
 def estimate(facts: Facts, offers: Sequence[Offer]) -> Estimate:
     """Return the estimate for a request to any of these deployments; the dearest of them counts."""
-    return Estimate(
-        tokens=(facts.input or 0) + expected_output(facts.requested, facts.choices),
-        cost=max((_bound(facts, offer) for offer in offers), default=0),
-    )
+    tokens = (facts.input or 0) + expected_output(facts.requested, facts.choices)
+    return Estimate(tokens, max([_bound(facts, offer) for offer in offers], default=0))
 
 
 def check_priced(asked: str, offers: Sequence[Offer]) -> None:

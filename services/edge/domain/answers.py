@@ -9,6 +9,7 @@ from shared.errors import ErrorBody
 from shared.pricing.money import to_dollars
 from shared.schemas.frames import Ending, Opening
 from shared.schemas.limits import Admitted
+from shared.wire.attempt_headers import attempt_headers
 from shared.wire.limit_headers import room_headers
 
 
@@ -38,7 +39,7 @@ def opening_headers(opening: Opening, seconds: float) -> dict[str, str]:
     """Return what is known when an answer of several frames begins; `seconds` is the request's duration until then."""
     if opening.ending is not None:
         return ending_headers(opening.ending, seconds)
-    return _attempt_headers(opening.deployment, opening.attempts) if opening.attempts else {}
+    return dict(attempt_headers(opening.deployment, opening.attempts)) if opening.attempts else {}
 
 
 def ending_headers(ending: Ending, seconds: float) -> dict[str, str]:
@@ -46,7 +47,7 @@ def ending_headers(ending: Ending, seconds: float) -> dict[str, str]:
     if not ending.attempts:
         return {}
     overhead = max(0.0, seconds - ending.provider_seconds) * 1000
-    headers = _attempt_headers(ending.deployment, ending.attempts)
+    headers = dict(attempt_headers(ending.deployment, ending.attempts))
     headers["x-tollway-overhead-ms"] = f"{overhead:.2f}"
     if ending.unpriced:
         headers["x-tollway-unpriced"] = "true"
@@ -54,10 +55,6 @@ def ending_headers(ending: Ending, seconds: float) -> dict[str, str]:
         cost = repr(to_dollars(ending.cost))
         headers |= {"x-tollway-cost": cost, "x-litellm-response-cost": cost}
     return headers
-
-
-def _attempt_headers(deployment: str, attempts: int) -> dict[str, str]:
-    return {"x-tollway-model-id": deployment, "x-litellm-model-id": deployment, "x-tollway-attempts": str(attempts)}
 
 
 def limit_headers(admitted: Admitted | None) -> dict[str, str]:

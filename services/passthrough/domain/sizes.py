@@ -7,7 +7,7 @@ import msgspec
 from services.passthrough.domain.forms import read_form
 from shared.errors import Dialect, InvalidRequest
 from shared.pricing.bounds import output_bound
-from shared.pricing.estimate import AUDIO_TOKENS, estimate_input, expected_output
+from shared.pricing.estimate import AUDIO_TOKENS, expected_output, input_of
 from shared.pricing.prices import Price
 from shared.pricing.usage import Usage
 from shared.wire.answer_size import MAX_CHOICES, choices, requested_output
@@ -77,7 +77,7 @@ def size_of_json(body: bytes, dialect: Dialect, model: str) -> Size:
         raise InvalidRequest("The request body must be a JSON object.")
     named = request.get("model")
     model = model or (named if isinstance(named, str) else "")
-    input = estimate_input(body, dialect, model)
+    input = input_of(request, dialect, model)
     return Size(model, input=input, requested=requested_output(request.get), choices=choices(request.get))
 
 

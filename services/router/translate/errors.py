@@ -16,7 +16,8 @@ MAX_MESSAGE = 2_000
 MAX_RETRY_AFTER = 86_400.0
 """Seconds; a provider that asks for more is told a day."""
 
-CREDENTIAL_PREFIX = "The provider refused Tollway's credential: "
+CREDENTIAL_PREFIX = "The provider refused Tollway's credential, which is not your API key: "
+CREDENTIAL_REFUSED = "provider_credential_refused"
 
 _KEY = re.compile(
     r"(?i)\bbearer\s+\S+|\b(?:sk|rk|pk|gsk|xai|nvapi|pplx|hf|r8|ghp)[-_][\w*.\-]{3,}[\w*\-]|\bAIza[\w\-]{8,}|\bAKIA[A-Z0-9]{8,}"
@@ -116,7 +117,9 @@ def _error(status: int, error: dict[str, Any], message: str, retry_after: float 
     message = masked(message)[:MAX_MESSAGE]
     if status in (401, 403):
         # It is the operator's credential that was refused, never the caller's key.
-        return ProviderError(CREDENTIAL_PREFIX + message, status=status, retry_after=retry_after)
+        return ProviderError(
+            CREDENTIAL_PREFIX + message, status=status, retry_after=retry_after, code=CREDENTIAL_REFUSED
+        )
     param, code, kind = error.get("param"), error.get("code"), error.get("type")
     return ProviderError(
         message,

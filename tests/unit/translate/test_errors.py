@@ -76,8 +76,9 @@ def test_the_operators_credential(status: int) -> None:
     """A refused credential keeps its status, says whose it is, and shows nothing of the key."""
     body = {"error": {"message": "Incorrect API key provided: sk-proj-abc123def456.", "code": "invalid_api_key"}}
     found = error(status, body, same_dialect=True)
-    assert (found.status, found.code, found.provider_body) == (status, "provider_error", None)
-    assert found.message == "The provider refused Tollway's credential: Incorrect API key provided: ***."
+    assert (found.status, found.code, found.provider_body) == (status, "provider_credential_refused", None)
+    told = "The provider refused Tollway's credential, which is not your API key: Incorrect API key provided: ***."
+    assert found.message == told
 
 
 @pytest.mark.parametrize(
