@@ -171,7 +171,8 @@ class Judgement:
         return unasked
 
     async def _ask(self, case: Case, quotas: tuple[Quota, ...]) -> None:
-        strict = not self._allow_unpriced and any([quota.budget is not None for quota in quotas])
+        # Quotas are few, and a generator costs more than their list.
+        strict = not self._allow_unpriced and any([quota.budget is not None for quota in quotas])  # noqa: C419
         size = await self._size(case, priced_only=strict) if weigh(quotas) else Estimate()
         standing = case.standing
         admitted = await self._asking.admit(
