@@ -171,8 +171,7 @@ class Judgement:
         return unasked
 
     async def _ask(self, case: Case, quotas: tuple[Quota, ...]) -> None:
-        # Quotas are few, and a generator costs more than their list.
-        strict = not self._allow_unpriced and any([quota.budget is not None for quota in quotas])  # noqa: C419
+        strict = not self._allow_unpriced and any(quota.budget is not None for quota in quotas)
         size = await self._size(case, priced_only=strict) if weigh(quotas) else Estimate()
         standing = case.standing
         admitted = await self._asking.admit(

@@ -62,6 +62,25 @@ async def total(store: Store) -> int:
     return sum(documents)
 
 
+async def test_a_guardrails_verdict_changes_the_document_and_its_sums_once(store: Store) -> None:
+    """Before or after what was used, told again and again: one document, one failure, what it cost."""
+    ledger = Ledger(store)
+    stopped = {"attempts": (), "outcome": "failure", "status": 400, "blocked_by": "words"}
+    first, late = completion(1, **stopped), completion(3, **stopped)
+    for events in ([completion(1), completion(2)], [first], [late], [completion(3)]) * 2:
+        await ledger.write(events)
+    documents = {item["_id"]: item async for item in store.database.ledger.find({})}
+    assert {id: (item["status"], item.get("blocked_by"), item["cost"]) for id, item in documents.items()} == {
+        "r1": (400, "words", 1000),
+        "r2": (200, None, 1000),
+        "r3": (400, "words", 1000),
+    }
+    assert await total(store) == 3000
+    row = await store.database.rollups.find_one({"kind": "all"})
+    assert row is not None
+    assert (sums.totals_of(row)["requests"], sums.totals_of(row)["failed"]) == (3, 2)
+
+
 async def test_writers_that_overlap_leave_one_document_and_one_sum(store: Store) -> None:
     """Four ledgers write overlapping batches to the same rollups at once, each batch twice."""
     ledgers = [Ledger(store) for _ in range(4)]

@@ -230,6 +230,6 @@ async def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProc
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )

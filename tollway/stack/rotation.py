@@ -72,16 +72,22 @@ def _running(folder: DataFolder) -> dict[str, Any]:
 
 def _restart(folder: DataFolder, before: Mapping[str, Any]) -> None:
     """Have every process that holds the key replaced by one that holds both."""
-    old = {pid for service in HOLDERS for pid in before["pids"].get(service, [])}
+    old = _holders(before)
     try:
         os.kill(before["pid"], signal.SIGHUP)
     except ProcessLookupError:
         raise StackError(f"Nothing runs in {folder.path} any more; start it by 'tollway up'.") from None
     end = time.monotonic() + RESTART_SECONDS
-    while old & {pid for service in HOLDERS for pid in _running(folder)["pids"].get(service, [])}:
+    while old & _holders(run := _running(folder)):
+        if run.get("refusals") != before.get("refusals"):
+            raise StackError(f"{run['refusal']} Correct it and run this again.")
         if time.monotonic() > end:
             raise StackError("The services were not restarted with the new key; their logs say why. Run this again.")
         time.sleep(0.1)
+
+
+def _holders(run: Mapping[str, Any]) -> set[int]:
+    return {pid for service in HOLDERS for pid in run["pids"].get(service, [])}
 
 
 def _reseal(url: str, keys: str) -> Resealed:

@@ -27,6 +27,7 @@ from tollway.stack.nursery import preload, service_body
 from tollway.stack.options import Options, config_path
 from tollway.stack.permissions import SETUP_USER
 from tollway.stack.process import Body, execute
+from tollway.stack.read_ahead import ReadAhead
 from tollway.stack.secrets import Secrets, keep_secrets
 from tollway.stack.servers import (
     accepts,
@@ -59,6 +60,8 @@ DECLARED_SECONDS, DECLARED_POLL = 10.0, 0.05
 """How long admin is given to say what became of the objects that the file declares, and how often it is asked."""
 
 _POLL = 0.01
+_AHEAD = 0.05
+"""Seconds for which files are read ahead between two looks at the servers."""
 
 
 def up(options: Options, env: Mapping[str, str], terminal: Terminal) -> None:
@@ -103,6 +106,8 @@ class Stack:
         self._advice = unserved(configuration, env)
         self._on_terminal = sys.stdout.isatty()
         self._ready = False
+        self._refusals: list[str] = []
+        """Why a restart was not even begun; `tollway rotate-secrets`, which asks for one, wants to know."""
         self._waited = 0.0
         """Seconds that the servers took."""
         self._ports: dict[str, int] = {"edge": listener.getsockname()[1]}
@@ -189,8 +194,11 @@ class Stack:
 
     def _wait_for_servers(self) -> None:
         waiting = {worker.name: self._ports[worker.name] for worker in self._supervisor.workers}
+        ahead = ReadAhead(self._folder.store)
 
         def silent() -> list[str]:
+            if "store" in waiting:
+                ahead.some(_AHEAD)
             for name in [name for name, port in waiting.items() if accepts(port)]:
                 del waiting[name]
             return list(waiting)
@@ -263,7 +271,9 @@ class Stack:
         try:
             configuration = self._reread()
         except ConfigurationError as error:
-            self._terminal.warn(unusable(error))
+            self._refusals.append(unusable(error))
+            self._write_run()
+            self._terminal.warn(self._refusals[-1])
             return
         limit = self._settings.drain_seconds + STAGE_SECONDS
         try:
@@ -347,6 +357,8 @@ class Stack:
         facts = {
             "pid": os.getpid(),
             "ready": self._ready,
+            "refusals": len(self._refusals),
+            "refusal": self._refusals[-1] if self._refusals else "",
             "url": self.url,
             "nats_url": self.around.nats_url,
             "mongodb_url": self.around.mongodb_url if "store" in self._ports else "",
