@@ -125,7 +125,8 @@ class Books:
 
     def _model(self, reading: Reading | None) -> str:
         admitted, told = self._admitted, reading.model if reading else ""
-        if admitted.form is not None and admitted.body.complete and admitted.form.model:
+        # A form whose end was seen has ended for the provider, whose answer may come before the client's own end does.
+        if admitted.form is not None and admitted.form.model:
             return admitted.form.model[:MAX_MODEL]
         return billed_model(admitted.model, told, certain=admitted.certain, priced=self._price(told).known)
 
