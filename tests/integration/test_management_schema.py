@@ -34,8 +34,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_every_answer_is_as_documented(stack: Stack, tmp_path: Path) -> None:
     """Whatever fits the document, or nearly does, is answered with a documented status and body, never a 5xx.
 
-    Its own command asks by several threads, which takes half as long as one call after the other. What it says of a
-    failure holds the seed, and the curl line that repeats the request.
+    Its own command asks, by one thread: several of them now and then break Python 3.11's parser, in which each counts the
+    others' depth. What it says of a failure holds the seed, and the curl line that repeats the request.
     """
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(openapi()))
@@ -43,7 +43,7 @@ def test_every_answer_is_as_documented(stack: Stack, tmp_path: Path) -> None:
     command += ["--url", stack.url, "--header", f"Authorization: {stack.headers()['Authorization']}"]
     command += ["--include-tag", "Management", "--checks", ",".join(CHECKS), "--phases", ",".join(PHASES)]
     command += ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-database", "none"]
-    command += ["--workers", "4", "--request-timeout", "60", "--continue-on-failure", "--no-shrink"]
+    command += ["--workers", "1", "--request-timeout", "60", "--continue-on-failure", "--no-shrink"]
     command += ["--warnings", "off"]
     asked = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=840)
     assert asked.returncode == 0, f"SCHEMA_SEED={SEED}\n{asked.stdout}\n{asked.stderr}"
