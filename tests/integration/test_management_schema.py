@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_every_answer_is_as_documented(stack: Stack, tmp_path: Path) -> None:
     """Whatever fits the document, or nearly does, is answered with a documented status and body, never a 5xx.
 
-    Its own command asks, by one thread: several of them now and then break Python 3.11's parser, in which each counts the
+    Its own command asks, by one thread: several now and then break the parser of Python 3.11, where each counts the
     others' depth. What it says of a failure holds the seed, and the curl line that repeats the request.
     """
     document = tmp_path / "openapi.json"
