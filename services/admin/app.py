@@ -75,7 +75,8 @@ def _table(
     store: Store, recorder: Recorder, runtime: Runtime, current: Current, declaring: Declaring
 ) -> dict[str, Handler]:
     ledger = Ledger(store)
-    names = ModelNames(Models(store), current, PriceTable(runtime.configuration.pricing.file))
+    prices = PriceTable(runtime.configuration.pricing.file)
+    names = ModelNames(Models(store), current, prices, runtime.providers)
     table: dict[str, Handler] = {
         **keys_table(store, recorder, runtime),
         **people_table(store, recorder, runtime),

@@ -1,7 +1,7 @@
 """Says of a request that grants models which of them do not exist, so that a typing error is seen."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from services.admin.current import Current
@@ -45,10 +45,14 @@ GRANTING = frozenset(
 class ModelNames:
     """Knows the names of model groups and access groups: the file's, the store's, and those a provider's key brings."""
 
-    def __init__(self, models: Models, current: Current, prices: PriceTable) -> None:
+    def __init__(
+        self, models: Models, current: Current, prices: PriceTable, providers: Collection[str] | None = None
+    ) -> None:
+        """`providers` are those that the environment switches on; None where that is not known, and any may be."""
         self._models = models
         self._current = current
         self._prices = prices
+        self._providers = PROVIDERS if providers is None else tuple(providers)
 
     def noting(self, handler: Handler) -> Handler:
         """Return the handler with the header added to its answer."""
@@ -68,10 +72,11 @@ class ModelNames:
         missing = sorted(set(names) - names_of(fixed))
         if missing:
             missing = sorted(set(missing) - names_of(offered_deployments(await self._models.all())))
-        if missing:
-            # Keys of providers in the environment, of which admin knows nothing, switch on what the table has.
+        if missing and self._providers:
+            # A provider's key in the environment switches on what the table has of it.
             await asyncio.to_thread(self._prices.load)
-            missing = sorted(set(missing) - {name for provider in PROVIDERS for name in self._prices.models(provider)})
+            known = {name for provider in self._providers for name in self._prices.models(provider)}
+            missing = sorted(set(missing) - known)
         return missing
 
     async def _noticed(self, request: Request) -> list[str]:

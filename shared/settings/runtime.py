@@ -49,6 +49,8 @@ class Runtime:
     """Keys that sealed them before; they still open what `tollway rotate-secrets` has not come to yet."""
     provider_keys: Mapping[str, ProviderAccess] = field(default_factory=dict, repr=False)
     """Access to providers, by provider, that the environment switched on."""
+    providers: frozenset[str] | None = None
+    """The providers that the environment switched on, for those who may not see their keys; None where nobody said."""
     listen_fd: int | None = None
     """A listening socket that the supervisor made, so that a restart of the edge refuses no connection."""
     ready_fd: int | None = None
@@ -101,6 +103,7 @@ def from_environment(service: str, env: Mapping[str, str]) -> Runtime:
         encryption_key=sealing[0],
         old_encryption_keys=sealing[1:],
         provider_keys=provider_keys(env) if role.provider_keys else {},
+        providers=_names(env.get("TOLLWAY_PROVIDERS")),
         listen_fd=int(listen) if listen else None,
         ready_fd=int(ready) if ready else None,
         alive_file=Path(env["TOLLWAY_ALIVE_FILE"]) if env.get("TOLLWAY_ALIVE_FILE") else None,
@@ -114,6 +117,10 @@ def configuration_file(service: str, env: Mapping[str, str]) -> ConfigurationFil
     return ConfigurationFile(
         place, lambda: load(place, env, with_secrets=role.provider_keys, with_keys=role.declared_keys)
     )
+
+
+def _names(text: str | None) -> frozenset[str] | None:
+    return None if text is None else frozenset(filter(None, text.split(",")))
 
 
 def _nats_access(env: Mapping[str, str]) -> NatsAccess:

@@ -363,5 +363,5 @@ async def test_an_answer_names_the_models_of_a_list_that_do_not_exist(manage: Ma
     ):
         reply = await manage.post(path, **body)
         assert (reply.status, reply.headers.get("x-tollway-unknown-models")) == (200, None), reply.text
-    reply = await manage.post("/user/new", models=["gone", "named"])
-    assert reply.headers["x-tollway-unknown-models"] == "gone"
+    reply = await manage.post("/user/new", models=["gone", "named", "gpt-4.1-nano"])
+    assert reply.headers["x-tollway-unknown-models"] == "gone, gpt-4.1-nano"

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from shared.settings.providers import PROVIDER_VARIABLES
+from shared.settings.providers import PROVIDER_VARIABLES, provider_keys
 from shared.settings.roles import role_of
 from tollway.stack.secrets import Secrets
 
 OWN = (
     "NATS_URL", "NATS_USER", "NATS_PASSWORD", "MONGODB_URL", "TOLLWAY_MASTER_KEY", "TOLLWAY_MASTER_KEY_SHA256",
     "TOLLWAY_SECRET", "TOLLWAY_ENCRYPTION_KEY", "TOLLWAY_DEMO_URL", "TOLLWAY_DEMO_KEY", "TOLLWAY_CONFIG",
-    "TOLLWAY_DATA_DIR", "TOLLWAY_LISTEN_FD", "TOLLWAY_READY_FD",
+    "TOLLWAY_DATA_DIR", "TOLLWAY_LISTEN_FD", "TOLLWAY_READY_FD", "TOLLWAY_PROVIDERS",
 )  # fmt: skip
 """Variables that a process gets only if it is given them here."""
 
@@ -65,6 +65,9 @@ def service_environment(service: str, around: Surroundings, secrets: Secrets, en
             told["TOLLWAY_DEMO_KEY"] = secrets.demo_key
     if role.provider_keys:
         told |= {name: env[name] for name in PROVIDER_VARIABLES if name in env}
+    if service == "admin":
+        # Their names, without a key: so it knows which models exist.
+        told["TOLLWAY_PROVIDERS"] = ",".join(provider_keys(env))
     if service == "edge":
         told["TOLLWAY_LISTEN_FD"] = str(around.listen_fd)
     return told

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from shared.schemas.model_lists import is_name
 
-MOST_SHOWN = 20
+MOST_SHOWN, LONGEST_SHOWN = 20, 200
+"""Names in a header, and characters of each."""
 
 _LISTS = ("models", "allowed_models")
 _ALIASES = ("aliases", "model_aliases")
@@ -20,7 +21,11 @@ def names_in(body: Mapping[str, Any]) -> list[str]:
 
 
 def header_of(names: Iterable[str]) -> str:
-    """Return names as a header's value: what a header cannot hold, and commas, in per cent escapes."""
-    shown = list(names)
-    rest = [f"and {len(shown) - MOST_SHOWN} more"] if len(shown) > MOST_SHOWN else []
-    return ", ".join([*(quote(name, safe=" /:@!$&'()+;=") for name in shown[:MOST_SHOWN]), *rest])
+    """Return names as a header's value: what a header cannot hold, and commas, in per cent escapes.
+
+    A line that clients still read has a few thousand characters, so that long names and long lists are cut.
+    """
+    all_names = list(names)
+    shown = [quote(name, safe=" /:@!$&'()+;=")[:LONGEST_SHOWN] for name in all_names[:MOST_SHOWN]]
+    rest = [f"and {len(all_names) - MOST_SHOWN} more"] if len(all_names) > MOST_SHOWN else []
+    return ", ".join([*shown, *rest])

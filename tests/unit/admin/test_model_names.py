@@ -14,3 +14,4 @@ def test_a_header_holds_any_name() -> None:
     """What would break a header or its list is escaped, and a long list is cut with a word about it."""
     assert header_of(["gpt-5 mini", "gr\u00f6\u00dfe", "a,b\r\nx: y"]) == "gpt-5 mini, gr%C3%B6%C3%9Fe, a%2Cb%0D%0Ax: y"
     assert header_of([str(number) for number in range(MOST_SHOWN + 3)]).endswith("19, and 3 more")
+    assert len(header_of(["\U0001f600" * 256] * 500)) < 8000

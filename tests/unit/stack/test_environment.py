@@ -37,8 +37,14 @@ def test_secrets_go_where_they_are_needed() -> None:
         "TOLLWAY_DEMO_KEY": {"router", "passthrough"},
         "MONGODB_URL": {"auth", "router", "admin", "billing"},
         "TOLLWAY_LISTEN_FD": {"edge"},
+        "TOLLWAY_PROVIDERS": {"admin"},
     }
     assert {name: {service for service in SERVICES if name in told(service)} for name in variables} == variables
+
+
+def test_admin_knows_providers_by_name_alone() -> None:
+    """Those whose keys the environment has."""
+    assert told("admin")["TOLLWAY_PROVIDERS"] == "openai"
 
 
 def test_the_rest_of_the_environment_stays() -> None:
