@@ -244,7 +244,7 @@ async def traffic(session: aiohttp.ClientSession, seen: Seen, key: str) -> Async
 async def killed(stack: Stack, *names: str) -> None:
     """Kill processes, as if they had crashed, and wait for their successors."""
     before = {name: stack.kill(name, 0, signal.SIGABRT if name == "router" else signal.SIGKILL) for name in names}
-    await until(lambda: all(stack.pids(name) not in ([], [pid]) for name, pid in before.items()), 60)
+    await until(lambda: all(stack.pids(name) not in ([], [pid]) for name, pid in before.items()), 120)
     await whole(stack, WORKERS)
 
 
@@ -294,7 +294,7 @@ async def test_secrets_are_nowhere_whatever_happens(stack: Stack, session: aioht
             await killed(stack, "auth", "guardrails", "router", "billing", "admin", "passthrough")
             await killed(stack, "edge")
             said = await commands(stack)
-            await until(lambda: "All services were restarted." in stack.said(), 60)
+            await until(lambda: "All services were restarted." in stack.said(), 250)
         await whole(stack, WORKERS)
         with frozen(stack.pids("billing")):
             await ask(session, seen, "not written yet", MASTER, CHAT, chat())
