@@ -277,9 +277,12 @@ async def test_a_minute_later_there_is_room_again(
 ) -> None:
     """A limit that was used up before everything died is whole again 60 s after its last request, and not before."""
     key, began, ended = minute
-    early = await ask(http, key)
-    assert early.status == 429 or early.ended > began + 60
-    await asyncio.sleep(max(0.0, max(ended, early.ended if early.status == 200 else 0.0) + 60.5 - time.time()))
+    last = ended
+    if time.time() < began + 60:
+        early = await ask(http, key)
+        assert early.status == 429 or early.ended > began + 60
+        last = max(ended, early.ended if early.status == 200 else 0.0)
+    await asyncio.sleep(max(0.0, last + 60.5 - time.time()))
     assert statuses(await burst(http, key, 300)) == {200: 100, 429: 200}
 
 
