@@ -1,12 +1,16 @@
 """Which names of models in a request stand for nothing yet: a typing error, or a model that comes later. Pure."""
 
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
 from shared.schemas.model_lists import is_name
 
 MOST_SHOWN = 20
+
+MOST_CHARACTERS = 2000
+"""Of the header: proxies take all headers of an answer together in 4 or 8 KiB, and a name in escapes may have 3."""
 
 _LISTS = ("models", "allowed_models")
 _ALIASES = ("aliases", "model_aliases")
@@ -21,6 +25,8 @@ def names_in(body: Mapping[str, Any]) -> list[str]:
 
 def header_of(names: Iterable[str]) -> str:
     """Return names as a header's value: what a header cannot hold, and commas, in per cent escapes."""
-    shown = list(names)
-    rest = [f"and {len(shown) - MOST_SHOWN} more"] if len(shown) > MOST_SHOWN else []
-    return ", ".join([*(quote(name, safe=" /:@!$&'()+;=") for name in shown[:MOST_SHOWN]), *rest])
+    escaped = [quote(name, safe=" /:@!$&'()+;=") for name in names]
+    sizes = accumulate(len(name) + 2 for name in escaped[:MOST_SHOWN])
+    shown = sum(size <= MOST_CHARACTERS for size in sizes)
+    rest = [f"and {len(escaped) - shown} more"] if len(escaped) > shown else []
+    return ", ".join([*escaped[:shown], *rest])
