@@ -1,7 +1,9 @@
 """From a stage message to a management request, and from its answer to the reply lane."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
 
 import msgspec
 import structlog
@@ -10,6 +12,7 @@ from services.admin.callers import Callers
 from services.admin.domain.requests import MAX_BODY_BYTES, Answer, Request, Streamed, read_body, read_path, read_query
 from shared.bus.stage import Call
 from shared.errors import BodyTooLarge, InternalError
+from shared.offload import INLINE_LIMIT
 from shared.routes import ROUTES
 from shared.schemas.frames import Ending, Opening
 
@@ -56,7 +59,7 @@ class Desk:
             now=time.time(),
             path=read_path(ROUTES[ctx.route].paths, ctx.path),
             query=read_query(ctx.query),
-            body={} if is_read else read_body(await _body(call)),
+            body={} if is_read else await _read(await _body(call)),
             client=ctx.client,
         )
 
@@ -67,6 +70,11 @@ async def _stream(call: Call, answer: Streamed) -> None:
     async for piece in answer.pieces:
         await call.lane.send(piece)
     await call.lane.end(Ending())
+
+
+async def _read(body: bytes) -> dict[str, Any]:
+    """Return what a body says; a large one is read on a thread, so that nobody waits for it."""
+    return read_body(body) if len(body) <= INLINE_LIMIT else await asyncio.to_thread(read_body, body)
 
 
 async def _body(call: Call) -> bytes:

@@ -55,8 +55,8 @@ class Price:
     def bound(self, input: int, output: int) -> int:
         """Return the nano-dollars that a prompt and an answer of so many tokens cost at most.
 
-        It takes the dearest service tier and time of day, and the dearest way that text can be billed: written to
-        a cache, or reasoned.
+        It takes the dearest service tier and time of day, and the dearest way that a token can be billed: written to
+        a cache, reasoned, or as audio or an image where the model has such prices.
         """
         found = 0
         for above, prompt, answer, request in self._dearest:

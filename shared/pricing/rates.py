@@ -102,12 +102,18 @@ def in_force(periods: tuple[Period, ...], at: float) -> ServiceTiers:
     return found
 
 
+_OF_A_PROMPT = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "input_audio", "input_image")
+_OF_AN_ANSWER = ("output", "reasoning", "output_audio", "output_image")
+
 Bound = tuple[int, int, int, int]
 """Above so many prompt tokens: atto-dollars at most for one of them, for one of the answer, and for the request."""
 
 
 def dearest(periods: tuple[Period, ...], at: float) -> tuple[Bound, ...]:
-    """Return what text costs at most from a moment on, by context step, over all tiers and times of day."""
+    """Return what a token costs at most from a moment on, by context step, over all tiers and times of day.
+
+    Who holds money for a request knows how many tokens it may have, and not which of them are audio or images.
+    """
     found: dict[int, list[Rates]] = {}
     for index, period in enumerate(periods):
         if index + 1 < len(periods) and periods[index + 1].since <= at:
@@ -119,8 +125,8 @@ def dearest(periods: tuple[Period, ...], at: float) -> tuple[Bound, ...]:
     return tuple(
         (
             above,
-            max(max(each.input, each.cache_write_5m, each.cache_write_1h) for each in applied),
-            max(max(each.output, each.reasoning) for each in applied),
+            max(max(getattr(each, part) for part in _OF_A_PROMPT) for each in applied),
+            max(max(getattr(each, part) for part in _OF_AN_ANSWER) for each in applied),
             max(each.request for each in applied),
         )
         for above, applied in sorted(found.items())

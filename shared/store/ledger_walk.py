@@ -73,14 +73,21 @@ class LedgerWalk:
                 at = end
 
     async def rows(self, days: list[str]) -> AsyncIterator[list[Document]]:
-        """Yield the rows of some days."""
+        """Yield the rows of some days, some at a time."""
         for day in days:
             for name in LISTS:
+                batch: list[Document] = []
                 with translated():
-                    found = await self._database.rollups.find({"names": name, "day": day}).to_list(length=None)
+                    cursor = self._database.rollups.find({"names": name, "day": day}).batch_size(IN_ONE_BATCH)
+                    async for row in cursor:
+                        batch.append(row)
+                        if len(batch) == IN_ONE_BATCH:
+                            self._pause.check()
+                            yield batch
+                            batch = []
                 self._pause.check()
-                if found:
-                    yield found
+                if batch:
+                    yield batch
 
     async def counts(self) -> dict[str, int]:
         """Return how many documents, rows and pages there are, whatever lists them."""

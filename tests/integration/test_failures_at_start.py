@@ -15,6 +15,7 @@ from tests.support.nats_server import NatsServer
 from tests.support.raw_upstream import RawUpstream, raw_upstream
 from tests.support.served import MASTER_KEY, STORED, WAIT_SECONDS, Served
 from tests.support.store_server import StoreServer
+from tests.support.trouble import FROZEN_SECONDS
 from tollway.services import SERVICES
 
 ANSWER = (
@@ -46,7 +47,8 @@ def configured(upstream: RawUpstream) -> dict[str, Any]:
 
 
 async def say_what_is_missing(served: Served) -> None:
-    """Without a broker the edge lives, is not ready, and refuses politely; nobody ends."""
+    """Without a broker the edge lives, is not ready, and refuses politely; nobody ends for 20 s."""
+    began = time.monotonic()
     await served.until(lambda status, body: status == 503 and body["missing"] == ["the message broker does not answer"])
     async with aiohttp.ClientSession(served.url) as session:
         async with session.get("/health/liveliness") as answer:
@@ -58,6 +60,7 @@ async def say_what_is_missing(served: Served) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
         while not all("waiting for it" in served.said(name) for name in SERVICES):
             await asyncio.sleep(0.1)
+    await asyncio.sleep(max(0.0, began + FROZEN_SECONDS - time.monotonic()))
     assert served.ended() == []
     for name in SERVICES:
         assert "canary-password" not in served.said(name)

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import re
 import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
@@ -340,27 +339,6 @@ async def test_a_broken_anthropic_stream_ends_with_an_error_event(http: aiohttp.
 
 
 @pytest.mark.timeout(900)
-async def test_no_answer_reaches_another_caller(stack: Stack) -> None:
-    """Ten thousand requests with a nonce each, two hundred at a time, a third of them streamed: each gets its own."""
-    turn = asyncio.Semaphore(200)
-
-    async def ask(number: int) -> bool:
-        nonce = f"n{number}x{number * 7919}"
-        body: dict[str, Any] = {"model": "demo", "messages": HELLO, "user": nonce, "stream": number % 3 == 0}
-        async with turn, many.post("/v1/chat/completions", json=body, headers=behaving("nonce")) as response:
-            text = await response.text()
-            assert response.status == 200, text
-        return "".join(re.findall(r'"content":"([^"]*)"', text)).strip() == nonce
-
-    async with aiohttp.ClientSession(
-        stack.url,
-        headers=stack.headers(),
-        connector=aiohttp.TCPConnector(limit=200),
-        timeout=aiohttp.ClientTimeout(total=None),
-    ) as many:
-        assert all(await asyncio.gather(*[ask(number) for number in range(10_000)]))
-
-
 async def test_health_and_metrics(stack: Stack, http: aiohttp.ClientSession) -> None:
     """Probes answer, and the metrics of every service are on one page."""
     async with http.get("/health/liveliness") as response:

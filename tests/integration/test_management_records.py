@@ -130,6 +130,7 @@ async def test_a_customers_spend_is_what_its_requests_cost(manage: Management) -
     await clear_of_midnight()
     made = await manage.post("/customer/new", user_id="buyer", max_budget=1, budget_duration="1d")
     assert made.body["spend"] == 0
+    assert made.body["litellm_budget_table"]["budget_reset_at"] is not None
     messages = [{"role": "user", "content": "Hello"}]
     answer = await manage.post("/v1/chat/completions", model="fixed", messages=messages, user="buyer")
     cost = float(answer.headers["x-tollway-cost"])
@@ -142,7 +143,8 @@ async def test_a_customers_spend_is_what_its_requests_cost(manage: Management) -
     assert info["litellm_budget_table"]["budget_reset_at"] is not None
     listed = next(item for item in (await manage.get("/customer/list")).body if item["user_id"] == "buyer")
     assert listed == info
-    await manage.post("/customer/block", user_ids=["buyer"])
+    (blocked,) = (await manage.post("/customer/block", user_ids=["buyer"])).body["blocked_users"]
+    assert blocked == info | {"blocked": True, "updated_at": blocked["updated_at"]}
     refused = await manage.post("/v1/chat/completions", model="fixed", messages=messages, user="buyer")
     assert refused.status in (400, 403)
 

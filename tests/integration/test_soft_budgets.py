@@ -145,7 +145,7 @@ async def tollway_alerts(stack: Stack, *arguments: str) -> asyncio.subprocess.Pr
 
 async def test_an_operator_follows_alerts(stack: Stack, http: aiohttp.ClientSession) -> None:
     """As JSON lines, by a command: those that are there, or those after a line that was read, and those to come."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         first, second = [await limited_key(stack, Limits(soft_budget=TINY)) for _ in range(2)]
         assert (await ask(http, first)).status == 200
         while not (known := await alerts(stack)) or known[-1].key != hash_of(stack, first):

@@ -27,6 +27,10 @@ _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 """What LiteLLM's server reads as true or false in a query string."""
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""What no name holds, as in the configuration file: one of them joins parts of ids (`schemas/scopes.py`)."""
+
+
 class Fields:
     """The fields of one object of a request.
 
@@ -65,7 +69,7 @@ class Fields:
             self.wrong(name, "must be a string")
         if len(value) > longest:
             self.wrong(name, f"must not be longer than {longest} characters")
-        if not all(character.isprintable() for character in value):
+        if _CONTROL.search(value):
             self.wrong(name, "must not hold control characters")
         return value
 
@@ -173,8 +177,8 @@ class Fields:
 
     def checked_name(self, name: str) -> str:
         """Return a name of the caller's choice that an id or a model may have, as it is."""
-        if not 0 < len(name) <= LONGEST_TEXT or not name.isprintable():
-            self.wrong(name[:64], f"is not a name of 1 to {LONGEST_TEXT} printable characters")
+        if not 0 < len(name) <= LONGEST_TEXT or _CONTROL.search(name):
+            self.wrong(name[:64], f"is not a name of 1 to {LONGEST_TEXT} characters without control characters")
         return name
 
     def wrong(self, name: str, what: str) -> NoReturn:

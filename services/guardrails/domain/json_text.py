@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from services.guardrails.domain.guardrail import Guardrail
 from services.guardrails.domain.judging import judge, rewritten
 
-_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"|([^"{}\[\],:]++)', re.DOTALL)
-"""A string, or a run of anything but structure: a number, `true`, spaces, or what is no JSON at all."""
+_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+\\?)(?:"|\Z)|([^"{}\[\],:]++)', re.DOTALL)
+"""A string, or a run of anything but structure: a number, `true`, spaces, or what is no JSON at all.
+
+A string that never ends goes to the end of the text. Looking for that end from each quote within it would take seconds.
+"""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -101,6 +101,14 @@ def test_names_are_free() -> None:
     metadata = {"$where": 1, "__proto__": {"a.b": [None]}}
     wanted = read_new_key({"key_alias": "Ünï$cødé.名 / 1", "metadata": metadata, "models": ["a", "a"]}, 0.0)
     assert (wanted.record.key_alias, wanted.record.models) == ("Ünï$cødé.名 / 1", ("a",))
+    # A wide space, a joined emoji, a Persian word with a joiner that has no width, a name in Hebrew with its mark.
+    for name in ("田中\u3000太郎", "👩\u200d💻", "می\u200cخواهم", "\u200fשלום", "a\u00a0b"):
+        assert Fields({"a": name}).text("a") == Fields({}).checked_name(name) == name
+    for name in ("a\nb", "a\x00", "\x1f", "\x7f"):
+        with pytest.raises(InvalidRequest, match="control characters"):
+            Fields({"a": name}).text("a")
+        with pytest.raises(InvalidRequest, match="control characters"):
+            Fields({}).checked_name(name)
     assert wanted.record.metadata == metadata
 
 
@@ -143,6 +151,16 @@ def test_secrets_do_not_reach_the_audit() -> None:
         "input_cost_per_token": 1.0,
         "metadata": {"logging": [{"langfuse_secret_key": MASK, "api_key": MASK, "host": "z"}], "password": None},
     }
+
+
+def test_a_body_has_one_reading() -> None:
+    """A limit that stands twice is no limit that anybody meant, and nothing is nested beyond what can be shown."""
+    with pytest.raises(InvalidRequest, match="twice") as caught:
+        read_body(b'{"max_budget": 1, "models": [], "max_budget": 1000}')
+    assert caught.value.param == "max_budget"
+    for levels in (200, 600, 10_000):
+        with pytest.raises(InvalidRequest, match="levels deep"):
+            read_body(b'{"metadata":' + b'{"a":' * levels + b"1" + b"}" * (levels + 1))
 
 
 @given(body=st.binary(max_size=200))

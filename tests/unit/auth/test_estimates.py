@@ -136,6 +136,20 @@ def test_no_text_costs_more_than_its_bound(
     assert known.cost(usage).nano <= known.bound(fresh + read + written, output + reasoning)
 
 
+@pytest.mark.parametrize("model", ["gpt-4o-audio-preview", "gpt-image-1"])
+@given(PARTS, PARTS, PARTS, PARTS, PARTS, PARTS)
+def test_no_sound_and_no_image_costs_more_than_its_bound(
+    model: str, text: int, audio: int, image: int, written: int, spoken: int, drawn: int
+) -> None:
+    """A token of audio may cost sixteen times as much as one of text; which they are only the answer tells."""
+    usage = Usage(
+        input=text, input_audio=audio, input_image=image, output=written, output_audio=spoken, output_image=drawn
+    )
+    known = price("openai", model)
+    assert known.known
+    assert known.cost(usage).nano <= known.bound(text + audio + image, written + spoken + drawn)
+
+
 def test_a_bound_is_not_wild() -> None:
     """It is the price itself where there is but one."""
     usage = Usage(input=1000, output=1000)

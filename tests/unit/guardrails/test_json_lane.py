@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.guardrails.domain.guardrail import Blocked
 from services.guardrails.domain.json_lane import JsonLane
-from services.guardrails.domain.json_text import rewrite_json
+from services.guardrails.domain.json_text import rewrite_json, texts_in
 from tests.unit.guardrails.making import banned, cuts, masking
 
 TEXTS = st.lists(st.sampled_from(["SECRET", "SEC", "RET", "é", "😀", "\n", '"', "\\", "x "]), max_size=6).map("".join)
@@ -69,3 +69,14 @@ def test_a_large_piece_of_escapes_takes_no_long_time() -> None:
     """The work grows with the text, not with its square."""
     text = '{"a":"' + "\\n" * 100_000 + '"}'
     assert JsonLane([masking("SECRET")]).feed(text) == text
+
+
+@pytest.mark.parametrize("end", ["", "\\", "bomb"])
+def test_a_string_that_never_ends_is_one_text(end: str) -> None:
+    """It is judged whole, and takes no long time, however many quotes stand in it."""
+    text = '{"a":"' + '\\"' * 100_000 + end
+    assert rewrite_json(text, [masking("SECRET")]) == text
+    assert texts_in(text)[-1].endswith(end)
+    if end == "bomb":
+        with pytest.raises(Blocked):
+            rewrite_json(text, [banned("bomb")])
