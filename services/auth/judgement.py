@@ -190,6 +190,8 @@ class Judgement:
         if facts.input is None and case.request is not None:
             tokens = input_of(case.request, case.call.ctx.dialect, _tokenized_as(case.model, offers))
             facts = msgspec.structs.replace(facts, input=tokens)
+            # A request may wait for its turn, and its parsed body is several times as large as the body.
+            case.request = None
         return estimate(facts, offers)
 
     async def _offered(self, case: Case) -> tuple[Offer, ...]:

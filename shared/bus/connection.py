@@ -59,6 +59,9 @@ class Bus:
         self._on_reconnect: list[Callable[[], Awaitable[None]]] = []
         self._on_disconnect: list[Callable[[], None]] = []
         self._background: set[asyncio.Task[None]] = set()
+        self._on_error: Callable[[str], None] | None = None
+        self.last_error = ""
+        """What went wrong last, as nats-py or the system says it."""
         self.dropped = 0
         """Messages dropped because a subscription's pending limit was reached."""
         self._relief: asyncio.Task[None] | None = None
@@ -77,11 +80,16 @@ class Bus:
         credentials: Path | None = None,
         tls: ssl.SSLContext | None = None,
         on_closed: Callable[[], None] | None = None,
+        on_error: Callable[[str], None] | None = None,
         timeout: float | None = 10.0,
     ) -> "Bus":
-        """Connect and return the bus; raise `BusUnavailable` when the broker is not there within `timeout`, if any."""
+        """Connect and return the bus; raise `BusUnavailable` when the broker is not there within `timeout`, if any.
+
+        `on_error` hears why an attempt failed, such as a password that the broker refuses.
+        """
         client = _Client()
         bus = cls(client)
+        bus._on_error = on_error
 
         async def closed() -> None:
             if on_closed is not None:
@@ -113,7 +121,8 @@ class Bus:
                     **options,  # type: ignore[arg-type]
                 )
         except (OSError, TimeoutError, nats.errors.Error) as error:
-            raise BusUnavailable(f"nats-server at {shown(url)} cannot be reached: {_reason(error)}") from error
+            reason = _reason(error) or bus.last_error or "it does not answer"
+            raise BusUnavailable(f"nats-server at {shown(url)} cannot be reached: {reason}") from error
         return bus
 
     @property
@@ -308,6 +317,9 @@ class Bus:
     async def _error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
             self.dropped += 1
+        self.last_error = _reason(error)
+        if self._on_error is not None:
+            self._on_error(self.last_error)
         log.warning("bus.error", error=type(error).__name__, detail=str(error))
 
 
@@ -317,7 +329,7 @@ def shown(url: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).removeprefix("nats: ") or "it does not answer"
+    return str(error).removeprefix("nats: ").strip("'")
 
 
 class _Client(Client):

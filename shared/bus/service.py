@@ -7,6 +7,7 @@ import gc
 import signal
 import ssl
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -54,7 +55,12 @@ def _give_memory_back() -> None:
 
 
 async def connect(
-    runtime: Runtime, name: str, *, on_closed: Callable[[], None] | None = None, timeout: float | None = 10.0
+    runtime: Runtime,
+    name: str,
+    *,
+    on_closed: Callable[[], None] | None = None,
+    on_error: Callable[[str], None] | None = None,
+    timeout: float | None = 10.0,
 ) -> Bus:
     """Return a connection to the broker as the runtime's user; raise `BusUnavailable` once `timeout` is over."""
     access = runtime.nats_access
@@ -67,6 +73,7 @@ async def connect(
         credentials=access.credentials,
         tls=_tls(runtime),
         on_closed=on_closed,
+        on_error=on_error,
         timeout=timeout,
     )
 
@@ -87,15 +94,19 @@ def _tls(runtime: Runtime) -> ssl.SSLContext | None:
 
 async def _reached(runtime: Runtime, name: str, stop: asyncio.Event, waiting: Waiting | None) -> Bus | None:
     """Return a connection as soon as there is a broker, or None when told to stop before."""
-    connecting = asyncio.ensure_future(connect(runtime, name, on_closed=stop.set, timeout=None))
+    reasons: deque[str] = deque(maxlen=1)
+    connecting = asyncio.ensure_future(
+        connect(runtime, name, on_closed=stop.set, on_error=reasons.append, timeout=None)
+    )  # fmt: skip
     stopping = asyncio.ensure_future(stop.wait())
     either, waits = {connecting, stopping}, False
     async with contextlib.AsyncExitStack() as meanwhile:
         while not (await asyncio.wait(either, timeout=SAY_SECONDS, return_when=asyncio.FIRST_COMPLETED))[0]:
-            log.warning("service.waits_for_broker", broker=shown(runtime.nats_url))
+            reason = reasons[0] if reasons else "it does not answer"
+            log.warning("service.waits_for_broker", broker=shown(runtime.nats_url), reason=reason)
             if not waits:
                 waits = True
-                told = f"nats-server at {shown(runtime.nats_url)} cannot be reached yet; waiting for it"
+                told = f"nats-server at {shown(runtime.nats_url)} cannot be reached yet ({reason}); waiting for it"
                 print(f"{runtime.service}: {told}", file=sys.stderr, flush=True)  # noqa: T201
                 if waiting is not None:
                     await meanwhile.enter_async_context(waiting(runtime))

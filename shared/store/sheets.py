@@ -79,15 +79,27 @@ class Sheets:
     async def make(self, *, rest: float = REST) -> int:
         """Make the sheets that are missing, with rests of so many times as long as each took; return how many."""
         made = 0
-        for everybody in await self.days("", day_of(int(time.time()) - 86_400)):
-            for name, by in KEPT:
-                began = time.monotonic()
-                with translated():
-                    if await self._is_there(everybody, name, by):
-                        continue
-                    await self._keep(everybody, name, by, await self._added(everybody["day"], name, by))
-                made += 1
-                await asyncio.sleep(rest * (time.monotonic() - began))
+        over: Document = {"names": ALL, "day": {"$lt": day_of(int(time.time()))}}
+        with translated():
+            ids = [row["_id"] for row in await self._rows.find(over, {"_id": 1}).to_list(length=None)]
+        for id in sorted(ids):
+            # One row at a time: they are large where there are many models, and a ledger has years of them.
+            with translated():
+                everybody = await self._rows.find_one({"_id": id})
+            if everybody is not None:
+                made += await self._make(everybody, rest)
+        return made
+
+    async def _make(self, everybody: Document, rest: float) -> int:
+        made, mark = 0, _mark(everybody)
+        for name, by in KEPT:
+            began = time.monotonic()
+            with translated():
+                if await self._is_there(_id(everybody["day"], name, by), mark):
+                    continue
+                await self._keep(everybody, name, by, await self._added(everybody["day"], name, by))
+            made += 1
+            await asyncio.sleep(rest * (time.monotonic() - began))
         return made
 
     def _paged(self, sums: Mapping[str, Spent]) -> Iterator[list[Spent]]:
@@ -105,8 +117,7 @@ class Sheets:
             sums[id] = Spent(id, spend + before.spend, alias or before.alias) if before else Spent(id, spend, alias)
         return sums
 
-    async def _is_there(self, everybody: Document, name: str, by: By) -> bool:
-        id, mark = _id(everybody["day"], name, by), _mark(everybody)
+    async def _is_there(self, id: str, mark: str) -> bool:
         if self._seen.get(id) != mark:
             found = await self._sheets.find_one({"_id": id}, {"of": 1})
             if found is None or found["of"] != mark:

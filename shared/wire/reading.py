@@ -21,17 +21,26 @@ _decode = msgspec.json.Decoder().decode
 def object_of(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object that a body is; None for any other body.
 
-    What a lenient provider may take and msgspec does not, numbers such as `1e400` and a byte order mark, is read as
-    Python reads it: nobody evades a count with that. Bodies above 64 KiB belong on an `Offload`.
+    What a lenient provider may take and msgspec does not, numbers such as `1e400`, a byte order mark and half of a
+    character (a lone surrogate, read as `?`), is read as Python reads it: nobody evades a count with that. Bodies above
+    64 KiB belong on an `Offload`.
     """
     try:
         document = _decode(body)
     except UNREADABLE:
         try:
-            document = json.loads(body.decode("utf-8-sig"), parse_int=_integer)
+            document = _leniently(body.decode("utf-8-sig"))
         except (ValueError, RecursionError):
             return None
     return document if isinstance(document, dict) else None
+
+
+def _leniently(text: str) -> Any:
+    document = json.loads(text, parse_int=_integer)
+    if "\\ud" not in text.lower():
+        return document
+    # Nobody could write a lone surrogate down again: no other message, and no text for a tokenizer.
+    return json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"), parse_int=_integer)
 
 
 def _integer(digits: str) -> int:

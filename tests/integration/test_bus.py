@@ -10,7 +10,7 @@ import pytest
 
 from shared.bus import subjects
 from shared.bus.bodies import BodyShelf
-from shared.bus.connection import BusUnavailable, MessageTooLarge
+from shared.bus.connection import Bus, BusUnavailable, MessageTooLarge
 from shared.bus.credit import ANSWER_WINDOW
 from shared.bus.gathering import BUSY_LANES
 from shared.bus.group_commit import EventWriter
@@ -406,6 +406,24 @@ async def test_a_frozen_broker_is_noticed(nats_server: Any, worker_on: Any, even
         finally:
             nats_server.signal(signal.SIGCONT)
         await eventually(lambda: edge.responsive)
+
+
+async def test_a_password_that_the_broker_refuses_is_named_as_the_reason(nats_server: Any) -> None:
+    """Whoever waits for a broker learns that it is there and does not want them."""
+    nats_server.stop()
+    nats_server.config += 'authorization { users: [{ user: "auth", password: "right" }] }\n'
+    nats_server.start()
+    told: list[str] = []
+    url, user = nats_server.url, "auth"
+    connecting = asyncio.ensure_future(
+        Bus.connect(url, name="n", inbox="auth", user=user, password="wrong", on_error=told.append, timeout=None)
+    )
+    async with asyncio.timeout(60):
+        while "Authorization Violation" not in told:
+            await asyncio.sleep(0.01)
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
 
 
 async def test_events_at_hand_together_are_one_message(worker_on: Any, eventually: Any) -> None:

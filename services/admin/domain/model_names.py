@@ -1,13 +1,17 @@
 """Which names of models in a request stand for nothing yet: a typing error, or a model that comes later. Pure."""
 
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
 from shared.schemas.model_lists import is_name
 
-MOST_SHOWN, LONGEST_SHOWN = 20, 200
-"""Names in a header, and characters of each."""
+MOST_SHOWN = 20
+"""Names in a header."""
+
+MOST_CHARACTERS = 2000
+"""Of the header: proxies take all headers of an answer together in 4 or 8 KiB, and a name in escapes may have 3."""
 
 _LISTS = ("models", "allowed_models")
 _ALIASES = ("aliases", "model_aliases")
@@ -21,11 +25,9 @@ def names_in(body: Mapping[str, Any]) -> list[str]:
 
 
 def header_of(names: Iterable[str]) -> str:
-    """Return names as a header's value: what a header cannot hold, and commas, in per cent escapes.
-
-    A line that clients still read has a few thousand characters, so that long names and long lists are cut.
-    """
-    all_names = list(names)
-    shown = [quote(name, safe=" /:@!$&'()+;=")[:LONGEST_SHOWN] for name in all_names[:MOST_SHOWN]]
-    rest = [f"and {len(all_names) - MOST_SHOWN} more"] if len(all_names) > MOST_SHOWN else []
-    return ", ".join([*shown, *rest])
+    """Return names as a header's value: what a header cannot hold, and commas, in per cent escapes."""
+    escaped = [quote(name, safe=" /:@!$&'()+;=") for name in names]
+    sizes = accumulate(len(name) + 2 for name in escaped[:MOST_SHOWN])
+    shown = sum(size <= MOST_CHARACTERS for size in sizes)
+    rest = [f"and {len(escaped) - shown} more"] if len(escaped) > shown else []
+    return ", ".join([*escaped[:shown], *rest])

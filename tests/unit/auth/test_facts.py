@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,3 +117,18 @@ def test_what_a_lenient_provider_may_take_evades_no_count(odd: bytes) -> None:
     marked = read_native_facts(b"\xef\xbb\xbf" + body, "openai", tokenized_as="")
     assert (facts.input, facts.model, facts.requested) == (plain.input, "m", 7)
     assert marked == plain
+
+
+def test_half_a_character_is_counted_and_can_be_written_down_again() -> None:
+    """A provider that takes a lone surrogate is paid for it, in tools too; what is told to others has none."""
+    body = (
+        b'{"model": "m\\ud83d", "user": "u\\uD800", "tools": [{"a\\udc00": "\\\\ud800"}],'
+        b' "messages": [{"role": "user", "content": "hi \\ud83d"}]}'
+    )
+    facts = read_native_facts(body, "openai", tokenized_as="")
+    assert (facts.model, facts.end_user) == ("m?", "u?")
+    assert (
+        facts.input
+        == read_native_facts(body.replace(b"\\ud83d", b"?").replace(b"\\udc00", b"?"), "openai", tokenized_as="").input
+    )
+    assert json.dumps(msgspec.to_builtins(facts), ensure_ascii=False).encode()
