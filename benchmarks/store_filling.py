@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.store_shape import Population, Shape
 from shared.schemas.events import Completion
 from shared.store import entries, pages
+from shared.store.cards import Cards
 from shared.store.checking import document_of
 from shared.store.connection import Document, Store
 from shared.store.key_counts import BEGUN
@@ -47,7 +48,7 @@ class Filling:
         self._population = population
 
     async def run(self) -> None:
-        """Load everything, then make the indexes as every start of Tollway does, and the sheets as billing does."""
+        """Load everything, then make the indexes as every start of Tollway does, and the sheets and cards."""
         shape, made = self._shape, self._population
         await self._database[NOTES].replace_one({"_id": "shape"}, shape.facts, upsert=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -62,8 +63,10 @@ class Filling:
             task = bar.add_task("indexes", total=1)
             await ensure_indexes(self._store)
             bar.advance(task)
-            task = bar.add_task("sheets", total=1)
+            task = bar.add_task("sheets and cards", total=1)
             await Sheets(self._store).make(rest=0)
+            async for _ in Cards(self._store, "users").read():
+                pass
             bar.advance(task)
 
     async def _some(self, bar: Progress, name: str, total: int, made: Any) -> None:

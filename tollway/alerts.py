@@ -62,7 +62,7 @@ async def _print(env: Mapping[str, str], after: int, *, follow: bool) -> None:
     try:
         while True:
             after = await _all(bus, after, _say, patient=follow)
-            if not follow:
+            if not follow or _interrupted():
                 return
             await asyncio.sleep(LOOK_SECONDS)
     finally:
@@ -80,6 +80,12 @@ async def _all(bus: Bus, after: int, say: Callable[[Alert], None], *, patient: b
             raise
         print(f"tollway: {error.message}; it is tried again.", file=sys.stderr)
     return after
+
+
+def _interrupted() -> bool:
+    """Tell whether somebody wants this to end: a wait that ends at that very moment swallows the interrupt."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _say(alert: Alert) -> None:

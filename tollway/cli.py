@@ -184,6 +184,18 @@ def ledger_rebuild(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     raise typer.Exit(rebuild_ledger(data_dir))
 
 
+lists = typer.Typer(help="Look after the lists of keys, users, teams and customers.", no_args_is_help=True)
+app.add_typer(lists, name="lists")
+
+
+@lists.command("rebuild")
+def lists_rebuild(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Put lists in the order of 'created_at' and count them anew, while everything runs."""
+    from tollway.lists import rebuild_lists
+
+    raise typer.Exit(rebuild_lists(data_dir))
+
+
 @app.command()
 def alerts(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from shared.errors import TollwayError
@@ -18,7 +18,7 @@ from shared.schemas.scopes import SEPARATOR
 from shared.store.checking import Difference
 from shared.store.connection import Store
 from shared.store.setup import ensure_indexes
-from shared.store.verification import Verified, rebuild, verify
+from shared.store.verification import EXPECTED, Verified, rebuild, verify
 from tollway.stack.errors import StackError
 
 DIFFERS = 3
@@ -37,7 +37,7 @@ Told = Callable[[str, int], None]
 def verify_ledger(data_dir: Path) -> int:
     """Compare documents, rows and pages; print what was found and return the exit code: `DIFFERS` or 0."""
     console = Console()
-    found = _run(console, data_dir, lambda store, told: verify(store, _owner(), told))
+    found = with_store(console, data_dir, lambda store, told: verify(store, _owner(), told))
     _print(console, found)
     return DIFFERS if found.differences else 0
 
@@ -45,7 +45,7 @@ def verify_ledger(data_dir: Path) -> int:
 def rebuild_ledger(data_dir: Path) -> int:
     """Set rows and pages right by the documents; return the exit code."""
     console = Console()
-    count = _run(console, data_dir, lambda store, told: rebuild(store, _owner(), told))
+    count = with_store(console, data_dir, lambda store, told: rebuild(store, _owner(), told))
     console.print(f"All sums are those of {count:,} documents now.")
     return 0
 
@@ -68,11 +68,12 @@ def store_url(data_dir: Path) -> str:
     return url
 
 
-def _run(console: Console, data_dir: Path, work: Callable[[Store, Told], Awaitable[T]]) -> T:
+def with_store(console: Console, data_dir: Path, work: Callable[[Store, Told], Awaitable[T]]) -> T:
+    """Return what `work` on the store returns; it tells a bar on the console how far it is. Raises `StackError`."""
     url = store_url(data_dir)
     bar = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.completed:,}"),
+        TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip
 
     async def run() -> T:
@@ -91,9 +92,12 @@ def _run(console: Console, data_dir: Path, work: Callable[[Store, Told], Awaitab
 
 
 def _teller(bar: Progress) -> Told:
-    tasks = {}
+    tasks: dict[str, TaskID] = {}
 
     def tell(what: str, more: int) -> None:
+        if what == EXPECTED:
+            tasks["documents"] = bar.add_task("documents", total=more)
+            return
         if what not in tasks:
             tasks[what] = bar.add_task(what, total=None)
         bar.advance(tasks[what], more)

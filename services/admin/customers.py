@@ -58,7 +58,7 @@ class CustomerRoutes:
             return budget, [Deed("customer", record.id, "customer.made", after=customer_shape(record, budget))]
 
         budget = await self._recorder.carry_out(request, work)
-        return Answer(customer_shape(record, budget), tuple(record.ignored))
+        return Answer(await self._shape(record, budget, request.now), tuple(record.ignored))
 
     async def update(self, request: Request) -> Answer:
         """Change a customer: absent leaves a field as it was, null takes it away."""
@@ -91,20 +91,12 @@ class CustomerRoutes:
         size = fields.query_count("page_size", default=USUAL_PAGE, most=MOST_LISTED)
         records = await self._customers.page({}, skip=(page - 1) * size, limit=size + 1)
         headers = ((NEXT_PAGE, str(page + 1)),) if len(records) > size else ()
-        records = records[:size]
-        budgets = await self._budgets.find_many(sorted({record.budget_id for record in records if record.budget_id}))
-        shapes: list[dict[str, Any]] = []
-        for start in range(0, len(records), AT_ONCE):
-            some = records[start : start + AT_ONCE]
-            shapes += await asyncio.gather(
-                *(self._shape(record, budgets.get(record.budget_id), request.now) for record in some)
-            )
-        return Answer(shapes, headers=headers)
+        return Answer(await self._shapes(records[:size], request.now), headers=headers)
 
     async def block(self, request: Request) -> Answer:
         """Refuse requests of these customers from now on, whether they are known yet or not."""
         records = await self._set_blocked(request, blocked=True)
-        return Answer({"blocked_users": [customer_shape(record) for record in records]})
+        return Answer({"blocked_users": await self._shapes(records, request.now)})
 
     async def unblock(self, request: Request) -> Answer:
         """Let blocked customers be served again."""
@@ -129,6 +121,14 @@ class CustomerRoutes:
         await self._recorder.carry_out(request, work)
         message = f"Successfully deleted customers with ids: {list(ids)}"
         return Answer({"deleted_customers": len(ids), "message": message})
+
+    async def _shapes(self, records: Sequence[CustomerRecord], now: float) -> Sequence[dict[str, Any]]:
+        budgets = await self._budgets.find_many(sorted({record.budget_id for record in records if record.budget_id}))
+        shapes = []
+        for start in range(0, len(records), AT_ONCE):
+            some = records[start : start + AT_ONCE]
+            shapes += await asyncio.gather(*(self._shape(one, budgets.get(one.budget_id), now) for one in some))
+        return shapes
 
     async def _shape(self, record: CustomerRecord, budget: BudgetRecord | None, now: float) -> dict[str, Any]:
         spent = await self._spending.of(Scope("customer", record.id), record, now)

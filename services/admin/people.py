@@ -7,6 +7,7 @@ from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.schemas.limits import Limits
 from shared.store.budgets import budgets
 from shared.store.by_ids import questions
+from shared.store.cards import Cards
 from shared.store.connection import Session, Store
 from shared.store.objects import one_of
 from shared.store.people import (
@@ -30,6 +31,7 @@ class People:
 
     def __init__(self, store: Store) -> None:
         self.users = users(store)
+        self.user_cards = Cards(store, "users")
         self.teams = teams(store)
         self.organizations = organizations(store)
         self.memberships = memberships(store)

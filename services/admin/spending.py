@@ -53,17 +53,23 @@ class Spending:
 
     async def of(self, scope: Scope, owner: Owner, now: float) -> Spent:
         """Return what the owner of a scope has spent; raises `StoreUnavailable`."""
-        limits = await self.limits(owner)
+        since, until = await self._period(owner, now)
         total = await self._ledger.spent(scope, 0.0)
-        if not limits.budget_duration:
-            return Spent(total, total, None)
-        anchor = owner.limits.budget_since or owner.created_at
-        since, until = 0.0, 0.0
-        with suppress(ValueError):  # a period that nobody can tell never ends, as the limiter has it
-            since, until = period(limits.budget_duration, anchor, now, self._zone)
         return Spent(await self._ledger.spent(scope, since) if total and since else total, total, until or None)
+
+    async def reset_at(self, owner: Owner, now: float) -> float | None:
+        """Return when the current period of an owner's budget ends; None for one that never resets."""
+        return (await self._period(owner, now))[1] or None
 
     async def limits(self, owner: Owner) -> Limits:
         """Return what holds: an object's own limits, and those of the budget that it refers to."""
         budget = await self._budgets.find(owner.budget_id) if owner.budget_id else None
         return merged(owner.limits, budget.limits) if budget else owner.limits
+
+    async def _period(self, owner: Owner, now: float) -> tuple[float, float]:
+        """Return the begin and the end of the current period; 0 for what there is not."""
+        limits = await self.limits(owner)
+        if limits.budget_duration:
+            with suppress(ValueError):  # a period that nobody can tell never ends, as the limiter has it
+                return period(limits.budget_duration, owner.limits.budget_since or owner.created_at, now, self._zone)
+        return 0.0, 0.0

@@ -9,6 +9,7 @@ from services.admin.domain.pages import PAGE_FIELDS, Page, listed, read_page
 from services.admin.domain.requests import Answer, Request
 from services.admin.domain.rights import Caller, require
 from services.admin.domain.user_fields import ROLES
+from services.admin.domain.user_search import UserSearch, in_order
 from services.admin.domain.user_shapes import user_shape
 from services.admin.key_shapes import KeyShapes
 from services.admin.people import People
@@ -17,6 +18,7 @@ from services.admin.team_shapes import TeamShapes
 from shared.errors import InvalidRequest, NotFound
 from shared.schemas.scopes import Scope
 from shared.store.by_ids import questions
+from shared.store.cards import Entry
 from shared.store.keys import KeyFilter, KeyRecord, Keys
 from shared.store.objects import Query, containing, either, every, one_of
 from shared.store.people import MembershipRecord, UserRecord
@@ -83,10 +85,12 @@ class UserViews:
         page = read_page(fields, size=PAGE_SIZE, orders=_ORDERS)
         query = _query(fields)
         members = await self._members(fields, request)
-        if members is None:
+        if members is not None:
+            users, total = await self._page_of(members, query, page)
+        elif fields.text("user_ids") or fields.text("sso_user_ids") or (not query and page.order == "created_at"):
             users, total = await self._page(query, page)
         else:
-            users, total = await self._page_of(members, query, page)
+            users, total = await self._page_by_cards(_search(fields), page)
         ids = [user.id for user in users]
         groups, keys = await asyncio.gather(self._people.groups_of(ids), self._keys.counts("user_id", ids))
         shapes = await asyncio.gather(*(self._shape(user, groups[user.id], request) for user in users))
@@ -99,6 +103,15 @@ class UserViews:
         if not page.skip and len(users) < page.size:
             return users, len(users)
         return users, await self._people.users.count(query)
+
+    async def _page_by_cards(self, search: UserSearch, page: Page) -> tuple[Sequence[UserRecord], int]:
+        """Return a page of all users in another order, or of those that are searched for."""
+        found: list[Entry] = []
+        async for entries in self._people.user_cards.read():
+            found += search.finds(entries)
+        ids = await asyncio.to_thread(in_order, found, page.order, down=page.down)
+        users = await self._people.users.find_many(ids[page.skip : page.skip + page.size])
+        return list(users.values()), len(ids)
 
     async def _page_of(self, members: Sequence[str], query: Query, page: Page) -> tuple[Sequence[UserRecord], int]:
         """Return a page of those users of a group whom a query matches; a group is small enough to be read."""
@@ -154,6 +167,10 @@ def _sees_whole(caller: Caller, user: UserRecord) -> bool:
 
 def _administers(caller: Caller, group: MembershipRecord) -> bool:
     return group.kind == "organization" and group.group in caller.administered_organizations
+
+
+def _search(fields: Fields) -> UserSearch:
+    return UserSearch(fields.text("role"), fields.text("user_email"), fields.text("search"))
 
 
 def _query(fields: Fields) -> Query:

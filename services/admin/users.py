@@ -20,6 +20,7 @@ from services.admin.domain.user_shapes import user_shape
 from services.admin.first_keys import FirstKeys
 from services.admin.people import People
 from services.admin.recording import Deed, Recorder
+from services.admin.spending import Spending
 from services.admin.taking import Taken, Taking
 from shared.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from shared.pricing.money import to_dollars
@@ -44,6 +45,7 @@ class UserRoutes:
         taking: Taking,
         recorder: Recorder,
         first_keys: FirstKeys,
+        spending: Spending,
         defaults: Mapping[str, Any],
     ) -> None:
         self._people = people
@@ -51,6 +53,7 @@ class UserRoutes:
         self._taking = taking
         self._recorder = recorder
         self._first_keys = first_keys
+        self._spending = spending
         self._defaults = defaults
 
     async def new(self, request: Request) -> Answer:
@@ -74,8 +77,8 @@ class UserRoutes:
             return None, deeds
 
         await self._recorder.carry_out(request, work)
-        shape = _new_shape(wanted, record, key)
-        return Answer(shape, tuple(wanted.record.ignored))
+        reset_at = await self._spending.reset_at(wanted.record, request.now)
+        return Answer(_new_shape(wanted, record, key, reset_at), tuple(wanted.record.ignored))
 
     async def update(self, request: Request) -> Answer:
         """Change a user, by id or by email address."""
@@ -103,7 +106,8 @@ class UserRoutes:
 
         record = await self._recorder.carry_out(request, work)
         kept = tuple(name for name in record.ignored if name in request.body)
-        return Answer({"user_id": record.id, "data": user_shape(record)}, kept)
+        reset_at = await self._spending.reset_at(record, request.now)
+        return Answer({"user_id": record.id, "data": user_shape(record, reset_at=reset_at)}, kept)
 
     async def delete(self, request: Request) -> Answer:
         """Delete users with their keys and memberships, all of them or none."""
@@ -200,13 +204,13 @@ def _role_of(wanted: NewUser) -> Any:
     return "viewer" if wanted.record.role == "internal_user_viewer" else "user"
 
 
-def _new_shape(wanted: NewUser, record: KeyRecord | None, key: str) -> dict[str, Any]:
+def _new_shape(wanted: NewUser, record: KeyRecord | None, key: str, reset_at: float | None) -> dict[str, Any]:
     """Return LiteLLM's `NewUserResponse`: the key, and what is the user's where both have a field of that name."""
     said = wanted.key or {}
     of_key = {**token_shape(record, 0), "token_id": record.hash} if record else {"token": None}
     return {
         **of_key,
-        **user_shape(wanted.record),
+        **user_shape(wanted.record, reset_at=reset_at),
         "spend": to_dollars(0),
         "key": key,
         "duration": said.get("duration"),

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from functools import partial
 
 import msgspec
 import structlog
@@ -169,7 +168,7 @@ class Relay:
             if ctx.stream:
                 self._worker.metrics.first_token(ctx.route, time.time() - ctx.received)
             lane.consumed(len(data))
-            lane.pour_into(short_way(request, response, partial(self._poured, lane)))
+            lane.pour_into(short_way(request, response, self._note_written))
             error = await self._to_the_end(response, ctx, lane, events=events)
             lane.pour_into(None)
             if error is not None:
@@ -190,10 +189,6 @@ class Relay:
     def _note_written(self, data: bytes) -> None:
         self._wrote = time.monotonic()
         self._last = data if len(data) >= _LONGEST_END else (self._last + data)[-_LONGEST_END:]
-
-    def _poured(self, lane: Lane, data: bytes) -> None:
-        self._note_written(data)
-        lane.consumed(len(data))
 
     @property
     def _between_events(self) -> bool:

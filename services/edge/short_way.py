@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-KEPT_UP = 64 * 1024
-"""Bytes that wait for a client at most before the request's task, which waits for the client, goes on instead."""
+KEPT_UP = 16 * 1024
+"""Bytes that wait for a client at most before the request's task goes on instead, which waits for the client once
+another 64 KiB were written: what is allowed here comes on top of that for each slow client."""
 
 
 def short_way(

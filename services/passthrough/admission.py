@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.passthrough.domain.access import check_models, looks_like_json, model_of, models_named
 from services.passthrough.domain.addresses import provider_url, remainder_of
+from services.passthrough.domain.form_models import FormModels, models_of_form
 from services.passthrough.domain.forms import read_form
 from services.passthrough.domain.operations import Meaning, meaning_of, model_in_path, operation_of
 from services.passthrough.domain.targets import Target
@@ -32,6 +33,8 @@ class Admitted:
     """False where the body may name another model in what was not read of it."""
     input: int | None = None
     """Tokens of text, where they were counted."""
+    form: FormModels | None = None
+    """What a form names while it goes by; None for what is no form, or has its model in the path."""
 
 
 class Admission:
@@ -56,10 +59,20 @@ class Admission:
             if not named and target.vendor is not None and meaning != "free":
                 body = await self._checked_form(ctx, body, principal, target.vendor)
         if is_form(ctx):
-            return Admitted(url, body, meaning, named[:MAX_MODEL], certain=bool(named), input=0)
+            form = await self._watched(ctx, body) if meaning == "metered" and not named else None
+            return Admitted(url, body, meaning, named[:MAX_MODEL], certain=bool(named), input=0, form=form)
         if not named and isinstance(body, WholeBody):
             named = await self._offload.run(model_of, body.data)
         return Admitted(url, body, meaning, named[:MAX_MODEL])
+
+    async def _watched(self, ctx: RequestContext, body: Outgoing) -> FormModels:
+        """Return what sees the models of a form, now or as it goes by; raise `InvalidRequest` where there are two."""
+        content_type = value_of(ctx.headers, "content-type")
+        if isinstance(body, WholeBody):
+            return await self._offload.run(models_of_form, body.data, content_type)
+        form = FormModels(content_type)
+        body.watch = form.feed
+        return form
 
     async def _checked(self, ctx: RequestContext, body: Outgoing, principal: Principal, vendor: str | None) -> Outgoing:
         """Return the body once the models that it names are known to be allowed."""

@@ -5,8 +5,8 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from services.passthrough.admission import Admitted
-from services.passthrough.domain.bills import Finished, attempt_of, beyond, bill_of, billed_model, cost_of
+from services.passthrough.admission import MAX_MODEL, Admitted
+from services.passthrough.domain.bills import Finished, attempt_of, beyond, bill_of, billed_model, cost_of, in_doubt
 from services.passthrough.domain.copies import Reading
 from services.passthrough.domain.targets import Target
 from services.passthrough.outgoing import WholeBody
@@ -112,7 +112,10 @@ class Books:
         target, meaning = self._target, self._admitted.meaning
         model = self._model(reading)
         usage = await self._usage(reading, end, model)
-        cost = cost_of(target, meaning, usage, self._price(model), self.started, end)
+        price = self._price(model)
+        if usage is not None and self._in_doubt(reading):
+            usage, price = in_doubt(usage), self._dearest(usage)
+        cost = cost_of(target, meaning, usage, price, self.started, end)
         metrics = self._accounting.metrics
         metrics.attempt_ended(target.provider, end.outcome, end.ended - self.started)
         if usage is not None:
@@ -122,7 +125,19 @@ class Books:
 
     def _model(self, reading: Reading | None) -> str:
         admitted, told = self._admitted, reading.model if reading else ""
+        if admitted.form is not None and admitted.body.complete and admitted.form.model:
+            return admitted.form.model[:MAX_MODEL]
         return billed_model(admitted.model, told, certain=admitted.certain, priced=self._price(told).known)
+
+    def _in_doubt(self, reading: Reading | None) -> bool:
+        """Tell whether neither the form nor the answer says for certain which model it was."""
+        form = self._admitted.form
+        return form is not None and form.doubtful and not (reading is not None and self._price(reading.model).known)
+
+    def _dearest(self, usage: Usage) -> Price:
+        """Return the price of the vendor's models at which a usage costs most."""
+        known = [price for price, _ in self._accounting.prices.all_of(self._target) if price.known]
+        return max(known, key=lambda price: price.cost(usage, self.started).nano, default=UNPRICED)
 
     async def _usage(self, reading: Reading | None, end: Finished, model: str) -> Usage | None:
         """Return the usage as reported, with our own count for what was not; None where nothing can be told."""

@@ -1,6 +1,6 @@
 """The body of a request on its way to the provider."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 
 from aiohttp.abc import AbstractStreamWriter
@@ -58,6 +58,10 @@ class _LargePayload(BytesIOPayload):
         self._body.complete = True
 
 
+def _unwatched(_: bytes) -> None:
+    """See nothing."""
+
+
 class ArrivingBody:
     """A body that the client is still sending; it is taken piece by piece, once, as the provider reads it."""
 
@@ -73,6 +77,8 @@ class ArrivingBody:
         """True once all of it was handed on."""
         self.failure: TollwayError | None = None
         """Why the body could not be had to its end; the HTTP client would hide it."""
+        self.watch: Callable[[bytes], None] = _unwatched
+        """Sees each piece before the provider does, and raises a `TollwayError` to stop the request."""
 
     async def peek(self) -> bytes:
         """Return the first piece, which stays in its place; empty for an empty body."""
@@ -121,6 +127,7 @@ class ArrivingBody:
             raise
 
     def _count(self, piece: bytes) -> bytes:
+        self.watch(piece)
         self.size += len(piece)
         return piece
 

@@ -108,8 +108,8 @@ class Lane:
     def pour_into(self, sink: Callable[[bytes], bool] | None) -> None:
         """Have data go to `sink` as it comes, which spares the reader's task from being woken for each frame.
 
-        What the sink does not take (False), and every frame that is more than data, waits for `next()`, as does
-        whatever comes behind it. Nothing goes there once the lane broke.
+        What it takes counts as consumed. What it does not take (False), and every frame that is more than data, waits
+        for `next()`, as does whatever comes behind it. Nothing goes there once the lane broke.
         """
         self._sink = sink
 
@@ -141,13 +141,13 @@ class Lane:
         self._wake()
 
     def _poured(self, data: bytes) -> bool:
-        if self._sink is None or self._failure is not None:
+        if self._sink is None or self._failure is not None or not self._sink(data):
             return False
         try:
-            return self._sink(data)
+            self.consumed(len(data))
         except TollwayError as error:
             self.fail(error)
-            return False
+        return True
 
     def hold(self, worker: str, sent: Sent | None = None) -> None:
         """Note that a worker has the request in hand, and whether it is about to call a provider."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from shared.schemas.events import Completion
-from shared.store import pages
+from shared.store import pages, sums
 from shared.store.connection import Document, Store, translated
 from shared.store.entries import completion_of
 from shared.store.ledger_pause import Pause
@@ -44,12 +44,14 @@ class LedgerWalk:
         self._listing = Listing(store)
         self._pause = pause
 
-    async def days(self) -> list[str]:
-        """Return the days that have a sum, the first one first."""
+    async def days(self) -> dict[str, int]:
+        """Return the days that have a sum, the first one first, and how many requests each had by its row."""
+        found: dict[str, int] = {}
         with translated():
-            query = {"names": {"$in": [ALL, listed("opening")]}}
-            rows = await self._database.rollups.find(query, {"day": 1}).to_list(length=None)
-        return sorted({row["day"] for row in rows})
+            for name, fields in ((listed("opening"), {"day": 1}), (ALL, {"day": 1, "lines": 1})):
+                for row in await self._database.rollups.find({"names": name}, fields).to_list(length=None):
+                    found[row["day"]] = found.get(row["day"], 0) + sums.totals_of(row)["requests"]
+        return dict(sorted(found.items()))
 
     async def pieces(self, days: list[str]) -> AsyncIterator[Piece]:
         """Yield the pages of some days, with the documents that they list and that ended just then."""
@@ -71,14 +73,21 @@ class LedgerWalk:
                 at = end
 
     async def rows(self, days: list[str]) -> AsyncIterator[list[Document]]:
-        """Yield the rows of some days."""
+        """Yield the rows of some days, some at a time."""
         for day in days:
             for name in LISTS:
+                batch: list[Document] = []
                 with translated():
-                    found = await self._database.rollups.find({"names": name, "day": day}).to_list(length=None)
+                    cursor = self._database.rollups.find({"names": name, "day": day}).batch_size(IN_ONE_BATCH)
+                    async for row in cursor:
+                        batch.append(row)
+                        if len(batch) == IN_ONE_BATCH:
+                            self._pause.check()
+                            yield batch
+                            batch = []
                 self._pause.check()
-                if found:
-                    yield found
+                if batch:
+                    yield batch
 
     async def counts(self) -> dict[str, int]:
         """Return how many documents, rows and pages there are, whatever lists them."""

@@ -10,6 +10,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from shared.errors import Conflict
 from shared.store.by_ids import documents_by_id
+from shared.store.cards import CARDED, Cards
 from shared.store.connection import Document, Session, Store, translated
 from shared.store.shelves import SHELVED, Shelves, shelves_of_page
 
@@ -72,6 +73,7 @@ class Objects(Generic[R]):
         self._store = store
         self._documents = store.database[collection]
         self._shelves = Shelves(store, collection) if collection in SHELVED else None
+        self._cards = Cards(store, collection) if collection in CARDED else None
         self._type = record
         self._noun = noun
         self._param = param or noun
@@ -104,8 +106,11 @@ class Objects(Generic[R]):
         documents = [self._document(record) for record in records]
         with translated():
             if self._shelves:
-                for document, shelf in zip(documents, await self._shelves.place(len(records), session), strict=True):
+                shelves = await self._shelves.place(len(records), session)
+                for document, shelf in zip(documents, shelves, strict=True):
                     document["shelf"] = shelf
+                if self._cards:
+                    await self._cards.change(shelves, session)
             try:
                 await self._documents.insert_many(documents, session=session)
             except BulkWriteError as error:
@@ -121,6 +126,8 @@ class Objects(Generic[R]):
             try:
                 # Every field, and not the document as a whole: it stands on a shelf, which no record knows.
                 await self._documents.update_one({"_id": id}, {"$set": document}, session=session)
+                if self._cards:
+                    await self._cards.change(await self._shelf_of(id, session), session)
             except DuplicateKeyError:
                 raise Conflict(f"Another {self._noun} has this name already.", param=self._noun) from None
 
@@ -166,8 +173,14 @@ class Objects(Generic[R]):
                 gone: Counter[int] = Counter()
                 gone.subtract(int(item.get("shelf", 0)) for item in found)
                 await self._shelves.count(gone, session)
+                if self._cards:
+                    await self._cards.change(gone, session)
             result = await self._documents.delete_many(dict(query), session=session)
         return int(result.deleted_count)
+
+    async def _shelf_of(self, id: str, session: Session) -> list[int]:
+        found = await self._documents.find_one({"_id": id}, {"shelf": 1}, session=session)
+        return [int(found["shelf"])] if found else []
 
     async def _page_of_all(self, shelves: Shelves, skip: int, limit: int, *, down: bool) -> list[R]:
         order = list((await shelves.on_each()).items())

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne
@@ -18,8 +19,13 @@ from shared.store.sums import DAY, Row, Tally, day_of
 WRITES_IN_BATCH = 200
 """Writes in one transaction: what the embedded store takes much less than its client's patience for."""
 
+EXPECTED = "documents to read"
+
 Progress = Callable[[str, int], None]
-"""Is told what is being read, and how many of it were read since."""
+"""Is told what is being read, and how many of it were read since; a verification says `EXPECTED` first."""
+
+MOST_DIFFERENCES = 10_000
+"""Differences that are kept, of a ledger in which nothing is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +48,56 @@ async def verify(store: Store, owner: str, progress: Progress) -> Verified:
     """
     async with paused(store, owner) as pause:
         walk, first_day = LedgerWalk(store, pause), await _first_day(store)
-        days = [day for day in await walk.days() if day >= first_day]
+        expected = {day: number for day, number in (await walk.days()).items() if day >= first_day}
+        progress(EXPECTED, sum(expected.values()))
+        checking = _Checking(walk, progress)
+        for day in expected:
+            await checking.day(day)
+        for what, more in (await walk.older_than(first_day)).items():
+            checking.seen[what] += more
+        differences = [*checking.differences, *_unseen(await walk.counts(), checking.seen)]
+        return Verified(
+            documents=checking.seen["documents"],
+            spend=checking.spend,
+            rows=checking.rows,
+            first_day=first_day,
+            differences=tuple(differences),
+        )
+
+
+class _Checking:
+    """Compares day by day, so that no more than a day's sums are in memory."""
+
+    def __init__(self, walk: LedgerWalk, progress: Progress) -> None:
+        self._walk = walk
+        self._progress = progress
+        self.seen = {"documents": 0, "rows": 0, "pages": 0}
+        self.spend = 0
+        self.rows = 0
+        self.differences: list[Difference] = []
+
+    async def day(self, day: str) -> None:
+        """Add up a day's documents, pages and rows, and keep what they disagree about."""
         documents, listed, on_pages, rows = Sums(), Sums(), Sums(), Sums()
-        seen = {"documents": 0, "rows": 0, "pages": 0}
-
-        def count(what: str, more: int) -> None:
-            seen[what] += more
-            progress(what, more)
-
-        async for piece in walk.pieces(days):
+        async for piece in self._walk.pieces([day]):
             documents.add_documents(piece.documents)
             listed.add_listed(piece.documents)
             for page in piece.pages:
                 on_pages.add_page(page)
-            count("documents", len(piece.documents))
-            count("pages", len(piece.pages))
-        async for found in walk.rows(days):
+            self._count("documents", len(piece.documents))
+            self._count("pages", len(piece.pages))
+        async for found in self._walk.rows([day]):
             for row in found:
                 rows.add_row(row)
-            count("rows", len(found))
-        for what, more in (await walk.older_than(first_day)).items():
-            seen[what] += more
-        differences = [*documents.differences(rows, "rows", ""), *listed.differences(on_pages, "pages", "")]
-        differences += _unseen(await walk.counts(), seen)
-        return Verified(seen["documents"], documents.total("spend"), rows.rows, first_day, tuple(differences))
+            self._count("rows", len(found))
+        self.spend += documents.total("spend")
+        self.rows += rows.rows
+        found_here = chain(documents.differences(rows, "rows", ""), listed.differences(on_pages, "pages", ""))
+        self.differences += islice(found_here, MOST_DIFFERENCES - len(self.differences))
+
+    def _count(self, what: str, more: int) -> None:
+        self.seen[what] += more
+        self._progress(what, more)
 
 
 async def rebuild(store: Store, owner: str, progress: Progress) -> int:

@@ -149,9 +149,11 @@ async def test_duplicates_and_two_workers_count_once(books: Books, billing: Any,
 
 
 async def test_an_event_whose_write_was_not_acknowledged_comes_again(
-    books: Books, billing: Any, eventually: Eventually
+    books: Books, billing: Any, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A consumer that dies between write and acknowledgement leaves the same ledger as one that does not."""
+    monkeypatch.setattr(consumer, "ACK_WAIT", 3.0)
+    monkeypatch.setattr(consumer, "PROGRESS", 1.0)
     taken: list[int] = []
     bus = await Bus.connect(books.bus._client.connected_url.geturl(), name="dying", inbox="billing")  # type: ignore[union-attr]
     ledger = Ledger(books.store)
@@ -170,7 +172,7 @@ async def test_an_event_whose_write_was_not_acknowledged_comes_again(
     await bus._client.close()
     async with billing() as worker:
         await books.settled()
-        assert _counted(worker, "tollway_events_redelivered") == 1
+        assert _counted(worker, "tollway_events_redelivered") >= 1
     await books.balance()
 
 

@@ -20,7 +20,7 @@ from shared.bus.stage import Call, Stage
 from shared.bus.worker import Worker
 from shared.errors import ProviderError, Unavailable
 from shared.schemas.context import BodyRef, Principal, RequestContext
-from shared.schemas.frames import Ending, Opening, Sent
+from shared.schemas.frames import Ending, FrameHeader, Opening, Sent
 
 
 def context(lanes: Lanes, token: str = "r1", **changes: Any) -> RequestContext:
@@ -285,7 +285,6 @@ async def test_a_gap_in_the_frames_breaks_the_answer(worker_on: Any, eventually:
     """A lost frame ends the stream with an error, never with silently wrong text."""
     from shared.bus.envelope import join
     from shared.errors import BrokenStream
-    from shared.schemas.frames import FrameHeader
 
     async with worker_on("edge") as edge, worker_on("router") as router:
         _, lanes = await edge_of(edge)
@@ -296,6 +295,23 @@ async def test_a_gap_in_the_frames_breaks_the_answer(worker_on: Any, eventually:
         assert (await lane.next(60)) is not None
         with pytest.raises(BrokenStream):
             await lane.next(60)
+
+
+async def test_a_piece_that_was_poured_is_never_read_again(worker_on: Any) -> None:
+    """Where no credit can be given for a piece that went on, the answer breaks off, and the piece went on once."""
+    async with worker_on("edge") as edge:
+        _, lanes = await edge_of(edge)
+        lane = lanes.open("r1", 10)
+        poured: list[bytes] = []
+        lane.pour_into(lambda piece: poured.append(piece) is None)
+        lane.deliver(FrameHeader(0, worker="router.w1"), b"one")
+        with pytest.raises(BusUnavailable):
+            while True:
+                edge.bus.publish(lanes.subject("nobody"), bytes(512 * 1024))
+        lane.deliver(FrameHeader(1), b"two and more")
+        with pytest.raises(BusUnavailable):
+            await lane.next(60)
+        assert poured == [b"one", b"two and more"]
 
 
 async def test_the_loss_of_a_worker_is_noticed_by_its_silence(worker_on: Any, eventually: Any) -> None:

@@ -11,9 +11,9 @@ import pytest
 from tests.support.stack import Stack
 from tests.support.traffic import until
 
-DRAIN_SECONDS = 3
+DRAIN_SECONDS = 5
 HELLO = [{"role": "user", "content": "Hello"}]
-SHORT, LONG = "tokens=30;rate=20/s", "tokens=2000;rate=20/s"
+SHORT, LONG = "tokens=20;rate=20/s", "tokens=2000;rate=20/s"
 SHUT = "this gateway is shutting down"
 
 Answer = tuple[int, str]
@@ -27,7 +27,7 @@ def ending(request: pytest.FixtureRequest) -> signal.Signals:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A stack that drains for three seconds."""
+    """A stack that drains for five seconds."""
     with Stack(tmp_path / "stack", config={"server": {"drain_seconds": DRAIN_SECONDS}}) as running:
         yield running
 
@@ -35,7 +35,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 @pytest.fixture
 async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
     """Plain HTTP with the master key, on connections that are kept."""
-    timeout = aiohttp.ClientTimeout(total=30)
+    timeout = aiohttp.ClientTimeout(total=90)
     async with aiohttp.ClientSession(stack.url, headers=stack.headers(), timeout=timeout) as session:
         yield session
 
@@ -49,7 +49,7 @@ async def ask(http: aiohttp.ClientSession, path: str, behaviour: str, *, stream:
 
 async def called(stack: Stack, number: int) -> None:
     """Wait until the demo provider has been called so often."""
-    async with aiohttp.ClientSession() as http, asyncio.timeout(20):
+    async with aiohttp.ClientSession() as http, asyncio.timeout(60):
         while True:
             async with http.get(f"{stack.demo_url}/_demo/stats") as response:
                 if (await response.json())["calls"]["started"] >= number:
@@ -63,18 +63,20 @@ async def test_what_is_short_ends_whole_and_what_is_long_ends_with_an_error(
     """Requests in flight have the drain limit to end; past it each is told in its dialect, and the exit is clean."""
     wanted = {
         "short stream": ("/v1/chat/completions", SHORT, True),
-        "short answer": ("/v1/chat/completions", "latency=1500ms", False),
+        "short answer": ("/v1/chat/completions", "latency=1s", False),
         "long stream": ("/v1/chat/completions", LONG, True),
         "long message stream": ("/v1/messages", LONG, True),
         "long answer": ("/v1/chat/completions", "latency=60s", False),
         "long message": ("/v1/messages", "latency=60s", False),
         "long pass-through": ("/openai/v1/chat/completions", "latency=60s", False),
     }
-    asking = {
-        name: asyncio.ensure_future(ask(http, path, behaviour, stream=stream))
-        for name, (path, behaviour, stream) in wanted.items()
-    }
-    await called(stack, len(wanted))
+    # The short ones last, so that they are under way when the stack hears of its end.
+    asking: dict[str, asyncio.Task[Answer]] = {}
+    for kind in ("long", "short"):
+        for name, (path, behaviour, stream) in wanted.items():
+            if name.startswith(kind):
+                asking[name] = asyncio.create_task(ask(http, path, behaviour, stream=stream))
+        await called(stack, len(asking))
     stack.send(ending)
     status, text = await asking["short stream"]
     assert status == 200
@@ -105,11 +107,11 @@ async def test_a_request_that_is_on_its_way_is_answered_as_its_connections_last(
     path, headers = "/v1/chat/completions", stack.headers()
     async with aiohttp.ClientSession(stack.url, headers=headers) as kept, aiohttp.ClientSession(stack.url) as probe:
         assert (await ask(kept, path, "", stream=False))[0] == 200
-        last = asyncio.ensure_future(ask(http, path, "latency=2s", stream=False))
+        last = asyncio.ensure_future(ask(http, path, "latency=4s", stream=False))
         await called(stack, 2)
         assert not await is_draining(probe)
         stack.send(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await is_draining(probe):
                 await asyncio.sleep(0.02)
         late = asyncio.ensure_future(ask(probe, path, "", stream=False))

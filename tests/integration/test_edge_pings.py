@@ -51,6 +51,7 @@ async def edge_before(
         await Stage(worker, producer.answer, max_in_hand=10).start()
         await worker.bus.barrier()
         worker.ready()
+        await running.knows_of("guardrails")
         yield await stack.enter_async_context(aiohttp.ClientSession(running.url, headers=HEADERS))
 
 

@@ -40,5 +40,13 @@ async def test_past_its_bound_the_edge_refuses_at_once(nats_server: NatsServer, 
         for task in held:
             task.cancel()
         await until(lambda: demo.counters.stats()["calls"]["open"] == 0)
-        async with http.post(NATIVE, json=CHAT) as answer:
-            assert answer.status == 200, await answer.text()
+        # The edge lets go of them a moment before or after the provider does.
+        async with asyncio.timeout(60):
+            while await status(http) != 200:
+                await asyncio.sleep(0.02)
+
+
+async def status(http: aiohttp.ClientSession) -> int:
+    """Send a request and return its status."""
+    async with http.post(NATIVE, json=CHAT) as answer:
+        return answer.status

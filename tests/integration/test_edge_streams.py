@@ -36,6 +36,7 @@ async def answering(
         await stage.start()
         await worker.bus.barrier()
         worker.ready()
+        await running.knows_of("guardrails")
         yield running
 
 
@@ -121,7 +122,7 @@ async def test_a_connection_that_never_asks_is_closed(
         address = URL(running.url)
         reader, writer = await asyncio.open_connection(address.host, address.port)
         writer.write(b"GET /health/liveliness HT")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""
         writer.close()

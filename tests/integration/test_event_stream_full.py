@@ -24,7 +24,7 @@ from tests.support.books import Books
 from tests.support.bus_user import on_the_bus
 from tests.support.stack import Stack
 from tests.support.traffic import Result, Traffic, send, until
-from tests.support.trouble import check, frozen, gauges, recovered
+from tests.support.trouble import adds_up, all_gauges, check, frozen, gauges, recovered
 
 ROOM = 256 * 1024
 HASTE = 0.8
@@ -64,15 +64,14 @@ async def test_admission_stops_before_the_stream_is_full_and_begins_again(tmp_pa
                 with frozen(stack.pids("billing")):
                     results = await fill(stack, jetstream)
                     await refused_everywhere(stack, http, books)
-                    assert (await gauges(stack))["tollway_event_stream_full"] >= 1
                     await discards_new(stack, jetstream)
                 traffic = Traffic(stack, stack.master_key, 5, "nonce")
                 await traffic.start()
                 await recovered(traffic, 20)
                 results += await traffic.stop()
         await check(results, books)
-        assert await books.summed() == await books.rolled_up()
-        assert (await gauges(stack)).get("tollway_events_lost_total", 0) == 0
+        await adds_up(books)
+        assert (await all_gauges(stack)).get("tollway_events_lost_total", 0) == 0
         await books.close()
 
 
@@ -92,7 +91,7 @@ async def fill(stack: Stack, jetstream: JetStreamContext) -> list[Result]:
 
 async def refused_everywhere(stack: Stack, http: aiohttp.ClientSession, books: Books) -> None:
     """Hold that every route that is recorded is refused, before a provider is called."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while (await gauges(stack))["tollway_event_stream_full"] < 3:  # the edge, the router, pass-through
         assert time.monotonic() < end
         await asyncio.sleep(0.1)

@@ -15,6 +15,7 @@ from tests.support.nats_server import NatsServer
 from tests.support.raw_upstream import RawUpstream, raw_upstream
 from tests.support.served import MASTER_KEY, STORED, WAIT_SECONDS, Served
 from tests.support.store_server import StoreServer
+from tests.support.trouble import FROZEN_SECONDS
 from tollway.services import SERVICES
 
 ANSWER = (
@@ -46,7 +47,8 @@ def configured(upstream: RawUpstream) -> dict[str, Any]:
 
 
 async def say_what_is_missing(served: Served) -> None:
-    """Without a broker the edge lives, is not ready, and refuses politely; nobody ends."""
+    """Without a broker the edge lives, is not ready, and refuses politely; nobody ends for 20 s."""
+    began = time.monotonic()
     await served.until(lambda status, body: status == 503 and body["missing"] == ["the message broker does not answer"])
     async with aiohttp.ClientSession(served.url) as session:
         async with session.get("/health/liveliness") as answer:
@@ -58,6 +60,7 @@ async def say_what_is_missing(served: Served) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
         while not all("waiting for it" in served.said(name) for name in SERVICES):
             await asyncio.sleep(0.1)
+    await asyncio.sleep(max(0.0, began + FROZEN_SECONDS - time.monotonic()))
     assert served.ended() == []
     for name in SERVICES:
         assert "canary-password" not in served.said(name)
@@ -124,7 +127,8 @@ async def start_without_servers(folder: Path, *, broker_hangs: bool) -> None:
         await asyncio.to_thread(served.setup)
         if broker_hangs:
             broker.signal(signal.SIGSTOP)
-            store.stop()
+            # By a signal that it hears: killed in its first seconds it might never start again.
+            await asyncio.to_thread(store.stop, signal.SIGTERM)
         else:
             broker.stop()
             store.signal(signal.SIGSTOP)
@@ -144,7 +148,7 @@ async def start_without_servers(folder: Path, *, broker_hangs: bool) -> None:
         assert served.ended() == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_services_wait_for_the_servers_that_they_need(tmp_path: Path) -> None:
     """The broker refuses while the store hangs, and the other way round; no service is started a second time."""
     await asyncio.gather(

@@ -45,7 +45,6 @@ async def refused(folder: Path, nats: str, mongodb: str) -> tuple[int, list[str]
         stack.stop(signal.SIGKILL)
 
 
-@pytest.mark.timeout(240)
 async def test_up_names_the_server_that_is_away(
     nats_server: NatsServer, store: StoreServer, frozen: tuple[NatsServer, StoreServer], tmp_path: Path
 ) -> None:
@@ -68,7 +67,6 @@ async def test_up_names_the_server_that_is_away(
         assert PASSWORD not in said[0]
 
 
-@pytest.mark.timeout(120)
 def test_a_service_that_waits_for_its_broker_stops_when_told(tmp_path: Path) -> None:
     """SIGTERM ends it at once, with exit code 0, like one that serves."""
     env = Stack(tmp_path).environment() | {"NATS_URL": f"nats://127.0.0.1:{free_port()}"}

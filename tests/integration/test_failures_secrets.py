@@ -1,7 +1,6 @@
 """Canary secrets in every slot are found nowhere that they do not belong, after requests that end well and badly."""
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import uuid
@@ -11,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from shared.store.connection import Store
+from tests.support.canaries import HEADER, REQUEST_PLANE, ask, dumped, written
 from tests.support.raw_upstream import RawUpstream
 from tests.support.spy import Seen, spying
 from tests.support.stack import Stack
@@ -24,15 +23,11 @@ MASTER = f"sk-canary-master-{uuid.uuid4().hex}"
 PROVIDER = f"sk-canary-provider-{uuid.uuid4().hex}"
 UNKNOWN = f"sk-canary-unknown-{uuid.uuid4().hex}"
 PROMPT = f"canary-prompt-{uuid.uuid4().hex}"
-HEADER = f"canary-header-{uuid.uuid4().hex}"
 COMPLETION = f"canary-completion-{uuid.uuid4().hex}"
 CHOSEN, CHOSEN_ANEW = (f"sk-canary-chosen-{uuid.uuid4().hex}" for _ in range(2))
 CREDENTIAL, CREDENTIAL_ANEW = (f"sk-canary-credential-{uuid.uuid4().hex}" for _ in range(2))
 VAULT_TOKEN = f"hvs.canary-{uuid.uuid4().hex}"
 VAULTED = f"sk-canary-vaulted-{uuid.uuid4().hex}"
-
-REQUEST_PLANE = ("tollway.req.", "tollway.worker.", "tollway.edge.", "tollway.guardrails.", "tollway.body.", "_INBOX.")
-"""Where a client's body may travel, and the answer to it."""
 
 
 @pytest.fixture(scope="module")
@@ -64,22 +59,6 @@ def stack(vault: VaultServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     env["VAULT_TOKEN"] = VAULT_TOKEN
     with Stack(tmp_path_factory.mktemp("secrets"), workers=WORKERS, config=config, env=env) as running:
         yield running
-
-
-async def ask(
-    session: aiohttp.ClientSession, seen: Seen, what: str, key: str, path: str, body: Any, **headers: str
-) -> int:
-    """Send a request, keep its answer with its headers, and return the status."""
-    sent = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "x-canary": HEADER, **headers}
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    async with session.post(path, data=data, headers=sent) as answer:
-        content = b"\n".join(name + b": " + value for name, value in answer.raw_headers)
-        try:
-            content += b"\n\n" + await answer.read()
-        except aiohttp.ClientPayloadError:
-            content += b"\n\n(cut)"
-        seen.answers.append((what, content))
-        return answer.status
 
 
 def chat(model: str = "demo", *, stream: bool = False, word: str = "") -> dict[str, Any]:
@@ -185,31 +164,6 @@ def telling(*, stream: bool) -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b" % (kind, len(content), content)
 
 
-async def dumped(stack: Stack) -> bytes:
-    """Return every document of every collection, as text."""
-    store = Store.open(stack.mongodb_url)
-    try:
-        parts = []
-        for name in await store.database.list_collection_names():
-            parts += [repr(document) for document in await store.database[name].find({}).to_list(length=None)]
-        assert len(parts) > 20
-        return "\n".join(parts).encode()
-    finally:
-        await store.close()
-
-
-def written(stack: Stack) -> dict[str, bytes]:
-    """Return every file of the data folder but those that hold the stack's own secrets by their purpose."""
-    found = {}
-    for path in stack.data_dir.rglob("*"):
-        if path.parent.name == "secrets" or path.name == "nats.conf":
-            continue
-        # The servers go on writing: a file may be gone by the time that it is read.
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
-            found[str(path.relative_to(stack.data_dir))] = path.read_bytes()
-    return found
-
-
 async def test_secrets_are_nowhere_but_where_they_belong(stack: Stack, upstream: RawUpstream) -> None:
     """Logs, metrics, database, answers, and messages on subjects of roles that have no part in a request."""
     await whole(stack, WORKERS)
@@ -233,7 +187,8 @@ async def test_secrets_are_nowhere_but_where_they_belong(stack: Stack, upstream:
     }  # fmt: skip
     hidden = (MASTER, UNKNOWN, PROVIDER, CREDENTIAL, CREDENTIAL_ANEW, VAULT_TOKEN, VAULTED, PROMPT, HEADER)
     own = [path.read_text().strip() for path in (stack.data_dir / "secrets").iterdir()]
-    logs, database, files = stack.logs(), await dumped(stack), written(stack)
+    logs, files = stack.logs(), written(stack)
+    database = b"".join((await dumped(stack)).values())
     for secret in (*shown, *hidden, *own):
         assert secret not in logs, f"{secret} is in a log"
         assert secret.encode() not in database, f"{secret} is in the database"
@@ -256,5 +211,5 @@ async def test_secrets_are_nowhere_but_where_they_belong(stack: Stack, upstream:
     digests = [hashlib.sha256(secret.encode()).hexdigest() for secret in (MASTER, key, UNKNOWN, CHOSEN, regenerated)]
     for digest in digests:
         assert seen.holding(digest) <= {"tollway.req.auth"}, "the digest of a key goes to auth and no further"
-        assert digest not in stack.logs()
-        assert digest.encode() not in await dumped(stack)
+        assert digest not in logs
+        assert digest.encode() not in database

@@ -20,8 +20,9 @@ from shared.schemas.limits import Limits
 from shared.store.connection import Store
 from tests.support.limited import limited_key
 from tests.support.route_samples import SAMPLES
+from tests.support.spend_logs import logged
 from tests.support.stack import Stack
-from tests.support.trouble import gauges
+from tests.support.trouble import all_gauges
 from tests.support.world import World
 
 AUTHS = 2
@@ -46,7 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
     """A client without a bound of its own."""
-    connector, timeout = aiohttp.TCPConnector(limit=100), aiohttp.ClientTimeout(total=60)
+    connector, timeout = aiohttp.TCPConnector(limit=100), aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(stack.url, connector=connector, timeout=timeout) as session:
         yield session
 
@@ -69,14 +70,14 @@ async def test_whoever_stuffs_keys_from_one_address_is_slowed_down(stack: Stack,
     good, fresh = [await limited_key(stack, Limits()) for _ in range(2)]
     # A worker that knows the key asks nobody about it.
     assert {status for status, _ in await asyncio.gather(*[knock(http, good, "192.0.2.3") for _ in range(40)])} == {200}
-    began, before = time.monotonic(), await gauges(stack)
+    began, before = time.monotonic(), await all_gauges(stack)
     tries = await asyncio.gather(*[knock(http, f"sk-{secrets.token_hex(16)}", "192.0.2.1") for _ in range(1000)])
     counted = Counter(status for status, _ in tries)
     assert set(counted) == {401, 429}
     # Those that were asked together before the first answer came are waited for later.
     assert counted[401] <= AUTHS * (2 * ADDRESS_BURST + 10 * (time.monotonic() - began)) + 100
     assert all(int(wait) >= 1 for status, wait in tries if status == 429)
-    assert (await gauges(stack))["tollway_keys_not_looked_up_total"] - before.get(
+    assert (await all_gauges(stack))["tollway_keys_not_looked_up_total"] - before.get(
         "tollway_keys_not_looked_up_total", 0
     ) == counted[429]
     assert (await knock(http, good, "192.0.2.1"))[0] == 200
@@ -107,7 +108,7 @@ async def test_wrong_keys_by_the_thousand_do_not_reach_the_database(stack: Stack
     good = await limited_key(stack, Limits())
     while (await knock(http, good, "192.0.2.9"))[0] != 200:
         await asyncio.sleep(0.1)
-    began, before = time.monotonic(), await gauges(stack)
+    began, before = time.monotonic(), await all_gauges(stack)
     number = 6000
     tries = [asyncio.ensure_future(knock(http, f"sk-{secrets.token_hex(16)}", address(n))) for n in range(number)]
     while not all(one.done() for one in tries):
@@ -116,7 +117,7 @@ async def test_wrong_keys_by_the_thousand_do_not_reach_the_database(stack: Stack
     counted = Counter(one.result()[0] for one in tries)
     seconds = time.monotonic() - began
     assert set(counted) <= {401, 503}
-    after = await gauges(stack)
+    after = await all_gauges(stack)
     turned_away = after["tollway_keys_not_looked_up_total"] - before.get("tollway_keys_not_looked_up_total", 0)
     assert turned_away == counted[503]
     looked_up = number - turned_away
@@ -148,7 +149,7 @@ async def first_status(host: str, port: int, request: bytes) -> int:
     reader, writer = await asyncio.open_connection(host, port, limit=2**22)
     try:
         writer.write(request)
-        line = await asyncio.wait_for(reader.readline(), 20)
+        line = await asyncio.wait_for(reader.readline(), 60)
     except ConnectionError:
         line = b""
     finally:
@@ -166,7 +167,7 @@ async def test_keys_of_odd_bytes_and_of_a_megabyte_are_refused(stack: Stack, sch
         head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
         request = b"%b%b: %b%b\r\nContent-Length: %d\r\n\r\n%b" % (head, header, scheme, key, len(body), body)
         status = await first_status(host, int(port), request)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while status == 503:
             # Whoever tried thousands of keys before has used up what may be looked up.
             assert time.monotonic() < end
@@ -244,12 +245,7 @@ async def test_odd_names_in_metadata_are_data(stack: Stack, http: aiohttp.Client
     ) as answer:
         assert answer.status == 200, await answer.text()
         id = answer.headers["x-tollway-request-id"]
-    async with asyncio.timeout(15):
-        while True:
-            async with http.get("/spend/logs", params={"request_id": id}, headers=stack.headers()) as answer:
-                rows = await answer.json() if answer.status == 200 else []
-            if rows:
-                break
-            await asyncio.sleep(0.05)
-    assert rows[0]["metadata"]["requester_metadata"] == ODD
-    assert rows[0]["api_key"] == made["token"]
+    async with aiohttp.ClientSession(stack.url, headers=stack.headers()) as administrator:
+        row = await logged(administrator, id)
+    assert row["metadata"]["requester_metadata"] == ODD
+    assert row["api_key"] == made["token"]

@@ -3,9 +3,8 @@
 import asyncio
 import io
 import json
-import re
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -15,7 +14,7 @@ import pytest
 
 from tests.support.spend_logs import logged
 from tests.support.stack import Stack
-from tests.support.trouble import gauges
+from tests.support.trouble import all_gauges
 
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 TOOL = {
@@ -41,7 +40,7 @@ def anthropic_client(stack: Stack) -> anthropic.Anthropic:
 async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
     """Plain HTTP with the master key."""
     async with aiohttp.ClientSession(
-        stack.url, headers=stack.headers(), timeout=aiohttp.ClientTimeout(total=30)
+        stack.url, headers=stack.headers(), timeout=aiohttp.ClientTimeout(total=90)
     ) as session:
         yield session
 
@@ -54,7 +53,7 @@ def behaving(option: str) -> dict[str, str]:
 def test_the_printed_curl_line_works(stack: Stack) -> None:
     """What `tollway up` prints can be pasted as it stands."""
     lines = [line.strip() for line in stack.said().splitlines() if line.strip().startswith("curl ")]
-    answer = subprocess.run(lines[0], shell=True, capture_output=True, timeout=20, check=True)
+    answer = subprocess.run(lines[0], shell=True, capture_output=True, timeout=60, check=True)
     assert json.loads(answer.stdout)["choices"][0]["message"]["content"]
 
 
@@ -212,17 +211,17 @@ async def test_bad_input_is_told_in_the_callers_dialect(
 
 async def test_bad_input_troubles_no_worker(stack: Stack, http: aiohttp.ClientSession) -> None:
     """The edge alone refuses it: no stage takes a message. That a model does not exist is for the router to say."""
-    before = (await gauges(stack))["tollway_stage_handled_total"]
+    before = (await all_gauges(stack))["tollway_stage_handled_total"]
     for path in ("/v1/chat/completions", "/v1/messages"):
         for what, body, status in BAD_BODIES:
             if status == 404:
                 continue
             async with http.post(path, data=body) as response:
                 assert response.status == status, what
-    assert (await gauges(stack))["tollway_stage_handled_total"] == before
+    assert (await all_gauges(stack))["tollway_stage_handled_total"] == before
     async with http.post("/v1/chat/completions", json={"model": "demo", "messages": HELLO}) as response:
         assert response.status == 200
-    assert (await gauges(stack))["tollway_stage_handled_total"] > before
+    assert (await all_gauges(stack))["tollway_stage_handled_total"] > before
 
 
 @pytest.mark.parametrize(
@@ -339,30 +338,14 @@ async def test_a_broken_anthropic_stream_ends_with_an_error_event(http: aiohttp.
     assert "message_stop" not in text
 
 
-async def test_no_answer_reaches_another_caller(stack: Stack) -> None:
-    """Ten thousand requests with a nonce each, two hundred at a time, a third of them streamed: each gets its own."""
-    turn = asyncio.Semaphore(200)
-
-    async def ask(number: int) -> bool:
-        nonce = f"n{number}x{number * 7919}"
-        body: dict[str, Any] = {"model": "demo", "messages": HELLO, "user": nonce, "stream": number % 3 == 0}
-        async with turn, many.post("/v1/chat/completions", json=body, headers=behaving("nonce")) as response:
-            text = await response.text()
-            assert response.status == 200, text
-        return "".join(re.findall(r'"content":"([^"]*)"', text)).strip() == nonce
-
-    async with aiohttp.ClientSession(
-        stack.url, headers=stack.headers(), connector=aiohttp.TCPConnector(limit=200)
-    ) as many:
-        assert all(await asyncio.gather(*[ask(number) for number in range(10_000)]))
-
-
-async def test_health_and_metrics(http: aiohttp.ClientSession, eventually: Callable[..., Any]) -> None:
+@pytest.mark.timeout(900)
+async def test_health_and_metrics(stack: Stack, http: aiohttp.ClientSession) -> None:
     """Probes answer, and the metrics of every service are on one page."""
     async with http.get("/health/liveliness") as response:
         assert response.status == 200
     async with http.get("/health/readiness") as response:
         assert (await response.json())["status"] == "healthy"
+    await all_gauges(stack)
     async with http.get("/metrics") as response:
         text = await response.text()
     for service in ("edge", "auth", "guardrails", "router", "billing", "admin"):

@@ -10,6 +10,7 @@ import anthropic
 import openai
 import pytest
 
+from tests.support.spend_logs import LEDGER_SECONDS
 from tests.support.stack import Stack
 
 GUARDRAILS = [
@@ -48,7 +49,7 @@ def said(text: str) -> list[Any]:
 
 async def logged(stack: Stack, request_id: str, blocked_by: str | None = None) -> dict[str, Any]:
     """Return a request's ledger entry, once it is there and says which guardrail stopped the answer."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + LEDGER_SECONDS
     async with aiohttp.ClientSession(stack.url, headers=stack.headers()) as http:
         while time.monotonic() < end:
             async with http.get("/spend/logs", params={"request_id": request_id}) as response:

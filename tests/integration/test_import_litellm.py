@@ -29,8 +29,9 @@ from shared.store.keys import KeyRecord, Keys
 from shared.store.ledger import Ledger
 from shared.store.models import Models
 from shared.store.pages import Wanted
-from shared.store.people import customers, membership_id, memberships, organizations, teams, users
+from shared.store.people import UserRecord, customers, membership_id, memberships, organizations, teams, users
 from shared.store.setup import ensure_indexes
+from shared.store.shelves import ROOM
 from shared.store.verification import rebuild, verify
 from tests.support.litellm_database import LiteLLMDatabase, token_of
 from tests.support.litellm_world import KEY, OPENAI_KEY, SALT, TEAM_KEY, at, fill, fill_with_what_cannot_come
@@ -45,10 +46,10 @@ NANO = 10**9
 T = TypeVar("T")
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[StoreServer]:
-    """An empty store for each test: the command knows one database alone."""
-    with StoreServer(tmp_path / "store") as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+    """One store server for all tests here; the command knows one database alone, and each test empties that."""
+    with StoreServer(tmp_path_factory.mktemp("store")) as server:
         yield server
 
 
@@ -62,8 +63,9 @@ def postgres() -> Iterator[LiteLLMDatabase]:
 @pytest.fixture
 def litellm(postgres: LiteLLMDatabase) -> LiteLLMDatabase:
     """LiteLLM's database, with one of everything."""
-    postgres.empty()
-    fill(postgres)
+    with postgres.together():
+        postgres.empty()
+        fill(postgres)
     return postgres
 
 
@@ -130,8 +132,19 @@ def imported(server: StoreServer, litellm: LiteLLMDatabase, tmp_path: Path, monk
     """Something that imports into an empty store."""
     monkeypatch.setenv("MONGODB_URL", server.url)
     work = Import(server, litellm, tmp_path)
+    work.ask(lambda store: store.client.drop_database("tollway"))
     work.ask(ensure_indexes)
     return work
+
+
+@pytest.fixture
+def imported_much(litellm: LiteLLMDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Import]:
+    """The same into a store of its own: to empty one of much takes the embedded store long."""
+    with StoreServer(tmp_path / "store") as server:
+        monkeypatch.setenv("MONGODB_URL", server.url)
+        work = Import(server, litellm, tmp_path)
+        work.ask(ensure_indexes)
+        yield work
 
 
 def test_keys_go_on_working_under_their_hashes(imported: Import) -> None:
@@ -371,7 +384,7 @@ def test_a_wrong_password_and_a_missing_right_are_one_sentence(imported: Import,
     assert "canary" not in str(error.value)
 
 
-def test_an_import_that_is_killed_is_finished_by_another(imported: Import, litellm: LiteLLMDatabase) -> None:
+def test_an_import_that_is_killed_is_finished_by_another(imported_much: Import, litellm: LiteLLMDatabase) -> None:
     """Each object and its spend once."""
     litellm.execute(
         """INSERT INTO "LiteLLM_VerificationToken" (token, spend) SELECT encode(sha256(n::text::bytea), 'hex'), 0.001
@@ -384,20 +397,20 @@ def test_an_import_that_is_killed_is_finished_by_another(imported: Import, litel
         while True:
             # It stands still while it is looked at, so that it does not end meanwhile.
             stop(process.pid)
-            if (written := imported.ask(lambda store: Keys(store).count())) >= 300:
+            if (written := imported_much.ask(lambda store: Keys(store).count())) >= 300:
                 break
             assert time.monotonic() < end
             process.send_signal(signal.SIGCONT)
             assert process.poll() is None
-            time.sleep(0.02)
+            time.sleep(0.1)
         process.kill()
     assert written < 2000
-    assert imported.run() == 0
-    assert imported.ask(lambda store: Keys(store).count()) == 2002
-    spent = imported.ask(_openings)
+    assert imported_much.run() == 0
+    assert imported_much.ask(lambda store: Keys(store).count()) == 2002
+    spent = imported_much.ask(_openings)
     assert len(spent) == 2007
     assert sum(spent) == 2000 * NANO // 1000 + sum(map(to_nano, (0.75, 2.0, 4.0, 3.25, 12.5, 4.5, 1.75)))
-    verified = imported.ask(lambda store: verify(store, "test", lambda what, more: None))
+    verified = imported_much.ask(lambda store: verify(store, "test", lambda what, more: None))
     assert verified.differences == ()
 
 
@@ -443,17 +456,35 @@ def test_changes_are_numbered_so_that_workers_hear_them(imported: Import) -> Non
     assert imported.ask(lambda store: Changes(store).latest()) == number
 
 
-def test_hundreds_of_keys_come_in_the_order_of_their_making(imported: Import, litellm: LiteLLMDatabase) -> None:
+def test_hundreds_of_keys_come_in_the_order_of_their_making(imported_much: Import, litellm: LiteLLMDatabase) -> None:
     """And the list of keys counts them."""
     litellm.execute(
         """INSERT INTO "LiteLLM_VerificationToken" (token, key_name, created_at, metadata)
         SELECT encode(sha256(('sk-many-' || n)::bytea), 'hex'), 'sk-...many', now() - n * interval '1 minute', '{}'
         FROM generate_series(1, 700) n"""
     )
+    assert imported_much.run() == 0
+    assert imported_much.ask(lambda store: Keys(store).count()) == 702
+    assert imported_much.key("sk-many-699") is not None
+    assert token_of("sk-many-1") not in json.dumps(imported_much.everything()["keys"], default=str)
+
+
+def test_what_was_made_before_in_litellm_stands_behind_what_was_made_here(
+    imported: Import, litellm: LiteLLMDatabase
+) -> None:
+    """Lists go by LiteLLM's `created_at`, though its objects came later."""
+    here = UserRecord("made-here", time.time() - 60)
+
+    async def make(store: Store) -> None:
+        await ensure_indexes(store)
+        some = [here, *(UserRecord(f"u{number}", here.created_at + 1) for number in range(ROOM))]
+        await store.atomically(lambda session: users(store).insert_many(some, session))
+
+    imported.ask(make)
     assert imported.run() == 0
-    assert imported.ask(lambda store: Keys(store).count()) == 702
-    assert imported.key("sk-many-699") is not None
-    assert token_of("sk-many-1") not in json.dumps(imported.everything()["keys"], default=str)
+    listed = imported.ask(lambda store: users(store).page({}, skip=0, limit=2 * ROOM))
+    assert [user.created_at for user in listed] == sorted((user.created_at for user in listed), reverse=True)
+    assert listed[-1].id != here.id
 
 
 def test_a_run_leaves_one_audit_entry(imported: Import) -> None:

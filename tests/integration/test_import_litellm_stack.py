@@ -64,13 +64,13 @@ def run(stack: Stack, *arguments: str, **env: str) -> "subprocess.CompletedProce
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("TOLLWAY_", "MONGODB_"))}
     plain |= {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), "COLUMNS": "200"}
     return subprocess.run(
-        command, cwd=stack.folder, env=plain | env, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=stack.folder, env=plain | env, capture_output=True, text=True, timeout=200, check=False
     )  # fmt: skip
 
 
 async def until_known(http: aiohttp.ClientSession, key: str) -> Answer:
     """Ask with a key until the workers have heard that it is one."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (answer := await ask(http, key)).status == 401:
             await asyncio.sleep(0.05)
     return answer

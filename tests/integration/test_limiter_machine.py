@@ -41,6 +41,12 @@ WINDOW_SECONDS = 3600.0
 
 PERIOD = 3600.0
 T = TypeVar("T")
+Crowd = tuple[int, int, bool]
+"""How many requests come at once, what each holds, and whether by the edge that will die."""
+
+CROWDS = st.tuples(st.integers(1, 6), st.integers(1, 400), st.booleans())
+ENDS = st.tuples(st.sampled_from(["answered", "refused", "cancelled"]), st.integers(0, 400))
+"""How a request ends, and what it cost if it was answered."""
 
 
 class LimiterOnServers(RuleBasedStateMachine):
@@ -102,8 +108,8 @@ class LimiterOnServers(RuleBasedStateMachine):
         self._run(work())
 
     @precondition(lambda self: len(self._workers) > 1)
-    @rule(active=st.booleans(), gently=st.booleans())
-    def leave(self, active: bool, gently: bool) -> None:
+    @rule(active=st.booleans(), gently=st.booleans(), crowd=CROWDS)
+    def leave(self, active: bool, gently: bool, crowd: Crowd) -> None:
         """One of them stops, or dies: its connection is gone without a word."""
         seat = next((seat for seat in self._workers if seat.active is active), next(iter(self._workers)))
 
@@ -120,9 +126,10 @@ class LimiterOnServers(RuleBasedStateMachine):
                         await closing()
 
         self._run(work())
+        self.burst(crowd)
 
-    @rule()
-    def restart_broker(self) -> None:
+    @rule(crowd=CROWDS)
+    def restart_broker(self, crowd: Crowd) -> None:
         """nats-server is killed, and is there again."""
 
         async def work() -> None:
@@ -133,10 +140,12 @@ class LimiterOnServers(RuleBasedStateMachine):
         self._nats.stop()
         self._nats.start()
         self._run(work())
+        self.burst(crowd)
 
-    @rule(number=st.integers(1, 6), cost=st.integers(1, 400), frail=st.booleans())
-    def burst(self, number: int, cost: int, frail: bool) -> None:
+    @rule(crowd=CROWDS)
+    def burst(self, crowd: Crowd) -> None:
         """Requests come at once; those that are admitted are in flight."""
+        number, cost, frail = crowd
         ids = [f"r{self._asked + n}" for n in range(number)]
         self._asked += number
         limits = quota(**self._limits, since=self._since, until=self._since + PERIOD)
@@ -166,38 +175,43 @@ class LimiterOnServers(RuleBasedStateMachine):
         return expected
 
     @precondition(lambda self: self._in_flight)
-    @rule(real=st.integers(0, 400), how=st.sampled_from(["answered", "refused", "cancelled"]))
-    def end(self, real: int, how: str) -> None:
-        """A request ends: with an answer that was billed, without a call of a provider, or cut in the middle."""
-        id, (cost, _) = self._in_flight.popitem()
-        if how == "answered":
-            self._bill(id, real)
-        elif how == "cancelled":
-            self._unbilled[id] = cost
-        self._client.release(id, sent=how != "refused")
+    @rule(ends=st.lists(ENDS, min_size=1, max_size=3), crowd=CROWDS)
+    def end(self, ends: list[tuple[str, int]], crowd: Crowd) -> None:
+        """Requests end: with an answer that was billed, without a call of a provider, or cut in the middle."""
+        for how, real in ends[: len(self._in_flight)]:
+            id, (cost, _) = self._in_flight.popitem()
+            if how == "answered":
+                self._bill(id, real)
+            elif how == "cancelled":
+                self._unbilled[id] = cost
+            self._client.release(id, sent=how != "refused")
         self._run(self._told())
+        self.burst(crowd)
 
     @precondition(lambda self: self._unbilled)
-    @rule(real=st.integers(0, 400))
-    def bill(self, real: int) -> None:
+    @rule(real=st.integers(0, 400), crowd=CROWDS)
+    def bill(self, real: int, crowd: Crowd) -> None:
         """The event of a request arrives that was cut, or whose edge had died."""
         id, _ = self._unbilled.popitem()
         self._bill(id, real)
         self._run(self._told())
+        self.burst(crowd)
 
-    @rule(limit=st.sampled_from(sorted(LIMITS)), times=st.sampled_from([0.5, 1, 2]))
-    def update(self, limit: str, times: float) -> None:
+    @rule(limit=st.sampled_from(sorted(LIMITS)), times=st.sampled_from([0.5, 1, 2]), crowd=CROWDS)
+    def update(self, limit: str, times: float, crowd: Crowd) -> None:
         """An operator changes a limit; what was counted stays counted."""
         self._limits[limit] = int(LIMITS[limit] * times)
+        self.burst(crowd)
 
-    @rule()
-    def reset(self) -> None:
+    @rule(crowd=CROWDS)
+    def reset(self, crowd: Crowd) -> None:
         """A new period of the budget begins; requests in flight hold what they held."""
         self._since = time.time()
+        self.burst(crowd)
 
     @precondition(lambda self: self._edges_lost == 0 and self._of_the_frail)
-    @rule()
-    def lose_edge(self) -> None:
+    @rule(crowd=CROWDS)
+    def lose_edge(self, crowd: Crowd) -> None:
         """An edge dies: its slots are free, what it had sent to providers stays held."""
         self._edges_lost += 1
         lost = self._frail
@@ -215,6 +229,7 @@ class LimiterOnServers(RuleBasedStateMachine):
                     await asyncio.sleep(0.05)
 
         self._run(work())
+        self.burst(crowd)
 
     @property
     def _of_the_frail(self) -> list[str]:

@@ -21,8 +21,9 @@ from tests.support.trouble import at_rest, whole
 
 WORKERS = {"edge": 1, "auth": 4, "router": 2}
 SLOTS = 500
-BACK_SECONDS = 20.0
-"""Slots are free three seconds after their owner's last beat; the rest is a new process, and 500 requests anew."""
+BACK_SECONDS = 60.0
+"""Slots are free three seconds after their owner's last beat; the rest is a new process, and 500 requests anew, on a
+machine on which nothing is free."""
 
 COST = 69_000
 """Nano-dollars of the demo model's answer: 5 tokens of input and 32 of output (docs/pricing.md)."""
@@ -33,7 +34,7 @@ CROWD, BUDGET = 1000, 10 * COST
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Four auth workers, and one edge that holds every client; every test leaves it whole."""
-    config = {"max_in_hand": 2000, "server": {"max_in_flight": 2000}}
+    config = {"max_in_hand": 2000, "server": {"max_in_flight": 2000}, "limits": {"answer_seconds": 60}}
     with Stack(tmp_path_factory.mktemp("scale"), workers=WORKERS, config=config) as running:
         yield running
 
@@ -68,7 +69,7 @@ async def test_a_process_that_dies_with_hundreds_in_flight_gives_all_slots_back(
     """Kill -9 of the edge that holds 500 clients: within seconds 500 others are in flight at the same time."""
     key = await limited_key(stack, Limits(parallel=SLOTS))
     first = [asyncio.ensure_future(ask(http, key, "latency=300s")) for _ in range(SLOTS)]
-    await in_flight(books, SLOTS, 30)
+    await in_flight(books, SLOTS, 90)
     assert (await ask(http, key)).status == 429
     stack.kill("edge")
     struck = time.monotonic()
@@ -84,7 +85,7 @@ async def test_a_process_that_dies_with_hundreds_in_flight_gives_all_slots_back(
         for task in second:
             task.cancel()
         await asyncio.gather(*second, return_exceptions=True)
-    await in_flight(books, 0, 20)
+    await in_flight(books, 0, 60)
 
 
 async def entered(http: aiohttp.ClientSession, stack: Stack, key: str) -> list[int]:
@@ -106,18 +107,18 @@ async def test_a_crowd_overspends_a_budget_by_one_request_at_most(
         for number in range(CROWD)
     ]
     if killed:
-        await until(lambda: any(one.done() for one in crowd), 20)
+        await until(lambda: any(one.done() for one in crowd))
         os.kill(active(stack), signal.SIGKILL)
         stack.kill("router")
     answers: list[Answer] = await asyncio.gather(*crowd)
     await whole(stack, WORKERS)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not any(answer.status == 400 for answer in answers):
         assert time.monotonic() < end, statuses(answers)
         answers += await asyncio.gather(*[ask(http, key, stream=n % 2 == 0, max_tokens=32) for n in range(20)])
     refused = json.loads(next(answer.text for answer in answers if answer.status == 400))["error"]
     assert refused["type"] == "budget_exceeded"
-    await in_flight(books, 0, 20)
+    await in_flight(books, 0, 60)
     now = (await books.sold())["tokens"]
     sold = (now["input"] - before["input"]) * 1_000 + (now["output"] - before["output"]) * 2_000
     await at_rest(stack)

@@ -16,7 +16,7 @@ from tests.support.limited import Answer, ask, burst, limited_key, statuses
 from tests.support.managing import Management
 from tests.support.stack import Stack
 from tests.support.traffic import until
-from tests.support.trouble import gauges, whole
+from tests.support.trouble import all_gauges, whole
 
 WORKERS = {"router": 2, "auth": 2}
 DEMO = {"provider": "demo", "model": "demo"}
@@ -95,15 +95,15 @@ async def test_what_one_deployment_may_not_get_goes_to_the_other(stack: Stack, h
 async def test_tokens_are_estimated_and_set_right(stack: Stack, http: aiohttp.ClientSession) -> None:
     """Two fit by estimate while they run; once they are answered, what they really used leaves room for more."""
     key = await limited_key(stack, Limits())
-    answers = await burst(http, key, 3, "latency=1s", model="counted")
+    answers = await burst(http, key, 3, "latency=2s", model="counted")
     assert statuses(answers) == {200: 2, 429: 1}
     refused = next(answer for answer in answers if answer.status == 429)
     assert refused.headers["x-ratelimit-limit-tokens"] == "600"
     assert refused.headers["x-tollway-limit-measure"] == "tokens"
-    assert (await served_within(http, key, 5.0)).status == 200
+    assert (await served_within(http, key, 60.0)).status == 200
     large = [{"role": "user", "content": "far too many words " * 10_000}]
     assert (await ask(http, key, model="counted", messages=large)).status == 429
-    assert (await served_within(http, key, 5.0)).status == 200
+    assert (await served_within(http, key, 60.0)).status == 200
 
 
 async def served_within(http: aiohttp.ClientSession, key: str, seconds: float) -> Answer:
@@ -125,7 +125,7 @@ async def test_limits_over_the_api_count_at_once(stack: Stack, http: aiohttp.Cli
         assert statuses(await burst(http, key, 10, model="stored")) == {200: 4, 429: 6}
         changed = await manage.post("/model/update", model_info=info, litellm_params={"rpm": 7})
         assert changed.status == 200, changed.text
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         answers: list[Answer] = []
         while not statuses(answers)[200] and time.monotonic() < end:
             answers = await burst(http, key, 10, model="stored")
@@ -135,11 +135,11 @@ async def test_limits_over_the_api_count_at_once(stack: Stack, http: aiohttp.Cli
 
 async def test_models_without_limits_ask_nobody(stack: Stack, http: aiohttp.ClientSession) -> None:
     """No question, no settlement: the limiter hears nothing of such requests."""
-    before = (await gauges(stack))["tollway_limit_decisions_total"]
+    before = (await all_gauges(stack))["tollway_limit_decisions_total"]
     assert statuses(await burst(http, stack.master_key, 20, model="free")) == {200: 20}
-    assert (await gauges(stack))["tollway_limit_decisions_total"] == before
+    assert (await all_gauges(stack))["tollway_limit_decisions_total"] == before
     assert statuses(await burst(http, stack.master_key, 20, model="spilling")) == {200: 20}
-    assert (await gauges(stack))["tollway_limit_decisions_total"] > before
+    assert (await all_gauges(stack))["tollway_limit_decisions_total"] > before
 
 
 async def test_a_model_group_has_a_limit_over_all_its_deployments(stack: Stack, http: aiohttp.ClientSession) -> None:
@@ -152,27 +152,41 @@ async def test_a_model_group_has_a_limit_over_all_its_deployments(stack: Stack, 
 
 
 async def test_slots_of_a_model_come_back(stack: Stack, http: aiohttp.ClientSession) -> None:
-    """Three at a time, again and again, failed and streamed ones included."""
+    """Three at a time, again and again, failed and streamed ones included, and those whose clients leave."""
     key = await limited_key(stack, Limits())
-    for number, behaviour in enumerate(("latency=300ms", "error=500", "cut=1", "latency=300ms")):
-        answers = await burst(http, key, 10, behaviour, model="narrow", stream=number % 2 == 0)
-        if behaviour.startswith("latency"):
-            assert statuses(answers) == {200: 3, 429: 7}
-    assert (await ask(http, key, model="narrow")).status == 200
+    await three_pass(http, key)
+    for number, behaviour in enumerate(("", "error=500", "cut=1")):
+        await burst(http, key, 10, behaviour, model="narrow", stream=number % 2 == 0)
+    await three_pass(http, key)
+
+
+async def three_pass(http: aiohttp.ClientSession, key: str) -> None:
+    """Hold that of ten at once three are let through, once the slots of those before them are free; then all leave."""
+    async with asyncio.timeout(60):
+        passed = 0
+        while passed < 3:
+            requests = [asyncio.ensure_future(ask(http, key, "latency=5m", model="narrow")) for _ in range(10)]
+            await until(lambda requests=requests: sum(request.done() for request in requests) >= 7)  # type: ignore[misc]
+            assert {request.result().status for request in requests if request.done()} == {429}
+            passed = sum(not request.done() for request in requests)
+            for request in requests:
+                request.cancel()
+            await asyncio.gather(*requests, return_exceptions=True)
+    assert passed == 3
 
 
 async def test_a_router_that_dies_gives_its_slots_back(stack: Stack, http: aiohttp.ClientSession) -> None:
     """Kill -9 of both routers with every slot of the model in their hands: within seconds they are free."""
     key = await limited_key(stack, Limits())
     requests = [asyncio.ensure_future(ask(http, key, "latency=60s", model="narrow")) for _ in range(10)]
-    await until(lambda: sum(request.done() for request in requests) == 7, 10)
+    await until(lambda: sum(request.done() for request in requests) == 7)
     for index in range(2):
         stack.kill("router", index)
     struck = time.monotonic()
     await asyncio.gather(*requests)
     await whole(stack, WORKERS)
     while statuses(await burst(http, key, 3, model="narrow"))[200] < 3:
-        assert time.monotonic() - struck < 20
+        assert time.monotonic() - struck < 60
         await asyncio.sleep(0.2)
 
 
@@ -189,9 +203,9 @@ async def test_where_limits_cannot_be_checked_models_without_them_still_answer(t
             limited = await ask(http, stack.master_key, model="narrow")
             assert limited.status == 503, limited.text
             assert int(limited.headers["retry-after"]) >= 1
-            assert 1.0 < limited.ended - limited.began < 5.0
+            assert 1.0 < limited.ended - limited.began < 30.0
             free = await ask(http, stack.master_key, model="free")
             assert free.status == 200
-            assert free.ended - free.began < 1.0
+            assert free.ended - free.began < limited.ended - limited.began
             spilled = await ask(http, stack.master_key, model="spilling")
             assert (spilled.status, spilled.headers["x-tollway-model-id"]) == (200, "rest")

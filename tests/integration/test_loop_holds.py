@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
@@ -13,7 +14,7 @@ STAGES = ("edge", "auth", "guardrails", "router")
 LARGE = 28 * 2**20
 LONGEST = 0.010
 """Seconds of CPU: twice what is allowed, since a busy machine is slow at giving back memory. One copy of such a body
-takes longer."""
+takes longer; where it takes longer than that, so may everything else."""
 
 GUARDRAILS = [
     {"name": "of-requests", "type": "regex_mask", "mode": "pre_call", "patterns": [r"asked-\d+"]},
@@ -31,7 +32,7 @@ def gauged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GaugedStack]:
 @pytest.fixture
 async def limited(gauged: GaugedStack) -> AsyncIterator[aiohttp.ClientSession]:
     """A caller whose requests auth must read."""
-    timeout = aiohttp.ClientTimeout(total=120)
+    timeout = aiohttp.ClientTimeout(total=250)
     async with aiohttp.ClientSession(gauged.url, headers=gauged.headers(), timeout=timeout) as http:
         async with http.post("/key/generate", json={"tpm_limit": 1_000_000_000}) as response:
             key = (await response.json())["key"]
@@ -58,4 +59,15 @@ async def test_28_mb_each_way_hold_no_loop(gauged: GaugedStack, limited: aiohttp
     words = "word " * (LARGE // 5)
     said = await ask(limited, words + ("asked-1 answered-1" if masked else ""))
     assert said == words + ("[masked] [masked]" if masked else "")
-    assert {stage: gauged.longest_hold(stage) for stage in STAGES if gauged.longest_hold(stage) > LONGEST} == {}
+    longest = max(LONGEST, copying())
+    assert {stage: gauged.longest_hold(stage) for stage in STAGES if gauged.longest_hold(stage) > longest} == {}
+
+
+def copying() -> float:
+    """Return the seconds of CPU that one copy of such a body takes here and now: the quickest of five."""
+    body, took = bytearray(LARGE), []
+    for _ in range(5):
+        began = time.thread_time()
+        bytes(body)
+        took.append(time.thread_time() - began)
+    return min(took)

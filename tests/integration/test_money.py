@@ -14,6 +14,7 @@ import pytest
 from shared.pricing.money import NANO
 from shared.schemas.limits import Limits
 from tests.support.books import Books
+from tests.support.clock import clear_of_midnight
 from tests.support.limited import Answer, ask, limited_key
 from tests.support.stack import Stack
 from tests.support.trouble import whole
@@ -100,6 +101,7 @@ def cost(answer: Answer) -> int:
 
 async def test_every_view_says_the_same_within_two_seconds(stack: Stack, http: aiohttp.ClientSession) -> None:
     """Key, user, team and ledger, to the last digit, with budgets of each; the best of three rounds, on any machine."""
+    await clear_of_midnight(ZoneInfo(ZONE))
     await manage(stack, http, "/user/new", user_id="ann", max_budget=5, budget_duration="1d", auto_create_key=False)
     await manage(stack, http, "/team/new", team_id="reds", max_budget=5, budget_duration="1mo")
     await manage(stack, http, "/team/member_add", team_id="reds", member={"user_id": "ann", "role": "user"})
@@ -109,7 +111,7 @@ async def test_every_view_says_the_same_within_two_seconds(stack: Stack, http: a
         answers = await asyncio.gather(*[ask(http, key, f"tokens={n + 1}") for n in range(10)])
         spent += sum(cost(answer) for answer in answers)
         told = time.monotonic()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while set((await views(stack, http, key, "ann", "reds")).values()) != {spent}:
                 await asyncio.sleep(0.05)
         took.append(time.monotonic() - told)
@@ -117,7 +119,7 @@ async def test_every_view_says_the_same_within_two_seconds(stack: Stack, http: a
     assert min(took) <= AGREE_SECONDS
     # The limiter says the same: one request more than the rest of the budget is refused with that figure.
     await manage(stack, http, "/key/update", key=key, max_budget=spent / NANO)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while (refused := await ask(http, key)).status != 400:
             await asyncio.sleep(0.05)
     message = json.loads(refused.text)["error"]["message"]
@@ -126,6 +128,7 @@ async def test_every_view_says_the_same_within_two_seconds(stack: Stack, http: a
 
 async def test_budgets_reset_at_midnight_of_the_stated_zone(stack: Stack, http: aiohttp.ClientSession) -> None:
     """What the API says of a budget's end, for days, weeks and months; whatever the clocks do in between."""
+    await clear_of_midnight(ZoneInfo(ZONE))
     for duration in ("1d", "7d", "1mo"):
         made = await manage(stack, http, "/key/generate", max_budget=1, budget_duration=duration)
         info = (await look(stack, http, "/key/info", key=made["key"]))["info"]
@@ -167,7 +170,7 @@ async def test_a_router_that_dies_leaves_an_estimate(stack: Stack, http: aiohttp
     assert (entry["outcome"], entry["estimated"]) == ("lost", True)
     assert entry["cost"] > 1000
     await whole(stack, WORKERS)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while (refused := await ask(http, key)).status != 400:
             await asyncio.sleep(0.1)
     assert "Budget has been exceeded!" in refused.text

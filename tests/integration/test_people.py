@@ -102,6 +102,7 @@ async def test_a_user_is_made_with_a_key_and_joins_teams(office: Office) -> None
     assert answer["key"].startswith("sk-")
     assert (answer["user_id"], answer["max_budget"], answer["teams"]) == ("ada/ü 1", 10.0, ["t1", "t2"])
     assert answer["expires"] > answer["created_at"]
+    assert answer["budget_reset_at"] > answer["created_at"]
     key = await Keys(office.store).find(stored_hash(key_digest(answer["key"]), SECRET))
     assert key is not None
     assert (key.user_id, key.key_alias, key.hash) == ("ada/ü 1", "ada's", answer["token"])

@@ -22,6 +22,18 @@ INPUT_NANOS, OUTPUT_NANOS = 1_000, 2_000
 """What a token of the demo model costs (docs/pricing.md), in nano-dollars."""
 
 
+PATIENT = f"""
+sleep() {{
+  for _ in $(seq 600); do
+    curl -s "http://{ADDRESS}/spend/logs?api_key=$KEY" -H "Authorization: Bearer $TOLLWAY_KEY" \\
+      | grep -q request_id && return
+    command sleep 0.1
+  done
+}}
+"""
+"""README waits a second for the ledger; here that is until the entry is there, on a slow machine as well."""
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack whose provider was asked for nothing yet, in a folder that looks like a clone after `make run`."""
@@ -40,7 +52,7 @@ def shell(stack: Stack, script: str) -> str:
     plain = {name: value for name, value in os.environ.items() if name not in ("NATS_URL", "MONGODB_URL")}
     env = plain | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
     done = subprocess.run(
-        ["bash", "-c", script], cwd=stack.folder, env=env, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", script], cwd=stack.folder, env=env, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -54,23 +66,27 @@ def verified(stack: Stack) -> tuple[int, int]:
     return int(found[1].replace(",", "")), round(float(found[2]) * NANO)
 
 
-async def agrees(stack: Stack, timeout: float = 15.0) -> tuple[int, int]:
+async def agrees(stack: Stack, timeout: float = 90.0) -> tuple[int, int]:
     """Wait until the command finds what the demo provider says it sold, and return that: calls and nano-dollars."""
-    books = Books(stack)
-    sold = await books.sold()
-    await books.close()
-    tokens = sold["tokens"]
-    wanted = (sold["calls"]["finished"], tokens["input"] * INPUT_NANOS + tokens["output"] * OUTPUT_NANOS)
     end = time.monotonic() + timeout
-    while (found := await asyncio.to_thread(verified, stack)) != wanted:
+    while (found := await asyncio.to_thread(verified, stack)) != (wanted := await sold(stack)):
         assert time.monotonic() < end, (found, wanted)
         await asyncio.sleep(0.2)
     return wanted
 
 
+async def sold(stack: Stack) -> tuple[int, int]:
+    """Return what the demo provider says it sold."""
+    books = Books(stack)
+    told = await books.sold()
+    await books.close()
+    tokens = told["tokens"]
+    return told["calls"]["finished"], tokens["input"] * INPUT_NANOS + tokens["output"] * OUTPUT_NANOS
+
+
 async def test_the_blocks_print_what_readme_shows(stack: Stack) -> None:
     """An answer with its cost, a key and its spend, a burst cut at its limit, a budget at its edge, sums that agree."""
-    script = "\n".join(blocks("sh")).replace(ADDRESS, stack.url.removeprefix("http://"))
+    script = "\n".join([PATIENT, *blocks("sh")]).replace(ADDRESS, stack.url.removeprefix("http://"))
     said = await asyncio.to_thread(shell, stack, script)
     head, _, rest = said.replace("\r", "").partition("\n\n")
     assert head.startswith("HTTP/1.1 200 OK\n")
@@ -90,11 +106,17 @@ async def test_the_blocks_print_what_readme_shows(stack: Stack) -> None:
         ("anthropic_messages", 0.000069, "success")
     ]
     counts, _, last = rest[position:].partition("{")
-    assert counts.split() == ["20", "200", "40", "429", "9", "200", "11", "400"]
-    assert counts.split() == told[2].partition("{")[0].split()
+    shown = told[2].partition("{")[0].split()
+    assert shown == ["20", "200", "40", "429", "9", "200", "11", "400"]
+    assert counts.split()[:6] == shown[:6]
+    # Where the last one that passed is still being counted, its successor is told to come again: 429.
+    refused = counts.split()[6:]
+    assert sum(map(int, refused[::2])) == 11
+    assert "400" in refused[1::2]
+    assert set(refused[1::2]) <= {"400", "429"}
     error, end = json.JSONDecoder().raw_decode("{" + last)
-    shown, _ = json.JSONDecoder(strict=False).raw_decode("{" + told[2].partition("{")[2])
-    assert error["error"] == {**shown["error"], "message": shown["error"]["message"].replace("\n", " ")}
+    told_error, _ = json.JSONDecoder(strict=False).raw_decode("{" + told[2].partition("{")[2])
+    assert error["error"] == {**told_error["error"], "message": told_error["error"]["message"].replace("\n", " ")}
     assert re.fullmatch(r"\d+ documents, [\d.]+ dollars; \d+ rows\.\nAll sums agree\.\n", ("{" + last)[end:].lstrip())
     assert await agrees(stack) == (31, 31 * 69_000)
 

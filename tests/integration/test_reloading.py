@@ -62,7 +62,7 @@ async def shown(stack: Stack) -> tuple[int, str, list[float]]:
 
 async def until_shown(stack: Stack, state: str, refused: float) -> None:
     """Wait until readiness and the metric say this of declared objects, while requests are served."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while (found := await shown(stack)) != (200, state, [refused]):
         assert time.monotonic() < end, found
         await asyncio.sleep(0.05)
@@ -90,7 +90,6 @@ def test_sighup_with_a_wrong_file_is_one_sentence_and_changes_nothing(stack: Sta
     assert stack.run_facts()["pids"] == before
 
 
-@pytest.mark.timeout(300)
 async def test_a_file_that_came_later_is_taken_up_and_its_refusal_is_said(stack: Stack) -> None:
     """By SIGHUP: everything serves on with what was stored; the line is told, and readiness and a metric show it."""
     file_of(stack).write_text(ORPHAN)
@@ -109,7 +108,6 @@ async def test_a_file_that_came_later_is_taken_up_and_its_refusal_is_said(stack:
     await until_shown(stack, "applied", 0.0)
 
 
-@pytest.mark.timeout(120)
 def test_a_start_whose_declarations_are_refused_says_so(tmp_path: Path) -> None:
     """After the lines that say it is ready, which it is."""
     stack = Stack(tmp_path)

@@ -35,11 +35,11 @@ def provider_that_stays() -> Iterator[str]:
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     try:
-        assert there.wait(10)
+        assert there.wait(60)
         yield told[0]
     finally:
         loop.call_soon_threadsafe(end.set)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 

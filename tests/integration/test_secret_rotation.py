@@ -79,7 +79,7 @@ async def test_a_running_stack_gets_another_key(tmp_path: Path) -> None:
             command = [sys.executable, "-m", "tollway", "rotate-secrets", "--data-dir", str(stack.data_dir)]
             running = asyncio.create_task(
                 asyncio.to_thread(
-                    subprocess.run, command, env=stack.environment(), capture_output=True, text=True, timeout=100
+                    subprocess.run, command, env=stack.environment(), capture_output=True, text=True, timeout=200
                 )
             )
             statuses: set[int] = set()
@@ -113,10 +113,10 @@ def test_nothing_to_rotate_says_what_to_do(tmp_path: Path) -> None:
     """One sentence and exit code 1: nothing runs there, or the key is not the folder's."""
     command = [sys.executable, "-m", "tollway", "rotate-secrets", "--data-dir", str(tmp_path)]
     environment = Stack(tmp_path).environment()
-    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "start it by 'tollway up'" in done.stderr
     (tmp_path / "run.json").write_text("{}")
-    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "TOLLWAY_ENCRYPTION_KEY=NEW,OLD" in done.stderr

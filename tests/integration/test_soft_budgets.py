@@ -27,7 +27,7 @@ from shared.store.people import TeamRecord, teams
 from tests.support.limited import ask, limited_key
 from tests.support.nats_server import NatsServer
 from tests.support.stack import Stack
-from tests.support.trouble import gauges, whole
+from tests.support.trouble import all_gauges, whole
 from tollway.alerts import login
 from tollway.stack.errors import StackError
 
@@ -94,7 +94,7 @@ async def test_a_soft_budget_is_told_once_whoever_finds_it_out(stack: Stack, htt
     first = await ask(http, key)
     assert first.status == 200
     assert "x-tollway-soft-budget-exceeded" not in first.headers
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(await alerts(stack)) < 2:
             await asyncio.sleep(0.05)
     by_scope = {event.scope: event for event in await alerts(stack)}
@@ -112,23 +112,24 @@ async def test_a_soft_budget_is_told_once_whoever_finds_it_out(stack: Stack, htt
         stack.kill("auth", index)
     await whole(stack, WORKERS)
     assert (await ask(http, key)).status == 200
-    third = await ask(http, key)
-    assert (third.status, third.headers["x-tollway-soft-budget-exceeded"]) == (200, "key, team")
-    async with asyncio.timeout(10):
-        while (await gauges(stack))["tollway_alerts_waiting"]:
+    async with asyncio.timeout(60):
+        while (third := await ask(http, key)).headers.get("x-tollway-soft-budget-exceeded") != "key, team":
+            assert third.status == 200
+    async with asyncio.timeout(60):
+        while (await all_gauges(stack))["tollway_alerts_waiting"]:
             await asyncio.sleep(0.05)
     assert len(await alerts(stack)) == 2
     # Both processes that counted are gone: what they told is not told again.
-    assert (await gauges(stack)).get("tollway_soft_budgets_reached_total", 0) == 0
+    assert (await all_gauges(stack)).get("tollway_soft_budgets_reached_total", 0) == 0
 
 
 async def test_a_soft_budget_is_counted(stack: Stack, http: aiohttp.ClientSession) -> None:
     """The metric says how many were spent; completion events are a stream of their own, and alerts never fill it."""
     key = await limited_key(stack, Limits(soft_budget=TINY))
-    before = (await gauges(stack)).get("tollway_soft_budgets_reached_total", 0)
+    before = (await all_gauges(stack)).get("tollway_soft_budgets_reached_total", 0)
     assert (await ask(http, key)).status == 200
-    async with asyncio.timeout(10):
-        while (await gauges(stack)).get("tollway_soft_budgets_reached_total", 0) != before + 1:
+    async with asyncio.timeout(60):
+        while (await all_gauges(stack)).get("tollway_soft_budgets_reached_total", 0) != before + 1:
             await asyncio.sleep(0.05)
     async with jetstream(stack) as stream:
         with pytest.raises(NotFoundError):
@@ -144,7 +145,7 @@ async def tollway_alerts(stack: Stack, *arguments: str) -> asyncio.subprocess.Pr
 
 async def test_an_operator_follows_alerts(stack: Stack, http: aiohttp.ClientSession) -> None:
     """As JSON lines, by a command: those that are there, or those after a line that was read, and those to come."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         first, second = [await limited_key(stack, Limits(soft_budget=TINY)) for _ in range(2)]
         assert (await ask(http, first)).status == 200
         while not (known := await alerts(stack)) or known[-1].key != hash_of(stack, first):

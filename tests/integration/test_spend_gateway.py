@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 async def http(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
     """Plain HTTP with the master key."""
     async with aiohttp.ClientSession(
-        stack.url, headers=stack.headers(), timeout=aiohttp.ClientTimeout(total=60)
+        stack.url, headers=stack.headers(), timeout=aiohttp.ClientTimeout(total=90)
     ) as session:
         yield session
 
@@ -94,7 +94,7 @@ async def test_the_command_checks_a_gateway_that_serves(stack: Stack, http: aioh
         return subprocess.run(
             [sys.executable, "-m", "tollway", "ledger", command, "--data-dir", str(stack.data_dir)],
             env=plain | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}, cwd=ROOT, capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=150, check=False,
         )  # fmt: skip
 
     checked = await asyncio.to_thread(run, "verify")

@@ -28,6 +28,7 @@ from shared.store.connection import Store
 from shared.store.keys import KeyRecord, Keys
 from shared.store.ledger import Ledger
 from shared.store.setup import ensure_indexes
+from tests.support.haste import in_haste
 from tests.support.office import MASTER, Office, Reply
 from tests.support.route_samples import SPEND_SAMPLES, Ask
 from tests.support.store_server import StoreServer
@@ -64,6 +65,8 @@ async def office(nats_server: Any, server: StoreServer, worker_on: Any, eventual
         await edge.bus.barrier()
         await eventually(lambda: len(edge.members.alive("admin", time.monotonic())) == 1)
         yield Office(Stage(edge, lambda call: None, max_in_hand=1), lanes, store)
+        with in_haste():
+            await stack.aclose()
 
 
 def completion(number: int, ended: float, cost: int = 1_000_000, **facts: Any) -> Completion:

@@ -38,13 +38,13 @@ async def test_the_transaction_of_a_dead_worker_is_ended(server: StoreServer, dr
 
     sleeper = asyncio.create_task(asleep.atomically(sleep_in_the_middle))
     try:
-        await asyncio.wait_for(wrote.wait(), 10)
+        await asyncio.wait_for(wrote.wait(), 60)
         began = time.monotonic()
         assert (await Changes(awake).record("key", "of the other")).number == 1
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 40
     finally:
         wake.set()
-        assert await asyncio.wait_for(sleeper, 20) == 2
+        assert await asyncio.wait_for(sleeper, 60) == 2
         await asleep.close()
         await awake.close()
 
@@ -66,12 +66,12 @@ async def test_who_is_alive_is_waited_for(server: StoreServer, driver: Driver) -
 
     first = asyncio.create_task(slow.atomically(slowly))
     try:
-        await asyncio.wait_for(wrote.wait(), 10)
+        await asyncio.wait_for(wrote.wait(), 60)
         second = asyncio.create_task(Changes(other).record("key", "of the other"))
         await asyncio.wait({second}, timeout=0.5)
     finally:
         go_on.set()
-        assert await asyncio.wait_for(first, 20) == 1
-        assert (await asyncio.wait_for(second, 20)).number == 2
+        assert await asyncio.wait_for(first, 60) == 1
+        assert (await asyncio.wait_for(second, 60)).number == 2
         await slow.close()
         await other.close()

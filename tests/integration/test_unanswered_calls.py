@@ -69,7 +69,7 @@ async def failed(http: aiohttp.ClientSession, books: Books, model: str, **body: 
 
 async def open_calls(stack: Stack, books: Books, number: int) -> None:
     """Wait until the demo provider has so many calls in hand."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await books.sold())["calls"]["open"] != number:
             await asyncio.sleep(0.02)
 
@@ -126,6 +126,7 @@ async def test_who_leaves_before_the_first_byte_pays_for_the_input(
     """On every route, once the request is with the provider."""
     label = f"leaver-{path.count('/')}-{model[-5:]}-{stream}-{path[1:4]}"
     body = {"model": model, "max_tokens": 100, "messages": MESSAGES, "stream": stream}
+    await open_calls(stack, books, 0)
     asking = asyncio.ensure_future(http.post(path, json=body, headers={"x-request-id": label}))
     await open_calls(stack, books, 1)
     asking.cancel()

@@ -23,7 +23,7 @@ from shared.store.ledger_pause import LedgerPaused, paused
 from shared.store.pages import Wanted
 from shared.store.retention import Retention
 from shared.store.setup import ensure_indexes
-from shared.store.verification import rebuild, verify
+from shared.store.verification import EXPECTED, rebuild, verify
 from tests.support.completions import completions
 from tests.support.store_server import StoreServer
 from tollway.ledger import DIFFERS
@@ -230,6 +230,16 @@ async def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProc
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
+
+
+async def test_a_verification_says_first_how_much_there_is_to_read(store: Store) -> None:
+    """So that who watches knows how long it takes; over several days it reads each document once."""
+    await Ledger(store).write([finished(number, ended=number * DAY / 2 + 100) for number in range(5)])
+    heard: list[tuple[str, int]] = []
+    found = await verify(store, "me", lambda what, more: heard.append((what, more)))
+    assert heard[0] == (EXPECTED, 5)
+    assert sum(more for what, more in heard if what == "documents") == found.documents == 5
+    assert (found.spend, found.differences) == (5000, ())

@@ -11,6 +11,7 @@ from shared.bus.stage import Stage
 from shared.settings import Configuration, Runtime
 from shared.store.connection import Store
 from shared.store.setup import ensure_indexes
+from tests.support.haste import in_haste
 from tests.support.office import Office
 from tests.support.store_server import StoreServer
 
@@ -42,3 +43,5 @@ async def admin_office(
         await edge.bus.barrier()
         await eventually(lambda: len(edge.members.alive("admin", time.monotonic())) == 1)
         yield Office(Stage(edge, lambda call: None, max_in_hand=1), lanes, store)
+        with in_haste():
+            await stack.aclose()

@@ -27,6 +27,7 @@ from shared.store.changes import Changes
 from shared.store.connection import Store
 from shared.store.keys import KeyRecord, Keys
 from shared.store.objects import Objects
+from tests.support.haste import in_haste
 
 SECRET = b"0123456789abcdef"
 NEXT = ("guardrails", "router", "admin", "passthrough")
@@ -170,3 +171,5 @@ async def auth_stages(
             lambda: all(worker.members.alive(name, time.monotonic()) for worker in stages.workers for name in NEXT)
         )
         yield stages
+        with in_haste():
+            await stack.aclose()

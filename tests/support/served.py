@@ -19,7 +19,7 @@ from tollway.services import SERVICES
 from tollway.stack.servers import free_port
 
 MASTER_KEY = "sk-master-key-of-served"
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 300.0
 """Two times seven processes that start together take a while on a small machine."""
 
 

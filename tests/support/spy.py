@@ -26,15 +26,16 @@ class Seen:
 
     def holding(self, secret: str) -> set[str]:
         """Return the subjects of the messages that hold a secret; a worker's own is that of its queue group."""
-        return {
-            re.sub(r"^tollway\.worker\.(\w+)\.\w+\.req$", r"tollway.req.\1", subject)
-            for subject, data in self.messages
-            if secret.encode() in data
-        }
+        return {by_queue(subject) for subject, data in self.messages if secret.encode() in data}
 
     def answered(self, secret: str) -> list[str]:
         """Return what was asked where the answer holds a secret."""
         return [what for what, data in self.answers if secret.encode() in data]
+
+
+def by_queue(subject: str) -> str:
+    """Return the subject of a worker's queue group where it is the worker's own."""
+    return re.sub(r"^tollway\.worker\.(\w+)\.\w+\.req$", r"tollway.req.\1", subject)
 
 
 @asynccontextmanager

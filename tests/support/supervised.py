@@ -46,18 +46,18 @@ def main(folder: Path, mode: str) -> None:
     with supervisor.signals():
         try:
             worker = supervisor.start(Program(mode, bodies[mode], dict(os.environ), folder / f"{mode}.log"))
-            supervisor.wait(lambda: worker.ready, 20)
+            supervisor.wait(lambda: worker.ready, 120)
             tell(f"ready {worker.pid}")
             while True:
                 supervisor.wait(lambda: supervisor.restart_asked, None)
                 supervisor.restart_asked = False
                 worker = supervisor.workers[0]
-                replaced = supervisor.replace(worker, ready_within=10, stop_within=1)
+                replaced = supervisor.replace(worker, ready_within=120, stop_within=30)
                 tell(f"replaced {replaced} {[one.pid for one in supervisor.workers]}")
         except StartFailed as failed:
             tell(f"start failed: {failed.worker.name} {failed.status}")
         except Interrupted:
-            gone = supervisor.stop(list(supervisor.workers), 1.0, interrupts=1)
+            gone = supervisor.stop(list(supervisor.workers), 1.0 if mode == "stubborn" else 60.0, interrupts=1)
             tell(f"stopped {gone}")
         finally:
             supervisor.kill(list(supervisor.workers))

@@ -1,6 +1,5 @@
 """Two of everything: tenants with an organization, a team, people and keys, written straight into the store."""
 
-import asyncio
 import itertools
 import secrets
 import time
@@ -13,7 +12,7 @@ from shared.schemas.limits import Limits, ModelLimits
 from shared.security.keys import key_digest, new_key, stored_hash
 from shared.store.audit import Audit, AuditEntry
 from shared.store.budgets import BudgetRecord, budgets
-from shared.store.connection import Store
+from shared.store.connection import Session, Store
 from shared.store.credentials import CredentialRecord, Credentials
 from shared.store.keys import KeyRecord, Keys
 from shared.store.models import ModelRecord, Models
@@ -116,23 +115,14 @@ async def make_tenant(store: Store, secret: bytes) -> Tenant:
     joined += [("organization", organization, member, "user"), ("team", team, member, "user")]
     joined += [("team", team, people[persona], role) for persona, role in _IN_THE_TEAM.items()]
     change = AuditEntry(now, "nobody", "nobody", "budget.made", "budget", f"budget-{name}", after={})
-    await asyncio.gather(
-        organizations(store).insert(OrganizationRecord(organization, now, models=MODELS, limits=LIMITS)),
-        teams(store).insert(TeamRecord(team, now, organization_id=organization, models=MODELS, limits=LIMITS)),
+    everybody = [
         *(
-            users(store).insert(UserRecord(user, now, role=_ROLES[persona], models=MODELS, limits=LIMITS))
+            UserRecord(user, now, role=_ROLES[persona], models=MODELS, limits=LIMITS)
             for persona, user in people.items()
         ),
-        users(store).insert(UserRecord(member, now, organization_id=organization)),
-        users(store).insert(UserRecord(newcomer, now)),
-        *(_join(store, *membership) for membership in joined),
-        customers(store).insert(CustomerRecord(f"customer-{name}", now)),
-        budgets(store).insert(BudgetRecord(f"budget-{name}", now, limits=RICH)),
-        Credentials(store).insert(CredentialRecord(f"credential-{name}", now)),
-        Models(store).insert(ModelRecord(f"model-{name}", f"group-{name}", "demo", "demo", now, created_by="nobody")),
-        store.atomically(lambda session: Audit(store).record(change, session)),
-    )
-    (recorded,) = await Audit(store).history("budget", f"budget-{name}")
+        UserRecord(member, now, organization_id=organization),
+        UserRecord(newcomer, now),
+    ]
     owners: dict[Persona, tuple[str, str]] = {
         persona: (user, team if persona in _IN_THE_TEAM else "") for persona, user in people.items()
     }
@@ -142,7 +132,24 @@ async def make_tenant(store: Store, secret: bytes) -> Tenant:
     records = [_record(keys[persona], secret, *owner) for persona, owner in owners.items()]
     # A key of somebody else's is for LLM routes: who manages the group may make it anew, and so get to know it.
     records.append(_record(of_a_member, secret, member, team, ("llm_api_routes",)))
-    await Keys(store).insert_many(records)
+
+    async def write(session: Session) -> None:
+        await organizations(store).insert(OrganizationRecord(organization, now, models=MODELS, limits=LIMITS), session)
+        of_team = TeamRecord(team, now, organization_id=organization, models=MODELS, limits=LIMITS)
+        await teams(store).insert(of_team, session)
+        await users(store).insert_many(everybody, session)
+        await memberships(store).insert_many([_membership(*membership) for membership in joined], session)
+        await customers(store).insert(CustomerRecord(f"customer-{name}", now), session)
+        await budgets(store).insert(BudgetRecord(f"budget-{name}", now, limits=RICH), session)
+        await Credentials(store).insert(CredentialRecord(f"credential-{name}", now), session)
+        model = ModelRecord(f"model-{name}", f"group-{name}", "demo", "demo", now, created_by="nobody")
+        await Models(store).insert(model, session)
+        await Audit(store).record(change, session)
+        await Keys(store).insert_many(records, session)
+
+    # All of it or nothing: one at a time they would be in each other's way, since lists count what they hold.
+    await store.atomically(write)
+    (recorded,) = await Audit(store).history("budget", f"budget-{name}")
     groups = ("organization_admin", "team_admin")
     places = {
         persona: Place(
@@ -163,9 +170,8 @@ def nowhere() -> Place:
     return Place(secrets.token_hex(32), *(f"{kind}-{name}" for kind in kinds))
 
 
-async def _join(store: Store, kind: Any, group: str, user: str, role: Any) -> None:
-    id = membership_id(kind, group, user)
-    await memberships(store).insert(MembershipRecord(id, kind, group, user, time.time(), role))
+def _membership(kind: Any, group: str, user: str, role: Any) -> MembershipRecord:
+    return MembershipRecord(membership_id(kind, group, user), kind, group, user, time.time(), role)
 
 
 def _record(key: str, secret: bytes, user: str, team: str, routes: tuple[str, ...] = ()) -> KeyRecord:

@@ -16,7 +16,9 @@ from shared.schemas.control import ChangeKind
 from shared.settings import Configuration, ConfigurationError
 from shared.settings.runtime import encryption_keys
 from shared.store.connection import Store
+from shared.store.reshelving import reshelve
 from shared.store.setup import ensure_indexes
+from shared.store.shelves import SHELVED, Shelves
 from tollway.ledger import store_url
 from tollway.litellm import queries
 from tollway.litellm.budgets import budget
@@ -99,8 +101,12 @@ async def _import(wish: Wish, url: str, secrets: _Secrets, console: Console) -> 
                 await ensure_indexes(store)
             writer = Writer(store, secret=secrets.secret, now=now, dry=wish.dry_run, overwrite=wish.overwrite)
             steps = _steps(wish, secrets, await source.restricting(), now)
+            # What comes into an empty list comes in its order.
+            mixed = [collection for collection in SHELVED if await Shelves(store, collection).on_each()]
             with _bar(console) as bar:
                 await _carry_out(steps, source, writer, report, bar)
+                if not wish.dry_run and report.changes:
+                    await _in_order(store, mixed, bar)
             for table, what in queries.OUTSIDE.items():
                 if number := await source.count(table):
                     report.outside[what] = number
@@ -123,6 +129,14 @@ async def _carry_out(steps: list[_Step], source: Source, writer: Writer, report:
                 await _bring(step, some, known, writer, report)
                 bar.advance(task, len(some))
         bar.update(task, total=bar.tasks[task].completed)
+
+
+async def _in_order(store: Store, collections: list[str], bar: Progress) -> None:
+    """Put lists in order: what came from there may be older than what was here before."""
+    task = bar.add_task("lists", total=len(collections))
+    for collection in collections:
+        await reshelve(store, collection)
+        bar.advance(task)
 
 
 async def _bring(step: _Step, triples: list[Triple], known: Known, writer: Writer, report: Report) -> None:

@@ -27,6 +27,7 @@ from tollway.stack.nursery import preload, service_body
 from tollway.stack.options import Options, config_path
 from tollway.stack.permissions import SETUP_USER
 from tollway.stack.process import Body, execute
+from tollway.stack.read_ahead import ReadAhead
 from tollway.stack.secrets import Secrets, keep_secrets
 from tollway.stack.servers import (
     accepts,
@@ -59,6 +60,8 @@ DECLARED_SECONDS, DECLARED_POLL = 10.0, 0.05
 """How long admin is given to say what became of the objects that the file declares, and how often it is asked."""
 
 _POLL = 0.01
+_AHEAD = 0.05
+"""Seconds for which files are read ahead between two looks at the servers."""
 
 
 def up(options: Options, env: Mapping[str, str], terminal: Terminal) -> None:
@@ -191,8 +194,11 @@ class Stack:
 
     def _wait_for_servers(self) -> None:
         waiting = {worker.name: self._ports[worker.name] for worker in self._supervisor.workers}
+        ahead = ReadAhead(self._folder.store)
 
         def silent() -> list[str]:
+            if "store" in waiting:
+                ahead.some(_AHEAD)
             for name in [name for name, port in waiting.items() if accepts(port)]:
                 del waiting[name]
             return list(waiting)

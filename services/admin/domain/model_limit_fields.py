@@ -13,20 +13,23 @@ MODEL_LIMIT_FIELDS = frozenset({"model_max_budget", "model_rpm_limit", "model_tp
 MOST_MODELS = 1000
 
 _BUDGET = FieldPolicy(
-    known=frozenset({"budget_duration", "budget_limit", "max_budget", "time_period"}),
-    refused={"rpm_limit": None, "tpm_limit": None, "tpd_limit": None},
+    known=frozenset({"budget_duration", "budget_limit", "max_budget", "rpm_limit", "time_period", "tpm_limit"}),
+    refused={"tpd_limit": None},
     kept=frozenset(),
 )
-"""LiteLLM's `BudgetConfig`, with the older names that it still reads. Rates have maps of their own."""
+"""LiteLLM's `BudgetConfig`, with the older names that it still reads. Rates in it count as those of their own maps."""
 
 T = TypeVar("T")
 
 
 def read_model_limits(fields: Fields, before: Mapping[str, ModelLimits]) -> dict[str, ModelLimits]:
-    """Return the limits by model as a body changes them; each of the three maps is replaced as a whole."""
+    """Return the limits by model as a body changes them; each of the three maps is replaced as a whole.
+
+    A rate within a model's budget is put into the map of rates, whatever else that holds.
+    """
     budgets = _map(fields, "model_max_budget", _budget, _parts(before, _budget_of))
-    rpm = _map(fields, "model_rpm_limit", Fields.whole, _parts(before, lambda limits: limits.rpm))
-    tpm = _map(fields, "model_tpm_limit", Fields.whole, _parts(before, lambda limits: limits.tpm))
+    rpm = _rates(fields, "rpm_limit", _parts(before, lambda limits: limits.rpm))
+    tpm = _rates(fields, "tpm_limit", _parts(before, lambda limits: limits.tpm))
     return {
         model: ModelLimits(rpm.get(model), tpm.get(model), *budgets.get(model, (None, "")))
         for model in dict.fromkeys((*budgets, *rpm, *tpm))
@@ -55,6 +58,21 @@ def _map(
     return {model: value for model, value in found.items() if value is not None}
 
 
+def _rates(fields: Fields, name: str, before: Mapping[str, int]) -> Mapping[str, int]:
+    found = dict(_map(fields, f"model_{name}", Fields.whole, before))
+    for model, budget in fields.mapping("model_max_budget").items():
+        if not isinstance(budget, dict):
+            continue
+        inner = Fields(budget, f"{fields.path('model_max_budget')}.{model}")
+        rate = inner.whole(name)
+        if rate is None:
+            continue
+        if fields.says(f"model_{name}") and found.get(model, rate) != rate:
+            inner.wrong(name, f"says one thing and 'model_{name}' another; leave one of them out")
+        found[model] = rate
+    return found
+
+
 def _budget(fields: Fields, model: str) -> tuple[int, str] | None:
     """Return a model's budget in nano-dollars and its period; a bare number is a budget that never resets."""
     if not isinstance(fields[model], dict):
@@ -66,9 +84,11 @@ def _budget(fields: Fields, model: str) -> tuple[int, str] | None:
     amount = inner.money("max_budget" if "max_budget" in inner else "budget_limit")
     duration_name = "budget_duration" if "budget_duration" in inner else "time_period"
     duration = checked(inner.text(duration_name), f"{place}.{duration_name}")
-    if amount is None:
+    if amount is not None:
+        return amount, duration
+    if duration or not ("rpm_limit" in inner or "tpm_limit" in inner):
         inner.wrong("max_budget", "is missing; it must be a number of dollars")
-    return amount, duration
+    return None
 
 
 def _budget_of(limits: ModelLimits) -> tuple[int, str] | None:

@@ -31,7 +31,7 @@ def people_table(store: Store, recorder: Recorder, runtime: Runtime) -> dict[str
     people, keys, spending = People(store), Keys(store), Spending(store, runtime.configuration.limits.time_zone)
     joining, taking = Joining(people, of_users), Taking(people, keys)
     teams, key_shapes = TeamShapes(people, spending), KeyShapes(spending)
-    user = UserRoutes(people, keys, taking, recorder, _first_keys(runtime), of_users)
+    user = UserRoutes(people, keys, taking, recorder, _first_keys(runtime), spending, of_users)
     user_view = UserViews(people, keys, spending, teams, key_shapes)
     team = TeamRoutes(people, joining, taking, teams, spending, recorder, of_teams, guardrails)
     team_view = TeamViews(people, keys, teams, key_shapes)

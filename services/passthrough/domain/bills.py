@@ -51,6 +51,11 @@ def beyond(reported: Usage, written: int) -> Usage:
     return msgspec.structs.replace(reported, output=reported.output + max(0, written - known), estimated=True)
 
 
+def in_doubt(usage: Usage) -> Usage:
+    """Return a usage whose price is only an upper bound, since nobody said for certain of which model it is."""
+    return msgspec.structs.replace(usage, estimated=True)
+
+
 def cost_of(target: Target, meaning: Meaning, usage: Usage | None, price: Price, started: float, end: Finished) -> Cost:
     """Return what a call cost; what may have cost something that nobody told is `unpriced`."""
     if usage is not None:

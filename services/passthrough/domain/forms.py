@@ -40,7 +40,7 @@ def read_form(beginning: bytes, content_type: str, *, whole: bool = True) -> For
 
     Nothing is read of what is no form, or has too many parts. Run it by `Offload` for more than a beginning.
     """
-    boundary = _boundary(content_type)
+    boundary = boundary_of(content_type)
     if not boundary:
         return Form()
     mark = b"--" + boundary
@@ -74,7 +74,8 @@ def _is_plain(head: bytes) -> bool:
     return named == 1 and not lines[0] and all(_PLAIN.fullmatch(line) for line in lines[1:])
 
 
-def _boundary(content_type: str) -> bytes:
+def boundary_of(content_type: str) -> bytes:
+    """Return what parts a form of this type; empty for what is no form."""
     if not content_type.lower().startswith("multipart/"):
         return b""
     message = Message()

@@ -157,6 +157,25 @@ def test_litellms_older_names_of_a_models_budget_work() -> None:
     assert limits.models == {"a": ModelLimits(max_budget=1_000_000_000, budget_duration="1d")}
 
 
+def test_rates_within_a_models_budget_count_as_those_of_their_own_maps() -> None:
+    """LiteLLM's documents have them there, with money or without; what is said twice must be the same."""
+    inner = {"max_budget": "0.5", "budget_duration": "1d", "rpm_limit": 5, "tpm_limit": 7}
+    limits = read(
+        {"model_max_budget": {"a": inner, "b": {"rpm_limit": 1}, "c": 2}, "model_rpm_limit": {"a": 5, "d": 6}}
+    )
+    assert limits.models == {
+        "a": ModelLimits(5, 7, 500_000_000, "1d"),
+        "b": ModelLimits(1),
+        "c": ModelLimits(max_budget=2_000_000_000),
+        "d": ModelLimits(6),
+    }
+    with pytest.raises(InvalidRequest) as refused:
+        read({"model_max_budget": {"a": inner}, "model_rpm_limit": {"a": 6}})
+    assert refused.value.param == "model_max_budget.a.rpm_limit"
+    kept = read({"model_max_budget": {"a": {"max_budget": 1}}}, limits)
+    assert kept.models["a"] == ModelLimits(5, 7, 1_000_000_000)
+
+
 @given(dollars=st.decimals(0, 1_000_000, places=9))
 def test_dollars_are_exact_to_the_nano_dollar(dollars: Any) -> None:
     """A float that prints as a decimal number counts as that number; a tiny budget is not zero."""

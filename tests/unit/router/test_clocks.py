@@ -25,7 +25,7 @@ async def test_a_clock_that_is_started_again_does_not_run_out() -> None:
     """A stream that goes on lives past the limit between two tokens, until the total."""
     rounds = 0
     with pytest.raises(ProviderTimeout, match="in all"):
-        async with Clocks(Alarms(), Timeouts(between_tokens=1, total=2), 60) as clocks:
+        async with Clocks(Alarms(), Timeouts(between_tokens=2, total=3), 60) as clocks:
             while True:
                 clocks.start("between_tokens")
                 await asyncio.sleep(0.02)

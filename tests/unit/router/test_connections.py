@@ -76,7 +76,7 @@ def pool_at(url: str, headers: dict[str, str] | None = None, connect: float = 2,
 
 async def ask(pool: Pool, body: bytes = b"{}", headers: dict[str, str] | None = None) -> Answer:
     """Post a body."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await pool.post("/v1/chat?x=1", headers or {}, body)
 
 
@@ -317,5 +317,5 @@ async def test_an_answer_before_the_end_of_the_request_is_read() -> None:
         ended.set()
         await pool.close()
         server.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await left.wait()

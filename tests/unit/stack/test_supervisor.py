@@ -52,13 +52,13 @@ def supervised(tmp_path: Path) -> Iterator[Start]:
     yield start
     for one in started:
         one.process.kill()
-        one.process.wait(10)
+        one.process.wait(60)
         assert one.process.stdout is not None
         one.process.stdout.close()
 
 
 def gone(pid: int) -> bool:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > end:
             return False
@@ -105,7 +105,7 @@ def test_the_end_of_the_supervisor_is_the_end_of_its_processes(supervised: Start
     pid = int(one.line()[1].split()[1])
     one.process.send_signal(signal.SIGTERM)
     assert one.line()[1] == f"stopped {mode == 'live'}"
-    assert one.process.wait(10) == 0
+    assert one.process.wait(60) == 0
     assert gone(pid)
 
 

@@ -5,7 +5,7 @@ import pytest
 from services.auth.domain.limiter import Limiter
 from services.auth.domain.limiter.windows import WindowKind
 from shared.schemas.limits import Quota
-from tests.unit.auth.limiter.driven import Driven
+from tests.unit.auth.limiter.driven import START, Driven
 
 KEY = Quota("key\x1fa", rpm=100)
 TEAM = Quota("team\x1fx", rpm=3)
@@ -18,6 +18,21 @@ def test_exactly_the_limit_passes_at_once(window: str) -> None:
     driven.turn(*(driven.ask(KEY) for _ in range(1000)))
     passed = [verdict for verdict in driven.verdicts.values() if verdict.refusal is None]
     assert (len(driven.verdicts), len(passed)) == (1000, 100)
+
+
+@pytest.mark.parametrize("window", ["sliding", "fixed"])
+def test_each_of_ten_windows_holds_exactly_the_limit(window: str) -> None:
+    """1,000 at once on both sides of each boundary: 100 in every window, whoever decides by then."""
+    driven, passed = Driven(window), []
+    for _ in range(10):
+        # The second burst comes in the last moment of the window, the next one's first right behind it.
+        for until_next in (59.5, 0.5):
+            asks = [driven.ask(KEY) for _ in range(1000)]
+            driven.turn(*asks)
+            passed += [driven.now for ask in asks if driven.verdicts[ask.id].refusal is None]
+            driven.sleep(until_next)
+        driven.limiter, driven.standby = driven.standby, driven.limiter
+    assert passed == [START + 60.0 * number for number in range(10) for _ in range(100)]
 
 
 def test_a_fixed_window_is_the_minute_of_the_clock() -> None:
