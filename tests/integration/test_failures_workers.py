@@ -48,11 +48,13 @@ async def test_a_rolling_restart_loses_no_request(stack: Stack, books: Books) ->
     await check(await traffic.stop(), books, errors=0)
 
 
-@pytest.mark.parametrize("services", [["edge"], ["auth", "guardrails", "router", "billing"]], ids="+".join)
+@pytest.mark.parametrize(
+    "services", [["edge"], ["auth", "guardrails", "router", "passthrough", "billing"]], ids="+".join
+)
 async def test_a_frozen_worker_sends_nothing_twice(stack: Stack, books: Books, services: list[str]) -> None:
-    """Workers that are stopped for 20 s and wake find their requests gone; the others serve meanwhile."""
+    """Workers that are stopped for 20 s and wake find their requests gone, on every route; the others serve."""
     await whole(stack, WORKERS)
-    traffic = Traffic(stack, stack.master_key, 100, "nonce")
+    traffic = Traffic(stack, stack.master_key, 100, "nonce", paths=EVERY_PATH)
     await traffic.start()
     await traffic.at_least(200)
     with frozen([stack.pids(name)[0] for name in services]):

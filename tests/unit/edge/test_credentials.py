@@ -1,8 +1,10 @@
 """Where a caller's key stands, and which of them is a token."""
 
 import pytest
+from multidict import CIMultiDict
 
 from services.edge.domain.credentials import MAX_KEY, find_key, is_jwt
+from services.edge.domain.natives import forwarded_headers
 from shared.errors import Unauthenticated
 from shared.security.keys import new_key
 
@@ -31,3 +33,15 @@ def test_what_is_longer_than_any_token_is_refused() -> None:
     assert find_key({"authorization": "Bearer " + "a" * MAX_KEY}) == "a" * MAX_KEY
     with pytest.raises(Unauthenticated, match="longer"):
         find_key({"authorization": "Bearer " + "a" * (MAX_KEY + 1)})
+
+
+def test_one_header_may_be_the_operators_own() -> None:
+    """It comes before all others, with or without `Bearer`, and goes to no provider; unless it is set, it is none."""
+    headers = {"X-Corp-Key": "Bearer sk-theirs", "Authorization": "Bearer sk-other"}
+    sent = CIMultiDict(headers)
+    assert find_key(sent, "x-corp-key") == "sk-theirs"
+    assert find_key(sent) == "sk-other"
+    assert find_key(CIMultiDict({"x-corp-key": "sk-plain"}), "X-Corp-Key") == "sk-plain"
+    with pytest.raises(Unauthenticated, match="No API key"):
+        find_key(CIMultiDict({"x-corp-key": "sk-plain"}))
+    assert forwarded_headers(tuple(headers.items()), "sk-theirs", "x-corp-key") == ()
