@@ -68,7 +68,10 @@ def up(
         str | None, typer.Option(help="Address to listen on; 127.0.0.1 unless the file says otherwise.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port to listen on, 0 for a free one; 4000 unless the file says otherwise.")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port to listen on, 0 for a free one; 4000 unless the file says otherwise."
+        ),
     ] = None,
     data_dir: Annotated[Path, typer.Option(help="Where keys, models, ledger and logs are kept.")] = DEFAULT_DATA_DIR,
     workers: Annotated[
@@ -258,7 +261,7 @@ def import_litellm(
 
 @app.command("demo-provider")
 def demo_provider(
-    port: Annotated[int, typer.Option(help="Port to listen on, 0 for a free one.")] = 9100,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on, 0 for a free one.")] = 9100,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     api_key: Annotated[str | None, typer.Option(help="The one key that is accepted; any, if not given.")] = None,
 ) -> None:

@@ -83,7 +83,7 @@ async def build(worker: Worker, runtime: Runtime) -> AsyncIterator[None]:
     worker.metrics.watch_cache("models", lambda: len(catalog))
     stage = Stage(worker, handle, max_in_hand=settings.max_in_hand)
     worker.missing = lambda: (
-        () if catalog.loaded else ("stored models are not known yet: the database does not answer",)
+        () if catalog.loaded else ("stored models are not known yet: the database has not answered",)
     )
     await writer.start()
     await limiter.start()

@@ -137,10 +137,16 @@ async def test_a_soft_budget_is_counted(stack: Stack, http: aiohttp.ClientSessio
 
 
 async def tollway_alerts(stack: Stack, *arguments: str) -> asyncio.subprocess.Process:
-    """Start `tollway alerts` for the stack."""
+    """Start `tollway alerts` for the stack, as a terminal does: a job in the background would ignore Ctrl-C."""
     command = [sys.executable, "-m", "tollway", "alerts", "--data-dir", str(stack.data_dir), *arguments]
     pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(*command, env=stack.environment(), stdout=pipe, stderr=pipe)
+    return await asyncio.create_subprocess_exec(
+        *command,
+        env=stack.environment(),
+        stdout=pipe,
+        stderr=pipe,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 async def test_an_operator_follows_alerts(stack: Stack, http: aiohttp.ClientSession) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class Traffic:
     paths: Sequence[str] = (CHAT,)
     """Where requests go, in turn."""
     results: list[Result] = field(default_factory=list)
+    _name: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     _stopped: bool = False
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
@@ -90,7 +92,7 @@ class Traffic:
             number = next(numbers)
             stream = number % 2 == 0 if self.streams is None else self.streams
             path = self.paths[number // 2 % len(self.paths)]
-            nonce = f"t{id(self)}n{number}"
+            nonce = f"t{self._name}n{number}"
             result = await send(self._session, self.key, nonce, self.behaviour, path, stream=stream)
             self.results.append(result)
             if result.outcome == "error":
