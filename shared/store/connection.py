@@ -29,7 +29,8 @@ PATIENT_TRIES = 3
 """After so many beaten tries it is asked whether the winner is still alive."""
 
 FIRST_PAUSE = 0.002
-"""Seconds that a beaten transaction waits at most before its second try; doubled for each further one."""
+"""Seconds that a beaten transaction waits at most, and half of them at least, before its second try; doubled for each
+further one. So another writer may take two seconds before anybody gives up."""
 
 Document = dict[str, Any]
 Driver = Literal["motor", "pymongo"]
@@ -95,7 +96,8 @@ class Store:
                     raise _unavailable() from error
             if attempt >= PATIENT_TRIES:
                 await self._sessions.end_strays()
-            await asyncio.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 - jitter, no secret
+            longest = FIRST_PAUSE * 2**attempt
+            await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, no secret
         raise StoreUnavailable("the database is written by too many at once", retry_after=1)
 
     @asynccontextmanager

@@ -68,7 +68,7 @@ async def test_who_is_alive_is_waited_for(server: StoreServer, driver: Driver) -
     try:
         await asyncio.wait_for(wrote.wait(), 60)
         second = asyncio.create_task(Changes(other).record("key", "of the other"))
-        await asyncio.wait({second}, timeout=0.5)
+        await asyncio.wait({second}, timeout=0.3)
     finally:
         go_on.set()
         assert await asyncio.wait_for(first, 60) == 1
