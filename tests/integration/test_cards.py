@@ -1,9 +1,6 @@
 """Cards of users: what lists are sorted and searched by is what the users are, whatever changes meanwhile."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,24 +8,6 @@ import pytest
 from shared.store.cards import Cards, Entry
 from shared.store.connection import Store, StoreUnavailable
 from shared.store.people import UserRecord, users
-from shared.store.setup import ensure_indexes
-from tests.support.store_server import StoreServer
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    """One server for all tests here; each test has a database of its own."""
-    with StoreServer(Path(tmp_path_factory.mktemp("store"))) as server:
-        yield server
-
-
-@pytest.fixture
-async def store(server: StoreServer) -> AsyncIterator[Store]:
-    """Return an empty database with its indexes."""
-    store = Store.open(server.url, f"t{uuid.uuid4().hex[:8]}")
-    await ensure_indexes(store)
-    yield store
-    await store.close()
 
 
 async def on_cards(store: Store) -> list[Entry]:

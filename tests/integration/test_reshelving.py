@@ -1,37 +1,14 @@
 """Lists are put in the order of their making and counted right, while objects come and go."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
-import pytest
 
 from shared.store.connection import Store
 from shared.store.keys import KeyRecord, Keys
 from shared.store.people import UserRecord, users
 from shared.store.reshelving import Reshelved, reshelve
-from shared.store.setup import ensure_indexes
 from shared.store.shelves import ROOM
-from tests.support.store_server import StoreServer
 
 MANY = ROOM + 50
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    """One server for all tests here; each test has a database of its own."""
-    with StoreServer(Path(tmp_path_factory.mktemp("store"))) as server:
-        yield server
-
-
-@pytest.fixture
-async def store(server: StoreServer) -> AsyncIterator[Store]:
-    """Return an empty database with its indexes."""
-    store = Store.open(server.url, f"t{uuid.uuid4().hex[:8]}")
-    await ensure_indexes(store)
-    yield store
-    await store.close()
 
 
 def key(number: int, **facts: str) -> KeyRecord:

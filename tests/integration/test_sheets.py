@@ -2,13 +2,9 @@
 
 import asyncio
 import time
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from services.billing.sheets import making_sheets
 from shared.schemas.events import Completion
@@ -16,30 +12,12 @@ from shared.schemas.scopes import SEPARATOR
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.reports import Rank
-from shared.store.setup import ensure_indexes
 from shared.store.sheets import KEPT, Sheets
 from shared.store.sums import DAY, day_of, listed
 from shared.store.verification import rebuild
-from tests.support.store_server import StoreServer
 
 EVER = ("", "9999")
 CALLERS, TEAMS = listed("caller"), listed("team")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    """One server for all tests here; each test has a database of its own."""
-    with StoreServer(Path(tmp_path_factory.mktemp("store"))) as server:
-        yield server
-
-
-@pytest.fixture
-async def store(server: StoreServer) -> AsyncIterator[Store]:
-    """Return an empty database with its indexes."""
-    store = Store.open(server.url, f"t{uuid.uuid4().hex[:8]}")
-    await ensure_indexes(store)
-    yield store
-    await store.close()
 
 
 def finished(number: int, key: str, cost: int, *, days_ago: int, team: str = "t") -> Completion:

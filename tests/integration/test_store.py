@@ -1,35 +1,12 @@
 """The ledger on a real MongoDB-protocol server."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
-import pytest
 
 from shared.pricing.usage import Usage
 from shared.schemas.events import Attempt, Completion
 from shared.store.connection import Store
 from shared.store.ledger import Ledger
 from shared.store.pages import Wanted
-from shared.store.setup import ensure_indexes
-from tests.support.store_server import StoreServer
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    """One server for all tests here; each test has a database of its own."""
-    with StoreServer(Path(tmp_path_factory.mktemp("store"))) as server:
-        yield server
-
-
-@pytest.fixture
-async def store(server: StoreServer) -> AsyncIterator[Store]:
-    """Return an empty database with its indexes."""
-    store = Store.open(server.url, f"t{uuid.uuid4().hex[:8]}")
-    await ensure_indexes(store)
-    yield store
-    await store.close()
 
 
 def completion(request_id: str, cost: int, *, key: str = "k", estimated: bool = False) -> Completion:
