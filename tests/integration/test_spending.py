@@ -3,11 +3,8 @@
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import msgspec
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,21 +18,6 @@ from shared.store.setup import ensure_indexes
 from shared.store.sums import party_of
 from tests.support.completions import completions
 from tests.support.store_server import StoreServer
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    """One server for all tests here; each test has a database of its own."""
-    with StoreServer(Path(tmp_path_factory.mktemp("store"))) as server:
-        yield server
-
-
-@pytest.fixture
-async def store(server: StoreServer) -> AsyncIterator[Store]:
-    """Return an empty database with its indexes."""
-    store = await opened(server)
-    yield store
-    await store.close()
 
 
 async def opened(server: StoreServer) -> Store:
